@@ -79,7 +79,7 @@ struct threadleak_registry {
     uint64_t next_id;    /* changes: id of the next record; ids start at 1 */
     uint64_t released;   /* changes: records given back (joined, detached and finished, failed) */
     uint64_t failed_creates;  /* changes: pthread_create and thrd_create calls that failed */
-    uint64_t failed_eagain;   /* changes: those that failed with EAGAIN (or thrd_nomem) */
+    uint64_t failed_eagain;   /* changes: those that failed with EAGAIN */
     uint32_t failed_errno;    /* changes: of the last one that failed */
     uint32_t site_frames_offset; /* where the frames of a site begin */
     uint64_t failed_at_ns;       /* changes */
@@ -141,14 +141,14 @@ struct threadleak_record {
 #define THREADLEAK_FRAME_MODULE(frame) ((uint16_t)((frame) >> 48))
 
 /* A distinct creation stack. Never recycled. `frame_count` frames (u64) follow at
- * registry.site_frames_offset from the entry's address. */
+ * registry.site_frames_offset from the entry's address; without any, the entry is not in use. */
 struct threadleak_site {
     uint64_t hash;
     uint32_t frame_count;
     uint32_t flags;
     uint32_t creator_site; /* of the first thread that created one here; 0: main's or unknown */
     uint32_t expected;     /* changes: reserved for a rule that speaks of creation alone */
-    uint64_t created;      /* changes: threads made here, ever; 0: the entry is not in use */
+    uint64_t created;      /* changes: threads made here by this process, ever */
     uint64_t first_ns;
     uint64_t reserved[3];
 };

@@ -100,3 +100,37 @@ void table_reset(struct threadleak_table *table, uint32_t reserved_entries)
     table->dropped = 0;
     table->growing = 0;
 }
+
+static uint32_t *link_of(const struct pool *pool, void *entry)
+{
+    return (uint32_t *)((char *)entry + pool->link);
+}
+
+void *pool_take(struct pool *pool, uint64_t most)
+{
+    struct threadleak_table *table = pool->table;
+    uint64_t head = __atomic_load_n(&pool->free, __ATOMIC_ACQUIRE);
+    while ((uint32_t)head) {
+        void *entry = table_entry(table, (uint32_t)head - 1);
+        uint64_t next = (((head >> 32) + 1) << 32) | __atomic_load_n(link_of(pool, entry), __ATOMIC_RELAXED);
+        if (__atomic_compare_exchange_n(&pool->free, &head, next, 1, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+            return entry;
+    }
+    if (most && __atomic_load_n(&table->used, __ATOMIC_RELAXED) >= most) {
+        __atomic_fetch_add(&table->dropped, 1, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    uint32_t index = table_take(table);
+    return index == TABLE_FULL ? NULL : table_entry(table, index);
+}
+
+void pool_give(struct pool *pool, void *entry)
+{
+    uint64_t index = table_index(pool->table, (uintptr_t)entry);
+    uint64_t head = __atomic_load_n(&pool->free, __ATOMIC_RELAXED), next;
+    do {
+        __atomic_store_n(link_of(pool, entry), (uint32_t)head, __ATOMIC_RELAXED);
+        next = (((head >> 32) + 1) << 32) | (index + 1);
+    } while (!__atomic_compare_exchange_n(&pool->free, &head, next, 1, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+}

@@ -33,4 +33,19 @@ uint32_t table_index(const struct threadleak_table *table, uint64_t address);
 /* Empties the table of a fork child: entries read as zero again. No other thread may exist. */
 void table_reset(struct threadleak_table *table, uint32_t reserved_entries);
 
+/* Entries of a table that are handed out again once they were given back. */
+struct pool {
+    struct threadleak_table *table;
+    uint32_t link; /* offset of a u32 in each entry, for the pool's own use */
+    uint64_t free; /* index of the first free entry plus 1; above it a tag, so that a take which was
+                      overtaken by take, take, give of the same entry fails (ABA) */
+};
+
+/* An entry as it was given back, or a new one, all zero. NULL: no room, or `most` entries (0: any number) are
+ * in use already; counted as dropped. */
+void *pool_take(struct pool *pool, uint64_t most);
+
+/* Gives `entry`, which came from pool_take, back. */
+void pool_give(struct pool *pool, void *entry);
+
 #endif

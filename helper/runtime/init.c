@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "init.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "interpose.h"
+#include "options.h"
+#include "registry.h"
+#include "report.h"
+#include "thread.h"
+
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+
+enum { UNBORN, STARTING, READY, PASSIVE };
+static uint32_t stage;
+
+void library_forked(void)
+{
+    if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == READY)
+        threads_fork_child();
+}
+
+static void set_exiting(void)
+{
+    __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
+}
+
+/* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
+ * that passes through both, and readers merge them. */
+static void notice_other_copy(void)
+{
+    struct threadleak_registry *other = dlsym ? dlsym(RTLD_DEFAULT, "threadleak_registry") : NULL;
+    if (!other || other == &threadleak_registry || other->self != (uintptr_t)other)
+        return;
+    threadleak_registry.flags |= THREADLEAK_REGISTRY_SECOND_COPY;
+    report_note("another copy of the library is in this process; remove one of them "
+                "(linked in and preloaded?)");
+}
+
+static void start(void)
+{
+    int saved = errno;
+    thread.starting = 1;
+    options_read();
+    bool is_first = registry_init();
+    if (is_first) {
+        if (!interpose_is_active())
+            threadleak_registry.flags |= THREADLEAK_REGISTRY_HOOKS_INACTIVE;
+        notice_other_copy();
+        threads_init();
+        thread_begin_main();
+        pthread_atfork(NULL, NULL, library_forked);
+        atexit(set_exiting);
+    } else {
+        report_note("another copy of the library is in this process; this one stays passive");
+    }
+    thread.starting = 0;
+    errno = saved;
+    __atomic_store_n(&stage, is_first ? READY : PASSIVE, __ATOMIC_RELEASE);
+}
+
+bool library_ready(void)
+{
+    uint32_t now = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(now == READY, 1))
+        return true;
+    if (now == UNBORN && __atomic_compare_exchange_n(&stage, &now, STARTING, 0, __ATOMIC_ACQUIRE,
+                                                     __ATOMIC_ACQUIRE))
+        start();
+    /* Only a thread that no wrapper of ours created can meet another one in there. */
+    while ((now = __atomic_load_n(&stage, __ATOMIC_ACQUIRE)) == STARTING && !thread.starting)
+        sched_yield();
+    return now == READY;
+}
+
+__attribute__((constructor)) static void at_load(void)
+{
+    library_ready();
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "report.h"
+#include "sites.h"
+
+struct options options = {.frames = 32};
+
+/* Every option, once: its name, where it goes, and what it is for. */
+static const struct option {
+    const char *name;
+    size_t offset;
+    uint32_t least, most; /* of a number; a text has most == 0 */
+    const char *help;
+} table[] = {
+    {"frames", offsetof(struct options, frames), 1, SITE_FRAMES_MAX,
+     "frames kept of a creation stack (default 32)"},
+    {"max_records", offsetof(struct options, max_records), 0, UINT32_MAX,
+     "threads kept at once, 0: as many as memory allows (default 0)"},
+    {"eagain_report", offsetof(struct options, eagain_report), 0, 1,
+     "1: print the threads by creation site when a creation fails with EAGAIN (default 0)"},
+    {"log_path", offsetof(struct options, log_path), 0, 0,
+     "file that notes and reports are appended to (default: stderr)"},
+};
+
+#define OPTIONS (sizeof table / sizeof table[0])
+
+static void print_help(void)
+{
+    struct report report;
+    report_begin(&report);
+    report_text(&report, "threadleak: THREADLEAK_OPTIONS=key=value:key=value, with the keys\n");
+    for (size_t i = 0; i < OPTIONS; i++) {
+        report_text(&report, "  ");
+        report_text(&report, table[i].name);
+        for (size_t n = strlen(table[i].name); n < 16; n++)
+            report_text(&report, " ");
+        report_text(&report, table[i].help);
+        report_text(&report, "\n");
+    }
+    report_text(&report, "  help            print this and go on\n");
+    report_end(&report);
+}
+
+static void complain(const char *what, const char *key)
+{
+    struct report report;
+    report_begin(&report);
+    report_text(&report, "threadleak: THREADLEAK_OPTIONS: ");
+    report_text(&report, what);
+    report_text(&report, " '");
+    report_text(&report, key);
+    report_text(&report, "'; THREADLEAK_OPTIONS=help prints what there is\n");
+    report_end(&report);
+}
+
+static bool parse_number(const char *text, const struct option *option, uint32_t *number)
+{
+    uint64_t value = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || (value = value * 10 + (uint64_t)(*text - '0')) > UINT32_MAX)
+            return false;
+    }
+    *number = (uint32_t)value;
+    return value >= option->least && value <= option->most;
+}
+
+static void set(const char *key, const char *value)
+{
+    if (strcmp(key, "help") == 0) {
+        print_help();
+        return;
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(key, table[i].name) != 0)
+            continue;
+        char *field = (char *)&options + table[i].offset;
+        uint32_t number;
+        if (!table[i].most && *value && strlen(value) < sizeof options.log_path)
+            strcpy(field, value);
+        else if (table[i].most && parse_number(value, &table[i], &number))
+            memcpy(field, &number, sizeof number);
+        else
+            complain("unusable value for", key);
+        return;
+    }
+    complain("no option", key);
+}
+
+/* Copies one `key=value` from `text` and returns where the next one begins, or NULL. */
+static const char *split(const char *text, char *word, size_t size, char **value)
+{
+    size_t n = 0;
+    char quote = 0;
+    *value = NULL;
+    for (; *text && (quote || *text != ':'); text++) {
+        if (quote ? *text == quote : *text == '\'' || *text == '"') {
+            quote = quote ? 0 : *text;
+            continue;
+        }
+        if (n + 1 < size)
+            word[n++] = *text;
+        if (*text == '=' && !*value && !quote) {
+            word[n - 1] = '\0';
+            *value = word + n;
+        }
+    }
+    word[n] = '\0';
+    if (!*value)
+        *value = word + n;
+    return *text ? text + 1 : NULL;
+}
+
+void options_read(void)
+{
+    const char *text = getauxval(AT_SECURE) ? NULL : getenv("THREADLEAK_OPTIONS");
+    char word[512], *value;
+    while (text) {
+        text = split(text, word, sizeof word, &value);
+        if (*word)
+            set(word, value);
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * options.h - the settings of the library, from the environment variable THREADLEAK_OPTIONS
+ * ("key=value:key=value", values may be quoted with ' or "). One table in options.c says all of them.
+ */
+#ifndef THREADLEAK_OPTIONS_H
+#define THREADLEAK_OPTIONS_H
+
+#include <stdint.h>
+
+struct options {
+    uint32_t frames;        /* of a creation stack, 1 to 128 */
+    uint32_t max_records;   /* 0: as many as memory allows */
+    uint32_t eagain_report; /* 1: print the plain report when a creation fails with EAGAIN */
+    char log_path[256];     /* where notes and reports go; empty: stderr */
+};
+
+extern struct options options;
+
+/* Reads the environment; ignored in setuid programs (AT_SECURE). A wrong key or value is named in one
+ * sentence, and the rest holds. */
+void options_read(void);
+
+#endif

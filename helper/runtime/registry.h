@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * registry.h - the exported registry and the life of its records.
+ *
+ * Lock-free; no malloc; safe in signal handlers. Facts are added to a record by whoever learns them, with
+ * one atomic operation each, so that it is consistent at every instruction (see threadleak_abi.h).
+ */
+#ifndef THREADLEAK_REGISTRY_H
+#define THREADLEAK_REGISTRY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "threadleak_abi.h"
+
+extern struct threadleak_registry threadleak_registry;
+
+/* Writes the header and makes the tables. False: another copy of the library, which shares the symbol with
+ * this one, did so before; this copy then has to stay passive. */
+bool registry_init(void);
+
+/* In a fork child: drops the records of the threads that are not here, all but `survivor`'s (or NULL), and
+ * returns where that one lies now. */
+struct threadleak_record *registry_fork_child(const struct threadleak_record *survivor);
+
+/* CLOCK_MONOTONIC_COARSE in nanoseconds: 5 ns a call instead of 22. */
+uint64_t registry_now(void);
+
+/* A record to be filled in by the caller, invisible to readers; NULL (and counted): no room. */
+struct threadleak_record *record_take(void);
+
+/* Makes a filled-in record visible, under the next id. */
+void record_publish(struct threadleak_record *record);
+
+/* Takes back a published record whose thread could not be created. */
+void record_cancel(struct threadleak_record *record);
+
+/* Adds `bits` (THREADLEAK_STATE_*) to the record that had `id` when the caller found it. A record that is
+ * joined, or both detached and finished, is thereby given back: returns true then. */
+bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits);
+
+/* Sets the name, as the kernel would: at most 15 bytes of it. */
+void record_name(struct threadleak_record *record, const char *name);
+
+#endif

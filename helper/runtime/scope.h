@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scope.h - named stretches of work that threads created inside them inherit. Lock-free; no malloc.
+ */
+#ifndef THREADLEAK_SCOPE_H
+#define THREADLEAK_SCOPE_H
+
+#include <stdint.h>
+
+#include "threadleak.h"
+#include "threadleak_abi.h"
+
+void scopes_init(struct threadleak_table *table);
+
+/* The index of the scope that `handle` names, with one more user; 0: none, or it is no longer there. */
+uint32_t scope_hold(threadleak_scope_t handle);
+
+/* One user less. The last one gives the scope back. 0 is ignored. */
+void scope_drop(uint32_t index);
+
+/* The handle of a scope that the caller holds; 0 for 0. */
+threadleak_scope_t scope_handle(uint32_t index);
+
+/* In a fork child: one record alone, which refers to `held` (or 0), is left. */
+void scopes_fork_child(uint32_t held);
+
+#endif
