@@ -6,7 +6,6 @@
 #ifndef THREADLEAK_MODULES_H
 #define THREADLEAK_MODULES_H
 
-#include <dlfcn.h>
 #include <stdint.h>
 
 #include "threadleak_abi.h"
@@ -15,11 +14,17 @@
 void modules_init(struct threadleak_table *table);
 
 /* The module that holds `pc`, and its index in the table, entered there on first sight. NULL, index 0:
- * none does (JIT code), or there is no room. Lock-free, callable in signal handlers, about 10 ns when known.
- * The answer is right although a file was unloaded and another one loaded at the same place meanwhile. */
+ * none does (JIT code), there is no room, or glibc is older than 2.35. Lock-free, callable in signal
+ * handlers, about 10 ns when known; keeps errno. The answer is right although a file was unloaded and another
+ * one loaded at the same place meanwhile: they are told apart by build-id, without any by modules_changed
+ * and a checksum. */
 const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index);
 
-/* dlclose was called: what is known of the modules must be checked again before it is used. */
+/* dlclose was called: modules without a build-id must be looked at again before they are used. */
 void modules_changed(void);
+
+/* The readable part [*start, *end) of a loaded module that holds the address. */
+void module_segment(const struct threadleak_module *module, uintptr_t address, uintptr_t *start,
+                    uintptr_t *end);
 
 #endif
