@@ -29,28 +29,35 @@
 
 struct rule_set {
     uint64_t sequence; /* odd: being written */
-    uint64_t keys[WAYS];
-    uint64_t rules[WAYS];
+    struct {
+        uint64_t key;
+        cfi_rule_t rule;
+    } ways[WAYS];
 } __attribute__((aligned(128)));
 
 static struct rule_set cache[CAPTURE_CACHE_SETS];
 
-static struct rule_set *set_of(uint64_t key)
+#define UNKNOWN ((cfi_rule_t)8) /* no rule is written like that */
+
+/* By the bits that make up the set's offset in the cache, so that no time is lost with shifting them. */
+static inline struct rule_set *set_of(uintptr_t pc)
 {
-    return &cache[(key ^ key >> 9 ^ key >> 48) % CAPTURE_CACHE_SETS];
+    return &cache[pc / sizeof cache[0] % CAPTURE_CACHE_SETS];
 }
 
-static inline bool look_up(const struct rule_set *set, uint64_t key, cfi_rule_t *rule)
+static inline cfi_rule_t look_up(const struct rule_set *set, uint64_t key)
 {
     uint64_t sequence = __atomic_load_n(&set->sequence, __ATOMIC_ACQUIRE);
+#pragma GCC unroll 7
     for (unsigned way = 0; way < WAYS; way++) {
-        if (__atomic_load_n(&set->keys[way], __ATOMIC_RELAXED) != key)
+        cfi_rule_t rule = __atomic_load_n(&set->ways[way].rule, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&set->ways[way].key, __ATOMIC_RELAXED) != key)
             continue;
-        *rule = __atomic_load_n(&set->rules[way], __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        return sequence % 2 == 0 && __atomic_load_n(&set->sequence, __ATOMIC_RELAXED) == sequence;
+        uint64_t again = __atomic_load_n(&set->sequence, __ATOMIC_RELAXED);
+        return sequence == again && sequence % 2 == 0 ? rule : UNKNOWN;
     }
-    return false;
+    return UNKNOWN;
 }
 
 static void keep(struct rule_set *set, uint64_t key, cfi_rule_t rule)
@@ -61,27 +68,9 @@ static void keep(struct rule_set *set, uint64_t key, cfi_rule_t rule)
         return; /* somebody else writes here: the next walk tries again */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     unsigned way = sequence / 2 % WAYS; /* the oldest one */
-    __atomic_store_n(&set->keys[way], key, __ATOMIC_RELAXED);
-    __atomic_store_n(&set->rules[way], rule, __ATOMIC_RELAXED);
+    __atomic_store_n(&set->ways[way].key, key, __ATOMIC_RELAXED);
+    __atomic_store_n(&set->ways[way].rule, rule, __ATOMIC_RELAXED);
     __atomic_store_n(&set->sequence, sequence + 2, __ATOMIC_RELEASE);
-}
-
-/* A return address belongs to the call in front of it, which may be a function's last instruction. */
-static uintptr_t call_at(uintptr_t pc)
-{
-    return pc - 1;
-}
-
-static __attribute__((noinline)) cfi_rule_t find_rule(struct rule_set *set, uint64_t key,
-                                                      const struct threadleak_module *module)
-{
-    uintptr_t start, end;
-    if (!module || !module->eh_frame_hdr)
-        return CFI_NONE;
-    module_segment(module, module->eh_frame_hdr, &start, &end);
-    cfi_rule_t rule = cfi_find(call_at(THREADLEAK_FRAME_PC(key)), module->eh_frame_hdr, start, end);
-    keep(set, key, rule);
-    return rule;
 }
 
 /* The end of the stack that holds `sp`: of a thread's stack its descriptor, which glibc puts there, as it does on a
@@ -107,77 +96,146 @@ static inline uintptr_t strip(uintptr_t pc)
 #endif
 }
 
-/* Goes from a frame to its caller's. False: what the rule says cannot be; nothing was read then but words of
- * the stack from `sp` on. */
+/* Goes from a frame to its caller's by a rule of any kind. False: what it says cannot be; nothing was read then
+ * but words of the stack from the stack pointer on. */
 static inline bool step(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
 {
     const uintptr_t word = sizeof(uintptr_t);
-    uintptr_t sp = frame->sp, fp = frame->fp, cfa;
-    switch (cfi_base(rule)) {
-    case CFI_FROM_SP:
-        cfa = sp + (uintptr_t)cfi_offset(rule);
-        break;
-    case CFI_FROM_FP:
-        cfa = fp + (uintptr_t)cfi_offset(rule);
-        break;
-    default:
-        cfa = fp + (uintptr_t)cfi_offset(rule);
+    uintptr_t sp = frame->sp, fp = frame->fp;
+    uintptr_t cfa = (cfi_base(rule) == CFI_FROM_SP ? sp : fp) + (uintptr_t)cfi_offset(rule);
+    if (cfi_base(rule) == CFI_LOADED_BY_FP) {
         if (cfa < sp || cfa > end - word || cfa % word)
             return false;
         cfa = *(uintptr_t *)cfa;
     }
-    if (cfa <= sp || cfa > end || cfa % word)
+    uintptr_t ra_slot = cfa + (uintptr_t)cfi_ra_slot(rule);
+    uintptr_t fp_slot = (cfi_fp_is_saved_by_fp(rule) ? fp : cfa) + (uintptr_t)cfi_fp_slot(rule);
+    if (cfa <= sp || cfa > end || cfa % word || ra_slot < sp)
         return false;
     if (cfi_fp_is_saved(rule)) {
-        uintptr_t slot = (cfi_fp_is_saved_by_fp(rule) ? fp : cfa) + (uintptr_t)cfi_fp_slot(rule);
-        if (slot < sp || slot > cfa - word || slot % word)
+        if (fp_slot < sp || fp_slot > cfa - word || fp_slot % word)
             return false;
-        frame->fp = *(uintptr_t *)slot;
+        frame->fp = *(uintptr_t *)fp_slot;
     }
-    uintptr_t slot = cfa + (uintptr_t)cfi_ra_slot(rule);
-    if (slot < sp)
-        return false;
-    frame->pc = strip(*(uintptr_t *)slot);
+    frame->pc = strip(*(uintptr_t *)ra_slot);
     frame->sp = cfa;
     return true;
+}
+
+/* The same for a plain rule, of which most was checked when it was made. */
+static inline bool step_plainly(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
+{
+    uintptr_t cfa = frame->sp + (uintptr_t)cfi_offset(rule);
+    if (cfa > end)
+        return false;
+    if (cfi_fp_slot(rule))
+        frame->fp = *(uintptr_t *)(cfa + (uintptr_t)cfi_fp_slot(rule));
+    frame->pc = strip(*(uintptr_t *)(cfa + (uintptr_t)cfi_ra_slot(rule)));
+    frame->sp = cfa;
+    return true;
+}
+
+/* Goes to the caller's frame and returns 0; or why the stack ends here. */
+static inline uint32_t go_out(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
+{
+    if (cfi_is_plain(rule))
+        return step_plainly(frame, rule, end) ? 0 : THREADLEAK_SITE_CUT;
+    /* ld.so's entry point has no rule, but where it is called there is no room for a caller's frame */
+    if (rule == CFI_OUTERMOST || (rule == CFI_NONE && frame->sp == end))
+        return THREADLEAK_SITE_COMPLETE;
+    return rule != CFI_NONE && step(frame, rule, end) ? 0 : THREADLEAK_SITE_CUT;
+}
+
+struct walk {
+    struct capture_start frame; /* not yet written down */
+    uintptr_t stack_end;
+    const struct threadleak_module *module; /* of the frame before */
+    uintptr_t module_start;
+    uintptr_t module_size;
+    uint64_t tag; /* what THREADLEAK_FRAME adds to a pc in that module */
+    uint64_t *frames;
+    uint32_t count;
+    uint32_t max;
+};
+
+/* A return address belongs to the call in front of it, which may be a function's last instruction. */
+static inline uintptr_t call_at(uintptr_t pc)
+{
+    return pc - 1;
+}
+
+static inline bool is_in_module(const struct walk *walk, uintptr_t pc)
+{
+    return call_at(pc) - walk->module_start < walk->module_size;
+}
+
+/* Finds out which module the frame lies in. False: none. */
+static bool enter_module(struct walk *walk)
+{
+    uint16_t index;
+    const struct threadleak_module *module = module_of(call_at(walk->frame.pc), &index);
+    walk->module = module;
+    walk->module_start = module ? module->start : 0;
+    walk->module_size = module ? module->end - module->start : 0;
+    walk->tag = THREADLEAK_FRAME(0, index);
+    return module != NULL;
+}
+
+/* Walks for as long as the frames lie in the same module and their rules are in the cache. 0: there are more. */
+static uint32_t walk_known(struct walk *walk)
+{
+    struct capture_start frame = walk->frame;
+    uint64_t *at = walk->frames + walk->count, *last = walk->frames + walk->max;
+    uint32_t flags = 0;
+    while (!flags && at != last && is_in_module(walk, frame.pc)) {
+        cfi_rule_t rule = look_up(set_of(frame.pc), walk->tag | frame.pc);
+        if (rule == UNKNOWN)
+            break;
+        *at++ = walk->tag | frame.pc;
+        flags = go_out(&frame, rule, walk->stack_end);
+    }
+    if (!frame.pc)
+        flags = THREADLEAK_SITE_COMPLETE;
+    else if (!flags && at == last)
+        flags = THREADLEAK_SITE_TRUNCATED;
+    walk->frame = frame;
+    walk->count = (uint32_t)(at - walk->frames);
+    return flags;
+}
+
+static cfi_rule_t find_rule(const struct walk *walk, uint64_t key)
+{
+    uintptr_t pc = walk->frame.pc, start, end;
+    if (!walk->module || !walk->module->eh_frame_hdr)
+        return CFI_NONE;
+    cfi_rule_t rule = look_up(set_of(pc), key);
+    if (rule != UNKNOWN)
+        return rule;
+    module_segment(walk->module, walk->module->eh_frame_hdr, &start, &end);
+    rule = cfi_find(call_at(pc), walk->module->eh_frame_hdr, start, end);
+    keep(set_of(pc), key, rule);
+    return rule;
+}
+
+/* Walks one frame by a rule that is not in the cache. */
+static __attribute__((noinline)) uint32_t walk_unknown(struct walk *walk)
+{
+    uint64_t key = walk->tag | THREADLEAK_FRAME_PC(walk->frame.pc);
+    walk->frames[walk->count++] = key;
+    return go_out(&walk->frame, find_rule(walk, key), walk->stack_end);
 }
 
 unsigned capture_stack(const struct capture_start *start, uint64_t *frames, unsigned max,
                        uint32_t *flags)
 {
-    struct capture_start frame = *start;
-    const uintptr_t end = stack_end(frame.sp);
-    const struct threadleak_module *module = NULL;
-    uintptr_t module_start = 1, module_size = 0;
-    uint16_t index = 0;
-    unsigned count = 0;
-    for (;;) {
-        if (!frame.pc) {
-            *flags = THREADLEAK_SITE_COMPLETE;
-            return count;
-        }
-        if (count == max) {
-            *flags = THREADLEAK_SITE_TRUNCATED;
-            return count;
-        }
-        if (call_at(frame.pc) - module_start >= module_size) {
-            module = module_of(call_at(frame.pc), &index);
-            module_start = module ? module->start : 1;
-            module_size = module ? module->end - module->start : 0;
-        }
-        uint64_t key = THREADLEAK_FRAME(frame.pc, index);
-        frames[count++] = key;
-        cfi_rule_t rule = CFI_NONE;
-        struct rule_set *set = set_of(key);
-        if (!look_up(set, key, &rule))
-            rule = find_rule(set, key, module);
-        if (rule == CFI_OUTERMOST)
-            frame.pc = 0;
-        else if (rule == CFI_NONE && frame.sp == end)
-            frame.pc = 0; /* ld.so's entry point has no rule, but there is no room for a caller's frame */
-        else if (rule == CFI_NONE || !step(&frame, rule, end)) {
-            *flags = THREADLEAK_SITE_CUT;
-            return count;
-        }
+    struct walk walk = {
+        .frame = *start, .stack_end = stack_end(start->sp), .frames = frames, .max = max};
+    enter_module(&walk);
+    while (!(*flags = walk_known(&walk))) {
+        if (!is_in_module(&walk, walk.frame.pc) && enter_module(&walk))
+            continue;
+        if ((*flags = walk_unknown(&walk)))
+            break;
     }
+    return walk.count;
 }

@@ -290,6 +290,14 @@ static bool is_slot(int32_t offset, unsigned bits)
     return offset % (int32_t)sizeof(uintptr_t) == 0 && words >= -limit && words < limit;
 }
 
+/* Whether the slots of a row with CFA_BY_SP lie between stack pointer and CFA, and the CFA is aligned. */
+static bool is_within_frame(const struct row *row)
+{
+    int32_t size = row->cfa_offset;
+    return size > 0 && size % (int32_t)sizeof(uintptr_t) == 0 && row->ra.offset >= -size &&
+           (row->fp.how != SAVED_AT_CFA || row->fp.offset >= -size);
+}
+
 static cfi_rule_t pack(const struct row *row)
 {
     static const uint8_t base_of[] = {[CFA_BY_SP] = CFI_FROM_SP,
@@ -305,6 +313,8 @@ static cfi_rule_t pack(const struct row *row)
     if (row->fp.how == SAVED_UNDEFINED || row->fp.how == SAVED_OTHERWISE || !is_slot(row->fp.offset, 16))
         return CFI_NONE;
     if (row->fp.how == SAVED_AT_CFA && row->fp.offset >= 0)
+        return CFI_NONE;
+    if (row->cfa == CFA_BY_SP && !is_within_frame(row))
         return CFI_NONE;
     uint64_t rule = base_of[row->cfa];
     rule |= row->fp.how == SAVED_AT_FP ? 4 : 0;

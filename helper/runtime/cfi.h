@@ -11,38 +11,46 @@
 #ifndef THREADLEAK_CFI_H
 #define THREADLEAK_CFI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A rule in one word, so that it can be read and written atomically:
  *   bits 0..1    how the CFA is found: enum cfi_base
  *   bit  2       the caller's frame pointer is saved relative to the frame pointer, not to the CFA
- *   bits 3..15   where the return address is saved, in words from the CFA; 0: this is the outermost frame
+ *   bits 3..15   where the return address is saved, in words from the CFA
  *   bits 16..31  where the caller's frame pointer is saved, in words; 0 and bit 2 not set: it is unchanged
  *   bits 32..63  offset, in bytes, that belongs to enum cfi_base
  */
 typedef uint64_t cfi_rule_t;
 
 enum cfi_base {
-    CFI_NO_RULE,    /* the whole word is 0 */
-    CFI_FROM_SP,    /* stack pointer + offset */
-    CFI_FROM_FP,    /* frame pointer + offset: alloca, variable-length arrays */
+    CFI_NO_RULE,     /* CFI_NONE or CFI_OUTERMOST */
+    CFI_FROM_SP,     /* stack pointer + offset */
+    CFI_FROM_FP,     /* frame pointer + offset: alloca, variable-length arrays */
     CFI_LOADED_BY_FP /* the word at frame pointer + offset: gcc's re-aligned stacks (DRAP) */
 };
 
 #define CFI_NONE ((cfi_rule_t)0)
-#define CFI_OUTERMOST ((cfi_rule_t)CFI_FROM_SP)
+#define CFI_OUTERMOST ((cfi_rule_t)4) /* the return address is undefined: this function has no caller */
 
 static inline enum cfi_base cfi_base(cfi_rule_t rule)
 {
     return (enum cfi_base)(rule & 3);
 }
 
-static inline int cfi_fp_is_saved(cfi_rule_t rule)
+/* Nearly every rule: CFI_FROM_SP, and what is saved is saved relative to the CFA. cfi_find has made sure that
+ * offset and slots then are aligned and lie within the frame. */
+static inline bool cfi_is_plain(cfi_rule_t rule)
+{
+    return (rule & 7) == CFI_FROM_SP;
+}
+
+static inline bool cfi_fp_is_saved(cfi_rule_t rule)
 {
     return (rule & 0xffff0004u) != 0;
 }
 
-static inline int cfi_fp_is_saved_by_fp(cfi_rule_t rule)
+static inline bool cfi_fp_is_saved_by_fp(cfi_rule_t rule)
 {
     return (rule & 4) != 0;
 }

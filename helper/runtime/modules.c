@@ -73,16 +73,16 @@ static const ElfW(Phdr) * program_headers(const struct threadleak_module *module
         *count = header->e_phnum;
         return (const ElfW(Phdr) *)(uintptr_t)(module->start + header->e_phoff);
     }
-    if (!is_main_program(module) || getauxval(AT_PHENT) != sizeof(ElfW(Phdr)))
+    if (!is_main_program(module))
         return NULL;
-    *count = getauxval(AT_PHNUM);
-    return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR); /* there always: keeps errno */
+    *count = headers ? getauxval(AT_PHNUM) : 0;
+    return headers;
 }
 
 void module_segment(const struct threadleak_module *module, uintptr_t address, uintptr_t *start,
                     uintptr_t *end)
 {
-    int saved_errno = errno;
     size_t count;
     const ElfW(Phdr) *headers = program_headers(module, &count);
     *start = *end = address;
@@ -94,7 +94,6 @@ void module_segment(const struct threadleak_module *module, uintptr_t address, u
             *end = segment + headers[i].p_filesz;
         }
     }
-    errno = saved_errno;
 }
 
 /* Copies the build-id from the notes at `at`, if it is there, and returns its address or 0. */
@@ -176,15 +175,17 @@ static bool is_at(const struct threadleak_module *module, const struct dl_find_o
 }
 
 /* Whether the file of `module`, at whose place one is loaded, is that one. */
-static bool is_current(union slot slot, const struct threadleak_module *module)
+static inline bool is_current(union slot slot, const struct threadleak_module *module)
 {
     if (!slot.has_build_id)
         return slot.generation == (__atomic_load_n(&generation, __ATOMIC_ACQUIRE) & 0x7fffff);
-    return memcmp((const char *)(uintptr_t)module->start + slot.witness, module->build_id,
-                  module->build_id_size) == 0;
+    const char *build_id = (const char *)(uintptr_t)module->start + slot.witness;
+    if (module->build_id_size == 20) /* SHA-1, the linkers' default: compared without a call */
+        return memcmp(build_id, module->build_id, 20) == 0;
+    return memcmp(build_id, module->build_id, module->build_id_size) == 0;
 }
 
-static bool is_loaded(const struct threadleak_module *module)
+static __attribute__((noinline)) bool is_loaded(const struct threadleak_module *module)
 {
     struct dl_find_object found;
     return !_dl_find_object((void *)(uintptr_t)module->start, &found) && is_at(module, &found);
@@ -211,6 +212,7 @@ static union slot make_entry(const struct dl_find_object *found)
     uint32_t index = table_take(modules);
     if (index > MODULES_MAX)
         return slot;
+    int saved_errno = errno;
     struct threadleak_module *module = table_entry(modules, index);
     module->start = (uintptr_t)found->dlfo_map_start;
     module->end = (uintptr_t)found->dlfo_map_end;
@@ -220,9 +222,10 @@ static union slot make_entry(const struct dl_find_object *found)
     copy_name(module);
     uintptr_t build_id = find_build_id(module);
     slot.index = index;
+    slot.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
     slot.has_build_id = build_id >= module->start && build_id < module->start + PAGE;
     slot.witness = slot.has_build_id ? build_id - module->start : checksum(module);
-    slot.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
+    errno = saved_errno;
     return slot;
 }
 
@@ -240,10 +243,11 @@ static union slot renewed(union slot old, const struct dl_find_object *found)
         return (union slot){0};
     if (is_current(old, entry(old)))
         return old;
+    union slot next = old;
+    next.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
     if (old.has_build_id || checksum(entry(old)) != old.witness)
         return (union slot){0};
-    old.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
-    return old;
+    return next;
 }
 
 static bool may_be_used(union slot old, const struct dl_find_object *found)
@@ -254,7 +258,7 @@ static bool may_be_used(union slot old, const struct dl_find_object *found)
 
 /* The slot of a module that was not seen before, that replaced another one, or that has to be looked at
  * again; the empty one: no room. */
-static union slot enter(const struct dl_find_object *found)
+static __attribute__((noinline)) union slot enter(const struct dl_find_object *found)
 {
     union slot mine = {0}, none = {0};
     uint32_t first = first_slot((uintptr_t)found->dlfo_map_start);
@@ -280,31 +284,25 @@ static union slot enter(const struct dl_find_object *found)
     return none;
 }
 
-static union slot look_up(const struct dl_find_object *found)
-{
-    uint32_t first = first_slot((uintptr_t)found->dlfo_map_start);
-    for (uint32_t i = 0; i < SLOTS; i++) {
-        union slot slot = {__atomic_load_n(&slots[(first + i) % SLOTS], __ATOMIC_ACQUIRE)};
-        if (!slot.word)
-            break;
-        if (is_at(entry(slot), found) && is_current(slot, entry(slot)))
-            return slot;
-    }
-    return (union slot){0};
-}
-
 const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index)
 {
     struct dl_find_object found;
     *index = 0;
-    if (!_dl_find_object || _dl_find_object((void *)pc, &found))
+    if (!_dl_find_object || pc != THREADLEAK_FRAME_PC(pc) || _dl_find_object((void *)pc, &found))
         return NULL;
-    union slot slot = look_up(&found);
-    if (!slot.word) {
-        int saved_errno = errno;
-        slot = enter(&found);
-        errno = saved_errno;
+    union slot slot;
+    uint32_t at = first_slot((uintptr_t)found.dlfo_map_start);
+    for (uint32_t i = 0; i < SLOTS; i++, at++) {
+        slot.word = __atomic_load_n(&slots[at % SLOTS], __ATOMIC_ACQUIRE);
+        if (!slot.word)
+            break;
+        const struct threadleak_module *module = entry(slot);
+        if (!is_at(module, &found) || !is_current(slot, module))
+            continue;
+        *index = (uint16_t)slot.index;
+        return module;
     }
+    slot = enter(&found);
     *index = (uint16_t)slot.index;
     return slot.word ? entry(slot) : NULL;
 }
