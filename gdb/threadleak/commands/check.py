@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak check`"""
+
+import argparse
+from typing import List, Optional
+
+from ..judge import classes
+from ..judge.report import BLIND, LEAKS, Report
+from ..judge.verdicts import Verdict
+from ..show import text
+from .list import ordered
+from .options import (
+    Outcome,
+    Parser,
+    add_judging,
+    add_output,
+    add_selection,
+    class_option,
+    select,
+)
+from .session import Session
+
+NAME = "check"
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Fail if threads leaked: 0 none did, 3 some did, 2 it cannot be told.",
+        "[OPTION]...",
+        "threadleak check --at-end --allow detached\n"
+        "gdb -batch PROGRAM CORE -ex 'threadleak check --exit'",
+    )
+    add_selection(parser, sort=False)
+    group = parser.add_argument_group("what fails")
+    class_option(group, "--fail-on", "threads of these classes, instead of whatever leaked")
+    group.add_argument("--proof-only", action="store_true", help="leave suspicions out")
+    group.add_argument("--strict", action="store_true", help="untracked threads fail as well")
+    group.add_argument("--exit", action="store_true", help="in GDB: end GDB with the exit status")
+    add_judging(parser)
+    add_output(parser)
+    return parser
+
+
+def run(session: Session, options: argparse.Namespace) -> Outcome:
+    report = session.report(options)
+    failing = [verdict for verdict in select(report, options) if _fails(verdict, options)]
+    status = report.status(failing, options.strict)
+    failing = ordered(report, failing, "group")
+    report.read_states(failing)
+    if options.format == "json":
+        from ..show import json
+
+        shown = json.document(report, failing, False)
+    else:
+        shown = "\n".join(text.listing(report, failing, style=session.style(options))) + "\n"
+    return Outcome(shown, status, _sentence(report, failing, status), len(failing))
+
+
+def _fails(verdict: Verdict, options: argparse.Namespace) -> bool:
+    if options.proof_only and verdict.confidence != classes.PROOF:
+        return False
+    if options.fail_on is None:
+        return verdict.leaked
+    if verdict.class_ not in options.fail_on or verdict.thread.is_main or verdict.expected_by:
+        return False
+    return verdict.leaked or verdict.class_ not in classes.LEAKED
+
+
+def _sentence(report: Report, failing: List[Verdict], status: int) -> Optional[str]:
+    if status == LEAKS and failing:
+        return f"check failed: {len(failing):,} of {report.threads:,} threads"
+    if status == LEAKS:
+        return "check failed: there are untracked threads (--strict)"
+    if status == BLIND:
+        why = "; ".join(notice.text for notice in report.notices if notice.blind)
+        return f"cannot tell whether threads leaked: {why}"
+    return None

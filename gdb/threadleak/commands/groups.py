@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak groups`"""
+
+import argparse
+from typing import List
+
+from ..judge.groups import group
+from ..show import groups, text
+from .options import Outcome, Parser, add_judging, add_output, add_selection, count, select
+from .session import Session
+
+NAME = "groups"
+SHOWN = 20
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Show threads by the place that created them, the worst first.",
+        "[OPTION]...",
+        "threadleak groups --all",
+    )
+    add_selection(parser, sort=False)
+    shown = parser.add_argument_group("what is shown of them")
+    shown.add_argument("--all", action="store_true", help="not only those with leaked threads")
+    shown.add_argument(
+        "--limit",
+        type=count,
+        default=SHOWN,
+        metavar="N",
+        help="show N groups (0: all; default %(default)s)",
+    )
+    add_judging(parser)
+    add_output(parser)
+    return parser
+
+
+def run(session: Session, options: argparse.Namespace) -> Outcome:
+    report = session.report(options)
+    found = group(select(report, options))
+    if not (options.all or getattr(options, "class") or options.state):
+        found = [each for each in found if each.leaked]
+    status = report.status(report.leaked)
+    if options.format == "json":
+        from ..show import json
+
+        verdicts = [verdict for each in found for verdict in each.verdicts]
+        shown = json.document(report, verdicts, False)
+    else:
+        how = session.style(options)
+        lines = text.head(report, how)
+        for each in found[: options.limit or None]:
+            lines += ["", *groups.block(report, each, how)]
+        if options.limit and len(found) > options.limit:
+            rest = sum(len(each.verdicts) for each in found[options.limit :])
+            lines += ["", f"... and {len(found) - options.limit:,} more groups, {rest:,} threads"]
+        shown = "\n".join(lines) + "\n"
+    return Outcome(shown, status)

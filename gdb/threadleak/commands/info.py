@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak info`"""
+
+import argparse
+import time
+from typing import List, Optional, Tuple
+
+from .. import VERSION
+from ..judge.report import Report
+from ..judge.verdicts import Settings
+from ..read import abi
+from ..read.model import Copy, Registry, text_of
+from ..show import text
+from ..show.sanitize import clean
+from ..target.base import Target, TargetError
+from .options import Outcome, Parser, add_output
+from .session import Session
+
+NAME = "info"
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Show what is known of the target, of the registry in it, and of its limits.",
+        "[OPTION]...",
+        "threadleak info",
+    )
+    add_output(parser, formats=False)
+    return parser
+
+
+def run(session: Session, options: argparse.Namespace) -> Outcome:
+    target = session.target()
+    registry = session.registry(options.registry)
+    rows: List[Tuple[str, str]] = [("threadleak", VERSION)] + _target(target)
+    for copy in registry.copies:
+        rows += _copy(registry, copy)
+    error: Optional[str] = None
+    try:
+        report = Report(target, registry, Settings(), session.rules)
+        rows += [("threads", _counts(report))]
+        rows += [("note", notice.text) for notice in report.notices]
+    except TargetError as failure:
+        error = str(failure)
+    rows.append(("rules", f"{len(session.rules)} in this session"))
+    lines = text.table([("", "")] + [(f"{name}:", clean(value)) for name, value in rows])[1:]
+    return Outcome("\n".join(lines) + "\n", 2 if error else 0, error)
+
+
+def _target(target: Target) -> List[Tuple[str, str]]:
+    what = f"core of process {target.pid}" if target.kind == "core" else f"process {target.pid}"
+    rows = [("target", what), ("program", target.exe or "not known: no function names")]
+    if target.core:
+        rows.append(("core", target.core))
+    return rows + [("limit", limit) for limit in target.limits()]
+
+
+def _counts(report: Report) -> str:
+    classes = ", ".join(f"{count:,} {class_}" for class_, count in report.by_class().items())
+    return f"{report.threads:,} ({classes})"
+
+
+def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:
+    header = copy.header
+    number = f" (copy {copy.number} of {len(registry.copies)})" if len(registry.copies) > 1 else ""
+    version = f"{header.abi_major}.{header.abi_minor}"
+    library = text_of(header.library_version)
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(header.start_realtime_ns / 1e9))
+    records = (
+        f"{len(copy.records):,} kept of {header.next_id - 1:,} made, {header.released:,} given back"
+    )
+    sites = sum(site is not None for site in copy.sites)
+    scopes = sum(scope is not None for scope in copy.scopes)
+    rows = [
+        (
+            "registry",
+            f"version {version} at {copy.address:#x}, found by {registry.found_by}{number}",
+        ),
+        ("library", f"{library}, in process {header.pid} since {since}"),
+        ("records", records),
+        ("stacks", f"{sites:,}"),
+        ("scopes", f"{scopes:,}"),
+    ]
+    if header.abi_minor > abi.MINOR:
+        rows.append(("note", f"the registry is newer than this reader ({abi.MAJOR}.{abi.MINOR})"))
+    if header.unseen_ends:
+        rows.append(("note", f"{header.unseen_ends:,} threads whose end could not be seen"))
+    if header.flags & abi.HOOKS_INACTIVE:
+        rows.append(("note", "loaded too late (dlopen): creations are not seen"))
+    if header.flags & abi.EXITING:
+        rows.append(("note", "the process is exiting"))
+    return rows

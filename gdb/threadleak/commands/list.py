@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak list`"""
+
+import argparse
+from typing import Iterable, List
+
+from ..judge.groups import group
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..show import text
+from .options import (
+    Outcome,
+    Parser,
+    add_judging,
+    add_output,
+    add_selection,
+    count,
+    select,
+)
+from .session import Session
+
+NAME = "list"
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "List the threads that leaked, one a line.",
+        "[OPTION]...",
+        "threadleak list --all --sort age\nthreadleak list --class unjoined --format json",
+    )
+    add_selection(parser)
+    group = parser.add_argument_group("what is shown of them")
+    group.add_argument("--all", action="store_true", help="not only the leaked ones")
+    group.add_argument("--stacks", action="store_true", help="with the stacks of those alive")
+    group.add_argument(
+        "--limit",
+        type=count,
+        default=text.EQUAL_ROWS,
+        metavar="N",
+        help="show N threads of those that are equal (0: all; default %(default)s)",
+    )
+    add_judging(parser)
+    add_output(parser)
+    return parser
+
+
+def run(session: Session, options: argparse.Namespace) -> Outcome:
+    report = session.report(options)
+    verdicts = select(report, options)
+    if not (options.all or getattr(options, "class") or options.state):
+        verdicts = [verdict for verdict in verdicts if verdict.leaked]
+    verdicts = ordered(report, verdicts, options.sort)
+    report.read_states(verdicts)
+    status = report.status(report.leaked)
+    if options.format == "json":
+        from ..show import json
+
+        shown = json.document(report, verdicts, options.stacks)
+    else:
+        lines = text.listing(report, verdicts, options.limit, session.style(options))
+        if options.stacks:
+            lines += text.stacks(report, verdicts, session.style(options))
+        shown = "\n".join(lines) + "\n"
+    return Outcome(shown, status)
+
+
+def ordered(report: Report, verdicts: Iterable[Verdict], key: str) -> List[Verdict]:
+    grouped = [verdict for found in group(verdicts) for verdict in found.verdicts]
+    if key == "group":
+        return grouped
+    return sorted(grouped, key=lambda verdict: report.sort_value(verdict, key))

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Options that several subcommands share, and what a subcommand gives back."""
+
+import argparse
+import re
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional
+
+from ..judge import classes
+from ..judge.report import Report
+from ..judge.verdicts import Settings, Verdict
+from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
+
+USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
+
+
+class UsageError(Exception):
+    """One sentence about the command line."""
+
+
+class Outcome(NamedTuple):
+    text: str  # whole output, newline at its end
+    status: int = 0
+    error: Optional[str] = None  # one sentence: what failed, or could not be told
+    leaks: int = 0  # of check: threads that made it fail
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of ending the interpreter."""
+
+    def __init__(self, name: str, summary: str, usage: str, example: str):
+        self.summary = summary
+        super().__init__(
+            prog=f"threadleak {name}",
+            usage=f"threadleak {name} {usage}",
+            epilog="example:\n" + "".join(f"  {line}\n" for line in example.splitlines()),
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=partial(
+                argparse.RawDescriptionHelpFormatter, width=95, max_help_position=26
+            ),
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see `help {self.prog}`")
+
+    def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
+        raise UsageError(message or self.prog)
+
+    def help(self) -> str:
+        """The first line is a sentence; then usage, options, example."""
+        return f"{self.summary}\n\n{self.format_help()}".replace("usage:", "Usage:", 1).rstrip()
+
+    def words(self) -> List[str]:
+        """All options, for completion."""
+        return sorted(word for word in self._option_string_actions if word.startswith("--"))
+
+    def values(self, option: str) -> List[str]:
+        """What may follow an option, for completion."""
+        action = self._option_string_actions.get(option)
+        choices = getattr(action, "completions", None) or (action.choices if action else None)
+        return [str(choice) for choice in choices or []]
+
+
+def _classes(text: str) -> List[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in classes.ALL:
+            known = ", ".join(classes.ALL)
+            raise argparse.ArgumentTypeError(f"unknown class {name!r} (there are {known})")
+    return names
+
+
+def count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
+
+
+def _address(text: str) -> int:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,16}|\d{1,19}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address")
+    return int(text, 0) if text.startswith("0x") else int(text)
+
+
+def class_option(group: Any, name: str, help: str) -> None:
+    action = group.add_argument(name, type=_classes, metavar="CLASS[,CLASS]", help=help)
+    action.completions = classes.ALL
+
+
+SORT_KEYS = ("group", "id", "tid", "name", "state", "class", "scope", "age")
+
+
+def add_selection(parser: Parser, sort: bool = True) -> None:
+    group = parser.add_argument_group("which threads")
+    class_option(group, "--class", "only of these classes: " + ", ".join(classes.ALL))
+    group.add_argument("--scope", metavar="GLOB", help="only in scopes with such a name")
+    group.add_argument("--name", metavar="GLOB", help="only threads with such a name")
+    group.add_argument("--site", metavar="GLOB", help="only made through such a function")
+    group.add_argument("--state", choices=STATES, metavar="STATE", help=", ".join(STATES))
+    if sort:
+        help = "by " + ", ".join(SORT_KEYS) + " (group: leaked and many first)"
+        group.add_argument("--sort", choices=SORT_KEYS, default="group", metavar="KEY", help=help)
+
+
+def add_judging(parser: Parser) -> None:
+    group = parser.add_argument_group("how to judge")
+    group.add_argument(
+        "--at-end",
+        action="store_true",
+        help="as at the end of the process: what is alive and not expected has outlived",
+    )
+    group.add_argument(
+        "--allow", choices=("detached",), metavar="detached", help="detached threads may outlive"
+    )
+    group.add_argument(
+        "--settle-ms",
+        type=count,
+        default=500,
+        metavar="N",
+        help="a thread that finished less than N ms ago may still be joined (default 500)",
+    )
+    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
+
+
+def add_output(parser: Parser, formats: bool = True) -> None:
+    group = parser.add_argument_group("input and output")
+    if formats:
+        choices = ("text", "json")
+        group.add_argument("--format", choices=choices, default="text", metavar="text|json")
+    group.add_argument("--output", metavar="FILE", help="write to FILE instead")
+    group.add_argument(
+        "--registry",
+        type=_address,
+        metavar="ADDR",
+        help="where the registry is, if it is not found",
+    )
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    return Settings(options.at_end, options.allow == "detached", options.settle_ms)
+
+
+def select(report: Report, options: argparse.Namespace) -> List[Verdict]:
+    """Those that the options of add_selection pick."""
+    tests: List[Callable[[Verdict], bool]] = []
+    wanted = getattr(options, "class")
+    if wanted:
+        tests.append(lambda verdict: verdict.class_ in wanted)
+    if options.name is not None:
+        tests.append(
+            lambda verdict: fnmatchcase(report.name_of(verdict.thread) or "", options.name)
+        )
+    if options.scope is not None:
+        tests.append(lambda verdict: _matches(report, verdict, "scope", options.scope))
+    if options.site is not None:
+        tests.append(lambda verdict: _matches(report, verdict, "site", options.site))
+    verdicts = [verdict for verdict in report.verdicts if all(test(verdict) for test in tests)]
+    if options.state is not None:
+        if options.state in (RUNNING, BLOCKED, ALIVE):
+            report.read_states(verdicts, len(verdicts))
+        verdicts = [verdict for verdict in verdicts if verdict.thread.state == options.state]
+    return verdicts
+
+
+def _matches(report: Report, verdict: Verdict, field: str, glob: str) -> bool:
+    values = report.judge.value(verdict.thread, field)
+    return any(fnmatchcase(value, glob) for value in values)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What lasts from one subcommand to the next: the rules, and the look at a target that has not changed."""
+
+import argparse
+from typing import Any, Callable, List, Optional, Tuple
+
+from ..judge.report import Report
+from ..judge.rules import Rule, load_rules
+from ..judge.verdicts import Settings
+from ..read.locate import read_registry
+from ..read.model import Registry
+from ..show.style import PLAIN, Style
+from ..target.base import Target
+from .options import settings
+
+
+class Session:
+    """`open_target` gives the target as it is now, `generation` a value that differs once it has changed."""
+
+    def __init__(
+        self,
+        open_target: Callable[[], Target],
+        generation: Callable[[], Any] = object,
+        style: Callable[[], Style] = lambda: PLAIN,
+    ):
+        self.rules: List[Rule] = []
+        self._open = open_target
+        self._generation = generation
+        self._style = style
+        self._seen: Any = None
+        self._target: Optional[Target] = None
+        self._registry: Optional[Tuple[Optional[int], Registry]] = None
+
+    def style(self, options: argparse.Namespace) -> Style:
+        """Files are not styled."""
+        return self._style() if options.output is None else PLAIN
+
+    def target(self) -> Target:
+        now = self._generation()
+        if self._target is None or now != self._seen:
+            self._target, self._registry, self._seen = self._open(), None, now
+        return self._target
+
+    def registry(self, address: Optional[int] = None) -> Registry:
+        target = self.target()
+        if self._registry is None or self._registry[0] != address:
+            self._registry = (address, read_registry(target, address))
+        return self._registry[1]
+
+    def report(self, options: argparse.Namespace) -> Report:
+        rules = self.rules + (load_rules(options.rules) if options.rules else [])
+        return self.judge(options.registry, settings(options), rules)
+
+    def judge(self, address: Optional[int], how: Settings, rules: List[Rule]) -> Report:
+        registry = self.registry(address)
+        return Report(self.target(), registry, how, rules)

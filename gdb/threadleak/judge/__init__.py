@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Facts in, verdicts out."""

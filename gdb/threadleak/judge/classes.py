@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""The classes of threads. A thread has one, the most specific."""
+
+UNJOINED = "unjoined"  # finished, joinable, nobody joined it: its stack is still mapped
+OUTLIVED = "outlived"  # alive although its scope ended, or the process is exiting
+ALIVE = "alive"
+UNTRACKED = "untracked"  # alive in the process, not in the registry
+
+ALL = (UNJOINED, OUTLIVED, ALIVE, UNTRACKED)  # leaked ones first: the order of every report
+LEAKED = (UNJOINED, OUTLIVED)  # unless expected
+
+PROOF, SUSPICION = "proof", "suspicion"

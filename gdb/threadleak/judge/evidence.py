@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Why a verdict is what it is, and what to do: sentences for the threads that are shown."""
+
+from typing import List, Optional
+
+from ..read import abi
+from ..read.model import Copy
+from ..read.threads import ENDING, STARTING
+from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
+from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
+
+
+def duration(ns: int) -> str:
+    """A length of time as people say it, rounded down: 12 ms, 3.4 s, 5 min, 2 h, 3 days."""
+    ms = max(0, ns) // 1_000_000
+    if ms < 1000:
+        return f"{ms} ms"
+    seconds = ms // 1000
+    if seconds < 60:
+        return f"{ms / 1000:.1f} s" if seconds < 10 else f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86400} days"
+
+
+class Evidence:
+    def __init__(self, judge: Judge):
+        self.judge = judge
+        self.at = judge.at
+
+    def ago(self, ns: int) -> str:
+        """How long before the process was stopped."""
+        text = duration(self.at.now_ns - ns)
+        return f"{text} ago" if self.at.exact else f"at least {text} before the process stopped"
+
+    def why(self, verdict: Verdict) -> List[str]:
+        thread = verdict.thread
+        if verdict.class_ == UNTRACKED:
+            return [
+                "The kernel has this thread, the registry does not: it was made by clone() or by"
+                " libc itself (a timer, aio), or before the library was loaded."
+            ]
+        if thread.is_main:
+            return ["It runs main, which nobody has to join."]
+        assert thread.record is not None and thread.copy is not None
+        if verdict.class_ == UNJOINED:
+            why = self._finished(verdict, thread.record)
+        elif verdict.class_ == OUTLIVED:
+            why = ["It is alive" + self._after_its_time(thread.copy, thread.record) + "."]
+        else:
+            why = [f"It is alive{self._in_scope(thread.copy, thread.record)}."]
+            if thread.state == STARTING:
+                why = ["It is being created."]
+        return why + self._details(verdict, thread.copy, thread.record)
+
+    def _finished(self, verdict: Verdict, record: abi.Record) -> List[str]:
+        how = "It called " + ("thrd_exit" if record.state & abi.C11 else "pthread_exit")
+        if not record.state & abi.EXITED:
+            how = "It finished"
+        when = f" {self.ago(record.finished_ns)}" if record.finished_ns else ""
+        why = [f"{how}{when}, is joinable, and nobody joined it: its stack is still mapped."]
+        if verdict.thread.end_unseen:
+            why = [
+                "The kernel no longer has it although no end was seen: it left by a raw exit system"
+                " call. It is joinable, and nobody joined it: its stack is still mapped."
+            ]
+        if verdict.waiting == JOINING:
+            why.append(f"Not counted yet: its join is under way, {self._joiner(verdict)}.")
+        elif verdict.waiting == JUST_FINISHED and verdict.thread.state == ENDING:
+            why.append("Not counted yet: its end was just seen, and the kernel still has it.")
+        elif verdict.waiting == JUST_FINISHED:
+            limit = self.at.settings.settle_ms
+            why.append(f"Not counted yet: that is less than {limit} ms (--settle-ms) ago.")
+        return why
+
+    def _joiner(self, verdict: Verdict) -> str:
+        thread = verdict.thread
+        assert thread.record is not None and thread.copy is not None
+        record = thread.record
+        by = f"by thread {thread.copy.name_of(record.joiner)} " if record.joiner else ""
+        return f"{by}begun {self.ago(record.join_begun_ns)}"
+
+    def _in_scope(self, copy: Copy, record: abi.Record) -> str:
+        chain = copy.scope_chain(record.scope)
+        return f", and its scope `{chain[0].name}` is still open" if chain else ""
+
+    def _after_its_time(self, copy: Copy, record: abi.Record) -> str:
+        ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
+        if ended is not None:
+            around = "" if ended is copy.scopes[record.scope] else " around its own"
+            return f" although the scope `{ended.name}`{around} ended{self._when(ended.ended_ns)}"
+        if self.at.exiting:
+            return " although the process is exiting"
+        return ", judged as at the end of the process (--at-end)"
+
+    def _when(self, ns: int) -> str:
+        return f" {self.ago(ns)}" if ns else ""
+
+    def _details(self, verdict: Verdict, copy: Copy, record: abi.Record) -> List[str]:
+        details = []
+        ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
+        if verdict.class_ == UNJOINED and not verdict.waiting:
+            if ended is not None:
+                details.append(f"Its scope `{ended.name}` ended{self._when(ended.ended_ns)}.")
+            elif self.at.exiting:
+                details.append("The process is exiting.")
+            elif self.at.main_finished:
+                details.append("The main thread finished.")
+            elif not self.at.settings.at_end:
+                details.append("The process goes on, so somebody may yet join it.")
+            if not self.at.exact and not self.at.settings.at_end:
+                details.append(
+                    "When the process stopped is not known: its last event is taken for it."
+                )
+        if verdict.class_ == OUTLIVED and record.state & abi.DETACHED:
+            details.append("It is detached, so nobody can wait for it.")
+        if verdict.class_ != UNJOINED and record.join_begun_ns:
+            details.append(f"A join waits for it, {self._joiner(verdict)}.")
+        if verdict.class_ != UNJOINED and record.state & abi.NO_END:
+            details.append("Its end could not be seen.")
+        return details
+
+    def fix(self, verdict: Verdict) -> Optional[str]:
+        record = verdict.thread.record
+        if verdict.class_ == UNTRACKED:
+            return "Load the library when the program starts (LD_PRELOAD), so that it sees all creations."
+        if record is None or verdict.class_ == ALIVE or verdict.waiting:
+            return None
+        api = "thrd" if record.state & abi.C11 else "pthread"
+        detach = f"{api}_detach"
+        if verdict.class_ == UNJOINED:
+            return f"Join it where it is created ({api}_join), or detach it there ({detach})."
+        if record.state & abi.DETACHED:
+            return "Make it joinable, tell it to end, and join it before its scope ends."
+        return f"Tell it to end, and join it ({api}_join), before its scope ends."

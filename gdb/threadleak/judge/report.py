@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""All that is known after one look: the verdicts, what concerns the process as a whole, and the sum."""
+
+from collections import Counter
+from errno import errorcode
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ..read import abi
+from ..read.model import Registry, text_of
+from ..read.stacks import Stacks
+from ..read.threads import ALIVE, ThreadInfo, Threads, reconcile
+from ..target.base import Target, TargetError
+from .classes import ALL, UNJOINED, UNTRACKED
+from .evidence import Evidence
+from .rules import Rule
+from .verdicts import Judge, Settings, Verdict, moment
+
+CLEAN, BLIND, LEAKS = 0, 2, 3  # exit status
+STATES_MAX = 64  # threads whose registers are read unasked
+
+
+class Notice(NamedTuple):
+    """Something about the process as a whole."""
+
+    kind: str
+    text: str
+    number: int
+    blind: bool = False  # so that no leak found does not mean that there is none
+
+
+class Report:
+    def __init__(self, target: Target, registry: Registry, settings: Settings, rules: List[Rule]):
+        self.target = target
+        self.registry = registry
+        self.settings = settings
+        self.rules = rules
+        self.stacks = Stacks(target)
+        for rule in rules:
+            rule.used = 0
+        if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
+            raise TargetError(
+                "the library was loaded too late, by dlopen, and sees no thread being created:"
+                " preload it, or link the program with it"
+            )
+        threads = reconcile(registry, target)
+        self.at = moment(registry, target.now_ns(), settings)
+        self.judge = Judge(self.at, self.stacks, rules)
+        self.evidence = Evidence(self.judge)
+        self.verdicts: List[Verdict] = [self.judge.judge(thread) for thread in threads.infos]
+        self.notices = list(_notices(registry, threads, self.verdicts, rules))
+
+    @property
+    def threads(self) -> int:
+        """Alive, the main thread too, and unjoined, and untracked."""
+        return len(self.verdicts)
+
+    @property
+    def leaked(self) -> List[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.leaked]
+
+    def by_class(self) -> Dict[str, int]:
+        counts = Counter(verdict.class_ for verdict in self.verdicts)
+        return {class_: counts[class_] for class_ in ALL if counts[class_]}
+
+    def name_of(self, thread: ThreadInfo) -> Optional[str]:
+        """The registry's, which a core has too; else the kernel's."""
+        if thread.record is not None:
+            return text_of(thread.record.name)
+        return self.target.thread_name(thread.kernel) if thread.kernel is not None else None
+
+    def read_states(self, verdicts: Iterable[Verdict], most: int = STATES_MAX) -> None:
+        """Running or blocked, instead of alive, which costs registers; not for more than `most` threads."""
+        alive = [verdict.thread for verdict in verdicts if verdict.thread.state == ALIVE]
+        for thread in alive if len(alive) <= most else []:
+            if thread.kernel is not None:
+                thread.state = self.target.state_of(thread.kernel)
+
+    def sort_value(self, verdict: Verdict, key: str) -> Tuple[object, ...]:
+        thread, record = verdict.thread, verdict.thread.record
+        if key == "name":
+            return (self.name_of(thread) or "",)
+        if key == "class":
+            return (ALL.index(verdict.class_),)
+        if key == "scope":
+            return tuple(self.judge.value(thread, "scope")[:1])
+        if key == "state":
+            return (thread.state,)
+        if key == "tid":
+            return (thread.tid or 0,)
+        if record is None or thread.copy is None:
+            return (float("inf"), 0)
+        if key == "age":
+            return (record.created_ns, record.id)
+        return (thread.copy.number, record.id)
+
+    def find(self, name: str) -> Verdict:
+        """By the id that people give."""
+        copy_text, _, id_text = name.rpartition(".")
+        if not (id_text.isdecimal() and (copy_text or "1").isdecimal()):
+            raise TargetError(f"{name} is no id: ids are numbers such as 17, or 2.17")
+        for verdict in self.verdicts:
+            if verdict.thread.id == name:
+                return verdict
+        last = max(copy.header.next_id for copy in self.registry.copies) - 1
+        if 1 <= int(id_text) <= last and not copy_text:
+            why = "it was joined, or was detached and has finished"
+            raise TargetError(f"there is no thread {name} any more: {why}, so its record is gone")
+        raise TargetError(f"there is no thread {name} in this target; ids go up to {last}")
+
+    def status(self, failing: Iterable[Verdict], strict: bool = False) -> int:
+        if any(True for _ in failing):
+            return LEAKS
+        if strict and any(notice.kind == UNTRACKED for notice in self.notices):
+            return LEAKS
+        return BLIND if any(notice.blind for notice in self.notices) else CLEAN
+
+
+def _plural(count: int, one: str, more: Optional[str] = None) -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def _notices(
+    registry: Registry, threads: Threads, verdicts: List[Verdict], rules: List[Rule]
+) -> Iterable[Notice]:
+    headers = [copy.header for copy in registry.copies]
+    untracked = sum(verdict.class_ == UNTRACKED for verdict in verdicts)
+    if untracked:
+        text = _plural(untracked, "untracked thread") + ", not in the registry"
+        yield Notice(UNTRACKED, text, untracked)
+    waiting = sum(verdict.class_ == UNJOINED and bool(verdict.waiting) for verdict in verdicts)
+    if waiting:
+        text = (
+            f"{_plural(waiting, 'unjoined thread')} not counted yet: just finished, or being joined"
+        )
+        yield Notice("waiting", text, waiting)
+    yield from _lost(registry)
+    failed = sum(header.failed_creates for header in headers)
+    if failed:
+        yield Notice("failed_creates", _failed(headers, failed), failed)
+    yield from _history(registry, threads)
+    unused = [rule for rule in rules if not rule.used]
+    if unused:
+        patterns = ", ".join(rule.pattern for rule in unused)
+        text = f"{_plural(len(unused), 'rule')} matched no thread: {patterns}"
+        yield Notice("unused_rules", text, len(unused))
+
+
+def _lost(registry: Registry) -> Iterable[Notice]:
+    """What should be known and is not."""
+    for name, what in (
+        ("records", "nothing is known of them"),
+        ("sites", "their stacks are not known"),
+    ):
+        dropped = sum(copy.dropped.get(name, 0) for copy in registry.copies)
+        if dropped:
+            text = f"{_plural(dropped, 'thread')} dropped for lack of room: {what}"
+            yield Notice(f"dropped_{name}", text, dropped, blind=name == "records")
+    dropped = sum(copy.dropped.get("scopes", 0) for copy in registry.copies)
+    if dropped:
+        text = f"{_plural(dropped, 'scope')} dropped for lack of room: their threads belong to the one around"
+        yield Notice("dropped_scopes", text, dropped, blind=True)
+    for kind, count, example in registry.anomalies:
+        yield Notice("anomaly", f"damaged: {kind}: {count:,} ({example})", count, blind=True)
+
+
+def _failed(headers: List[abi.Header], failed: int) -> str:
+    eagain = sum(header.failed_eagain for header in headers)
+    last = max(headers, key=lambda header: header.failed_at_ns).failed_errno
+    name = errorcode.get(last, str(last))
+    return f"{_plural(failed, 'thread')} could not be created, {eagain:,} with EAGAIN; last: {name}"
+
+
+def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
+    headers = [copy.header for copy in registry.copies]
+    inherited = sum(header.threads_inherited for header in headers)
+    if any(header.flags & abi.FORK_CHILD for header in headers):
+        parent = headers[0].parent_pid
+        had = _plural(inherited, "thread")
+        yield Notice(
+            "forked", f"a fork child of {parent}, which had {had} that are not here", inherited
+        )
+    if len(headers) > 1 or any(header.flags & abi.SECOND_COPY for header in headers):
+        text = "two copies of the library are in this process: link it, or preload it, not both"
+        yield Notice("second_copy", text, len(headers))
+    if threads.detached_gone:
+        text = (
+            _plural(threads.detached_gone, "detached thread") + " ended without its end being seen"
+        )
+        yield Notice("ended_unseen", text, threads.detached_gone)
+    for note in registry.notes:
+        yield Notice("search", note, 1)

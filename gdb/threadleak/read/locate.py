@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Finds the registry: by its symbol, by its magic bytes in writable memory, or where the user says.
+
+A copy counts only if its `self` is its address: the bytes occur elsewhere too (the file's own pages, a
+reader's memory, the page in front of the data segment). All live copies are found, since a program that
+embeds the library may be run with another one preloaded.
+"""
+
+from typing import Iterable, List, Optional, Tuple
+
+from ..target.base import Region, Target, TargetError
+from . import abi
+from .model import Anomalies, Copy, Registry
+from .registry import BLOCK, read_copy
+
+SYMBOL = "threadleak_registry"
+MORE_COPIES_MAX = 64 << 20  # bytes to look through once one copy is known
+ANY_COPY_MAX = 4 << 30  # bytes to look through where no symbol tells
+COPIES_MAX = 8
+SELF_AT = next(field.offset for field in abi.HEADER.fields if field.name == "self")
+
+
+def read_registry(target: Target, address: Optional[int] = None) -> Registry:
+    """All copies that live in the target; TargetError, with the likely reason, if there is none."""
+    anomalies = Anomalies()
+    if address is not None:
+        return Registry([read_copy(target, address, 1, anomalies)], "address", [], anomalies)
+    found_by = "symbol"
+    addresses = [at for at in target.symbol(SYMBOL) if _is_live(target, at)]
+    more, notes = _scan(target, addresses)
+    if not addresses:
+        found_by = "scan"
+    addresses = sorted(set(addresses)) + [at for at in more if at not in addresses]
+    if not addresses:
+        raise TargetError(_why_none(target, notes))
+    copies: List[Copy] = []
+    errors: List[TargetError] = []
+    for at in addresses[:COPIES_MAX]:
+        try:
+            copies.append(read_copy(target, at, len(copies) + 1, anomalies))
+        except TargetError as error:
+            errors.append(error)
+    if not copies:
+        raise errors[0]
+    for damaged in errors:
+        anomalies.add("copies of the library that cannot be read", str(damaged))
+    return Registry(copies, found_by, notes, anomalies)
+
+
+def _is_live(target: Target, address: int) -> bool:
+    try:
+        header = abi.HEADER.one(target.read(address, abi.HEADER.size))
+    except TargetError:
+        return False
+    return header.magic == abi.MAGIC and header.self == address
+
+
+def _scan(target: Target, known: List[int]) -> Tuple[List[int], List[str]]:
+    """Live copies by their magic bytes. The registry lies in .data, whose pages come from a file, so that
+    other memory is looked through only where nothing else was found."""
+    regions = list(target.writable_regions())
+    of_files = [region for region in regions if region.of_file]
+    size = sum(region.end - region.start for region in of_files)
+    if known and size > MORE_COPIES_MAX:
+        text = f"no search for further copies of the library: {size >> 20} MiB to look through"
+        return [], [text]
+    notes: List[str] = []
+    found = _search(target, of_files, ANY_COPY_MAX, notes)
+    if not found and not known:
+        others = [region for region in regions if not region.of_file]
+        others.sort(key=lambda region: region.end - region.start)
+        found = _search(target, others, ANY_COPY_MAX, notes)
+    return found, notes
+
+
+def _search(target: Target, regions: Iterable[Region], most: int, notes: List[str]) -> List[int]:
+    found: List[int] = []
+    for region in regions:
+        for start in range(region.start, region.end, BLOCK):
+            size = min(BLOCK, region.end - start)
+            most -= size
+            if most < 0:
+                notes.append("only a part of the writable memory was searched for the registry")
+                return found
+            try:
+                data = target.read(start, size)
+            except TargetError:
+                continue  # a hole, or not dumped
+            found += [at for at in _magics(data, start) if _is_live(target, at)]
+            if len(found) >= COPIES_MAX:
+                return found
+    return found
+
+
+def _magics(data: bytes, start: int) -> Iterable[int]:
+    """Addresses of headers in a block, as far as the block itself can tell."""
+    offset = data.find(abi.MAGIC)
+    while offset >= 0:
+        own = data[offset + SELF_AT : offset + SELF_AT + 8]
+        if len(own) < 8 or int.from_bytes(own, "little") == start + offset:
+            yield start + offset
+        offset = data.find(abi.MAGIC, offset + 1)
+
+
+def _why_none(target: Target, notes: List[str]) -> str:
+    reasons = target.limits() + notes
+    if reasons:
+        return "no registry was found: " + "; ".join(reasons)
+    return (
+        "no registry was found: start the program with LD_PRELOAD=libthreadleak.so, or link it"
+        " with the library"
+    )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""What the registry says, once it has been read and checked."""
+
+from operator import attrgetter
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from . import abi
+
+CHAIN_MAX = 64  # creators of creators, scopes in scopes: more than anyone reads
+
+
+class Module(NamedTuple):
+    """An ELF file that was loaded at some time."""
+
+    name: str
+    start: int
+    end: int
+    bias: int
+    build_id: str  # hexadecimal, may be empty
+
+
+class Site(NamedTuple):
+    """A distinct creation stack; frame 0 is the caller of pthread_create."""
+
+    frames: Tuple[Tuple[int, int], ...]  # return address, index of its module
+    flags: int
+    creator_site: int
+    created: int
+
+
+class Scope(NamedTuple):
+    id: int
+    name: str
+    parent: int
+    begun_ns: int
+    ended_ns: int
+    ended: bool
+
+
+class Anomalies:
+    """What is damaged, by kind: how often, and an example. Kinds are constants, so this stays small."""
+
+    def __init__(self) -> None:
+        self.kinds: Dict[str, Tuple[int, str]] = {}
+
+    def add(self, kind: str, example: str, count: int = 1) -> None:
+        before, first = self.kinds.get(kind, (0, example))
+        self.kinds[kind] = (before + count, first)
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds)
+
+    def __iter__(self) -> Iterator[Tuple[str, int, str]]:
+        return ((kind, count, example) for kind, (count, example) in self.kinds.items())
+
+
+class Copy:
+    """The registry of one copy of the library. Index 0 of sites, scopes and modules is None."""
+
+    def __init__(self, address: int, number: int, header: abi.Header):
+        self.address = address
+        self.number = number  # 1, and more only where a process has several
+        self.header = header
+        self.records: List[abi.Record] = []
+        self.sites: List[Optional[Site]] = []
+        self.scopes: List[Optional[Scope]] = []
+        self.modules: List[Optional[Module]] = []
+        self.dropped: Dict[str, int] = {}  # by table: requests for which there was no room
+        self._by_id: Optional[Dict[int, abi.Record]] = None
+
+    def name_of(self, record_id: int) -> str:
+        """How people name a record: its id, in further copies behind the copy's number."""
+        return str(record_id) if self.number == 1 else f"{self.number}.{record_id}"
+
+    def record(self, record_id: int) -> Optional[abi.Record]:
+        if self._by_id is None:
+            self._by_id = {record.id: record for record in self.records}
+        return self._by_id.get(record_id)
+
+    def site(self, index: int) -> Optional[Site]:
+        return self.sites[index] if index < len(self.sites) else None
+
+    def module(self, index: int) -> Optional[Module]:
+        return self.modules[index] if index < len(self.modules) else None
+
+    def scope_chain(self, index: int) -> List[Scope]:
+        """The scope and those around it, innermost first."""
+        chain: List[Scope] = []
+        seen = set()
+        while 0 < index < len(self.scopes) and index not in seen and len(chain) < CHAIN_MAX:
+            seen.add(index)
+            scope = self.scopes[index]
+            if scope is None:
+                break
+            chain.append(scope)
+            index = scope.parent
+        return chain
+
+    def site_ancestry(self, index: int) -> List[int]:
+        """The site, the one where its first creator was created, and so on."""
+        chain: List[int] = []
+        while index and index not in chain and len(chain) < CHAIN_MAX:
+            site = self.site(index)
+            if site is None:
+                break
+            chain.append(index)
+            index = site.creator_site
+        return chain
+
+    def creators(self, record: abi.Record) -> List[abi.Record]:
+        """The creator, its creator, and so on, as far as they still have records."""
+        chain: List[abi.Record] = []
+        seen = {record.id}
+        creator = self.record(record.creator)
+        while creator is not None and creator.id not in seen and len(chain) < CHAIN_MAX:
+            seen.add(creator.id)
+            chain.append(creator)
+            creator = self.record(creator.creator)
+        return chain
+
+    def latest_ns(self) -> int:
+        """The newest of all times in it: the process was certainly stopped no earlier."""
+        header = self.header
+        latest = max(header.start_monotonic_ns, header.failed_at_ns)
+        for field in ("created_ns", "finished_ns", "join_begun_ns"):
+            latest = max(latest, max(map(attrgetter(field), self.records), default=0))
+        for scope in self.scopes:
+            if scope is not None:
+                latest = max(latest, scope.begun_ns, scope.ended_ns)
+        return latest
+
+    def epoch_s(self, ns: int) -> Optional[float]:
+        """A time of the registry as seconds since 1970; None for 0, which is no time."""
+        if not ns:
+            return None
+        offset = self.header.start_realtime_ns - self.header.start_monotonic_ns
+        return round((offset + ns) / 1e9, 3)  # the clock's own steps are milliseconds
+
+
+class Registry(NamedTuple):
+    """All live copies of a process, in most cases one."""
+
+    copies: List[Copy]
+    found_by: str  # "symbol", "scan" or "address"
+    notes: List[str]  # about the search
+    anomalies: Anomalies
+
+
+def text_of(raw: bytes) -> str:
+    """A string of the registry: up to its NUL if it has one, bytes that are not UTF-8 as \\xNN."""
+    return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Bytes -> Copy: the header is checked once, as a whole; each entry after that on its own.
+
+Damage in the header is an error. Damage in an entry is an anomaly: named, counted, and stepped over.
+"""
+
+from typing import Any, Iterator, List, Optional, Tuple
+
+from ..target.base import Target, TargetError
+from . import abi
+from .model import Anomalies, Copy, Module, Scope, Site, text_of
+
+BLOCK = 4 << 20  # read at once: a hostile count must not make anybody allocate more than that
+# More entries than this reader takes: threads that Linux can have (PID_MAX_LIMIT), modules that a frame can
+# name, and stacks and scopes far beyond what any program makes.
+MOST = {"records": 1 << 22, "sites": 1 << 20, "scopes": 1 << 20, "modules": 1 << 16}
+MAX_ENTRY = 1 << 16
+MAX_HEADER = 1 << 16
+
+
+def read_header(target: Target, address: int) -> abi.Header:
+    """The checked header at `address`; TargetError if there is no registry that this reader knows."""
+    where = f"the registry at {address:#x}"
+    data = target.read(address, abi.FIRST_SIZES[abi.HEADER])
+    header = abi.HEADER.one(data)
+    if header.magic != abi.MAGIC:
+        raise TargetError(f"there is no registry at {address:#x}: the magic bytes are missing")
+    if header.byte_order != abi.BYTE_ORDER or header.pointer_size != 8:
+        raise TargetError(f"{where} is not that of a little-endian 64-bit process, or is damaged")
+    if header.abi_major != abi.MAJOR:
+        wanted = "threadleak itself" if header.abi_major > abi.MAJOR else "the library"
+        raise TargetError(
+            f"{where} has version {header.abi_major}.{header.abi_minor}, this is a reader of"
+            f" version {abi.MAJOR}.{abi.MINOR}: bring {wanted} up to date"
+        )
+    if header.self != address:
+        raise TargetError(f"{where} is a stray copy: it says that it lies at {header.self:#x}")
+    if not abi.FIRST_SIZES[abi.HEADER] <= header.header_size <= MAX_HEADER:
+        raise TargetError(f"{where} is damaged: its header has {header.header_size} bytes")
+    size = min(header.header_size, abi.HEADER.size)
+    return header if size == len(data) else abi.HEADER.one(target.read(address, size))
+
+
+class _Table:
+    """A table whose chunks lie where a table can lie."""
+
+    def __init__(self, copy: Copy, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies):
+        table = abi.TABLE.one(getattr(copy.header, name))
+        self.name = name
+        self.anomalies = anomalies
+        self.entry_size = table.entry_size
+        self.used = table.used
+        self.chunks = list(abi.CHUNK.many(table.chunks, abi.CHUNK.size))[: table.chunk_count]
+        copy.dropped[name] = table.dropped
+        if not abi.FIRST_SIZES[layout] <= self.entry_size <= MAX_ENTRY:
+            raise TargetError(f"{self} is damaged: an entry has {self.entry_size} bytes")
+        if not 1 <= table.chunk_count <= abi.CHUNKS:
+            raise TargetError(f"{self} is damaged: it has {table.chunk_count} chunks")
+        for chunk in self.chunks:
+            if chunk.address == 0 or not 1 <= chunk.count <= 1 << 32:
+                raise TargetError(f"{self} is damaged: a chunk at {chunk.address:#x}")
+            if chunk.address + chunk.count * self.entry_size > 1 << 64:
+                raise TargetError(f"{self} is damaged: a chunk goes beyond all addresses")
+        room = sum(chunk.count for chunk in self.chunks)
+        if self.used > room:
+            lost = self.used - room
+            anomalies.add(f"{name} said to exist, beyond the table", f"{self.used} of {room}", lost)
+            self.used = room
+        if self.used > MOST[name]:
+            raise TargetError(f"{self} is damaged, or too large: {self.used} entries")
+
+    def __str__(self) -> str:
+        return f"the registry's table of {self.name}"
+
+    def ranges(self) -> List[Tuple[int, int]]:
+        size = self.entry_size
+        return [(chunk.address, chunk.address + chunk.count * size) for chunk in self.chunks]
+
+    def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
+        """(index of the first entry, bytes or None if they cannot be read, number of entries)."""
+        index = 0
+        for chunk in self.chunks:
+            address, left = chunk.address, min(chunk.count, self.used - index)
+            while left > 0:
+                count = min(left, max(1, BLOCK // self.entry_size))
+                data: Optional[bytes] = None
+                try:
+                    data = target.read(address, count * self.entry_size)
+                except TargetError as error:
+                    self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
+                yield index, data, count
+                index, left, address = (
+                    index + count,
+                    left - count,
+                    address + count * self.entry_size,
+                )
+
+
+def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -> Copy:
+    """The whole of the registry at `address`."""
+    copy = Copy(address, number, read_header(target, address))
+    layouts: List[Tuple[str, "abi.Layout[Any]"]] = [
+        ("modules", abi.MODULE),
+        ("sites", abi.SITE),
+        ("scopes", abi.SCOPE),
+        ("records", abi.RECORD),
+    ]
+    tables = {name: _Table(copy, name, layout, anomalies) for name, layout in layouts}
+    _refuse_overlap([span for table in tables.values() for span in table.ranges()])
+    copy.modules = _modules(target, tables["modules"])
+    copy.scopes = _scopes(target, tables["scopes"])
+    copy.sites = _sites(target, tables["sites"], copy.header.site_frames_offset)
+    copy.records = _records(target, tables["records"], copy)
+    return copy
+
+
+def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
+    spans.sort()
+    for (_, end), (start, _) in zip(spans, spans[1:]):
+        if start < end:
+            raise TargetError(f"the registry is damaged: two of its chunks overlap at {start:#x}")
+
+
+def _modules(target: Target, table: _Table) -> List[Optional[Module]]:
+    modules: List[Optional[Module]] = []
+    for first, data, count in table.blocks(target):
+        if data is None:
+            modules += [None] * count
+            continue
+        for raw in abi.MODULE.many(data, table.entry_size):
+            if raw.start >= raw.end:
+                if len(modules) > 0 and raw.start | raw.end:
+                    table.anomalies.add("modules without an extent", f"module {len(modules)}")
+                modules.append(None)
+                continue
+            build_id = raw.build_id[: raw.build_id_size].hex()
+            name = text_of(raw.name)
+            modules.append(Module(name, raw.start, raw.end, raw.bias, build_id))
+    return modules
+
+
+def _scopes(target: Target, table: _Table) -> List[Optional[Scope]]:
+    scopes: List[Optional[Scope]] = []
+    for first, data, count in table.blocks(target):
+        if data is None:
+            scopes += [None] * count
+            continue
+        for raw in abi.SCOPE.many(data, table.entry_size):
+            scope = None
+            if raw.id:
+                ended = bool(raw.flags & abi.SCOPE_ENDED) or raw.ended_ns != 0
+                name = text_of(raw.name)
+                scope = Scope(raw.id, name, raw.parent, raw.begun_ns, raw.ended_ns, ended)
+                if raw.parent >= table.used:
+                    example = f"scope {len(scopes)} in {raw.parent}"
+                    table.anomalies.add("scopes inside a scope that is not there", example)
+            scopes.append(scope)
+    return scopes
+
+
+def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]]:
+    if not abi.FIRST_SIZES[abi.SITE] <= frames_at <= table.entry_size or frames_at % 8:
+        raise TargetError(f"the registry is damaged: the frames of a site begin at {frames_at}")
+    sites: List[Optional[Site]] = []
+    most = (table.entry_size - frames_at) // 8
+    for first, data, count in table.blocks(target):
+        if data is None:
+            sites += [None] * count
+            continue
+        for at, raw in enumerate(abi.SITE.many(data, table.entry_size)):
+            if not raw.frame_count:
+                sites.append(None)
+                continue
+            if raw.frame_count > most:
+                example = f"site {len(sites)} with {raw.frame_count} frames"
+                table.anomalies.add("sites with more frames than fit", example)
+            if raw.creator_site >= table.used:
+                example = f"site {len(sites)} from site {raw.creator_site}"
+                table.anomalies.add("sites whose creator's site is not there", example)
+            start = at * table.entry_size + frames_at
+            words = memoryview(data)[start : start + 8 * min(raw.frame_count, most)].cast("Q")
+            frames = tuple((abi.frame_pc(word), abi.frame_module(word)) for word in words)
+            sites.append(Site(frames, raw.flags, raw.creator_site, raw.created))
+    return sites
+
+
+def _records(target: Target, table: _Table, copy: Copy) -> List[abi.Record]:
+    anomalies, next_id = table.anomalies, copy.header.next_id
+    sites, scopes, modules = len(copy.sites), len(copy.scopes), len(copy.modules)
+    records: List[abi.Record] = []
+    seen = set()
+    readable = not table.used
+    for first, data, count in table.blocks(target):
+        if data is None:
+            continue
+        readable = True
+        for record in abi.RECORD.many(data, table.entry_size):
+            record_id = record.id
+            if not record_id:
+                continue
+            if record_id >= next_id or record_id in seen:
+                anomalies.add("records with an impossible id", f"id {record_id}")
+                continue
+            seen.add(record_id)
+            # 0 names none, and is right while the table is still empty
+            if record.site >= sites and record.site:
+                anomalies.add("records whose site is not there", f"id {record_id}")
+            if record.scope >= scopes and record.scope:
+                anomalies.add("records whose scope is not there", f"id {record_id}")
+            if record.start_module >= modules and record.start_module:
+                anomalies.add("records whose module is not there", f"id {record_id}")
+            records.append(record)
+    if not readable:
+        raise TargetError("the registry is here, but none of its records can be read")
+    return records

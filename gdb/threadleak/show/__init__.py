@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Verdicts in, text out. No logic."""

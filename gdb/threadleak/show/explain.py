@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""One thread, told in full."""
+
+import time
+from typing import List
+
+from ..judge.evidence import duration
+from ..judge.groups import id_ranges
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..read import abi
+from ..read.model import Copy, text_of
+from ..read.threads import ENDING, FINISHED
+from . import text
+from .places import own_place, place, stack_lines
+from .sanitize import clean, shorten
+from .style import PLAIN, Style
+
+ANCESTORS = 8
+
+
+def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
+    thread = verdict.thread
+    mark = "leaked, " if verdict.leaked else ""
+    sure = f" ({verdict.confidence})" if verdict.leaked else ""
+    name = clean(report.name_of(thread) or "")
+    title = f"thread {thread.id or '-'} `{name}`: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
+    lines = [style.paint("highlight" if verdict.leaked else "title", title)]
+    lines += [f"  {clean(line)}" for line in report.evidence.why(verdict)]
+    if verdict.expected_by:
+        lines.append(f"  expected by: {clean(verdict.expected_by)}")
+    lines += ["", *_facts(report, verdict, style)]
+    lines += _creation(report, verdict, style)
+    lines += _ancestry(report, verdict, style)
+    lines += _stack(report, verdict, style)
+    lines += _siblings(report, verdict)
+    fix = report.evidence.fix(verdict)
+    return lines + (["", f"fix: {fix}"] if fix else [])
+
+
+def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    thread, record, copy = verdict.thread, verdict.thread.record, verdict.thread.copy
+    state = thread.state
+    if thread.kernel is not None and thread.kernel.number is not None:
+        state += f", GDB's thread {thread.kernel.number} (`thread {thread.kernel.number}`)"
+    rows = [("state", state), ("tid", str(thread.tid or "-"))]
+    if record is not None and copy is not None:
+        rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
+        if not thread.is_main:
+            start = report.stacks.start(copy, record)
+            rows.append(
+                ("started in", f"{place(start, style, full=True)}, argument {record.arg:#x}")
+            )
+        rows.append(("kind", _kind(record)))
+        chain = copy.scope_chain(record.scope)
+        if chain:
+            rows.append(("scope", " in ".join(clean(scope.name) or "-" for scope in chain)))
+        rows += [("created", _time(copy, record.created_ns)), ("finished", _finished(copy, record))]
+    return ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
+
+
+def _kind(record: abi.Record) -> str:
+    words = ["C11 thread" if record.state & abi.C11 else "POSIX thread"]
+    if record.state & abi.BORN_DETACHED:
+        words.append("created detached")
+    elif record.state & abi.DETACHED:
+        words.append("detached later")
+    else:
+        words.append("joinable")
+    return ", ".join(words)
+
+
+def _time(copy: Copy, ns: int) -> str:
+    """Wall clock, and how long after the library was loaded."""
+    epoch = copy.epoch_s(ns)
+    if epoch is None:
+        return ""
+    try:
+        clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
+    except (OverflowError, ValueError, OSError):
+        return ""
+    after = duration(ns - copy.header.start_monotonic_ns)
+    return f"{clock}.{int(epoch % 1 * 1000):03d}, {after} after the start"
+
+
+def _finished(copy: Copy, record: abi.Record) -> str:
+    if not record.finished_ns:
+        return ""
+    return f"{_time(copy, record.finished_ns)}, lived {duration(record.finished_ns - record.created_ns)}"
+
+
+def _creation(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    record, copy = verdict.thread.record, verdict.thread.copy
+    if record is None or copy is None or verdict.thread.is_main:
+        return []
+    stack = report.stacks.creation(copy, record.site)
+    return ["", "created at:", *stack_lines(stack.frames, stack.end, style)]
+
+
+def _ancestry(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    """The creator, its creator and so on: by the records while they exist, by the sites for those gone."""
+    record, copy = verdict.thread.record, verdict.thread.copy
+    if record is None or copy is None or not record.creator:
+        return []
+    lines = ["", "created by:"]
+    site = record.site
+    for creator in copy.creators(record)[:ANCESTORS]:
+        site = creator.site
+        name = f"thread {copy.name_of(creator.id)} `{clean(text_of(creator.name))}`"
+        if creator.state & abi.MAIN:
+            lines.append(f"  {name}, the main thread")
+            return lines
+        frames = report.stacks.creation(copy, creator.site).frames
+        lines.append(f"  {name}, created at {own_place(frames, style)}")
+    gone = copy.site_ancestry(site)[1 : ANCESTORS + 1]
+    if site == record.site:
+        of = f"thread {copy.name_of(record.creator)}"
+        lines.append(f"  {of}, which is gone" + ("" if gone else ": nothing more is known of it"))
+    else:
+        lines.append("  a thread that is gone")
+    several = copy.site(record.site)
+    for index in gone:
+        lines.append(
+            f"    created at {own_place(report.stacks.creation(copy, index).frames, style)}"
+        )
+    if gone and several is not None and several.flags & abi.SITE_CREATORS:
+        lines.append("    (there were creators from other places too; this is the first one's)")
+    return lines
+
+
+def _stack(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    thread = verdict.thread
+    if thread.kernel is not None and thread.state not in (FINISHED, ENDING):
+        return ["", "stack now:", *text.current_stack(report, thread.kernel, style)]
+    lines = ["", "It has no stack to show: it has finished."]
+    if report.target.kind == "core":
+        lines.append(
+            "In a core with such threads GDB may take another thread's thread-local variables for"
+            " those of the selected one: compare $fs_base with the pthread_t."
+        )
+    return lines
+
+
+def _siblings(report: Report, verdict: Verdict) -> List[str]:
+    record, copy = verdict.thread.record, verdict.thread.copy
+    if record is None or copy is None or verdict.thread.is_main:
+        return []
+    site = copy.site(record.site)
+    if site is None:
+        return []
+    same = [
+        other
+        for other in report.verdicts
+        if other is not verdict
+        and other.thread.copy is copy
+        and other.thread.record is not None
+        and other.thread.record.site == record.site
+    ]
+    lines = ["", f"{site.created:,} created here so far, {len(same) + 1:,} still known"]
+    if same:
+        lines[-1] += f"; the others: ids {shorten(id_ranges(same), 120)}"
+    return lines

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""A group of threads as a block of lines."""
+
+import time
+from typing import List
+
+from ..judge.groups import Group, id_ranges
+from ..judge.report import Report
+from . import text
+from .places import own_place, place, stack_lines
+from .sanitize import clean, shorten
+from .style import PLAIN, Style
+
+NAMES_SHOWN = 5
+
+
+def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
+    verdict = group.verdicts[0]
+    record, copy = verdict.thread.record, verdict.thread.copy
+    size = len(group.verdicts)
+    classes = ", ".join(f"{count:,} {class_}" for class_, count in group.by_class().items())
+    leaked = f", {group.leaked:,} leaked" if group.leaked else ""
+    title = f"{size:,} {'thread' if size == 1 else 'threads'}{leaked} ({classes})"
+    if group.key.main:
+        title += ", the main thread"
+    lines = [style.paint("highlight" if group.leaked else "title", title)]
+    rows = [("ids", shorten(id_ranges(group.verdicts), 120)), ("names", _names(report, group))]
+    if record is not None and copy is not None and not group.key.main:
+        start = report.stacks.start(copy, record)
+        rows += [
+            ("scopes", _scopes(group)),
+            ("started in", place(start, style)),
+            ("created", _created(group)),
+        ]
+    lines += ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
+    if record is None or copy is None or group.key.main:
+        return lines
+    stack = report.stacks.creation(copy, record.site)
+    lines += ["  " + line for line in stack_lines(stack.frames, stack.end, style)]
+    ancestry = copy.site_ancestry(record.site)[1:]
+    if ancestry:
+        places = [own_place(report.stacks.creation(copy, site).frames, style) for site in ancestry]
+        lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
+    fix = report.evidence.fix(verdict) if group.leaked else None
+    return lines + ([f"  fix: {fix}"] if fix else [])
+
+
+def _names(report: Report, group: Group) -> str:
+    names: List[str] = []
+    for verdict in group.verdicts[:1000]:
+        name = text.name_of(report, verdict)
+        if name not in names:
+            names.append(name)
+        if len(names) > NAMES_SHOWN:
+            return ", ".join(names[:NAMES_SHOWN]) + ", ..."
+    return ", ".join(names)
+
+
+def _scopes(group: Group) -> str:
+    scopes = {}
+    for verdict in group.verdicts:
+        record, copy = verdict.thread.record, verdict.thread.copy
+        if record is not None and copy is not None and record.scope not in scopes:
+            chain = copy.scope_chain(record.scope)
+            scopes[record.scope] = clean(chain[0].name) if chain else ""
+        if len(scopes) > NAMES_SHOWN:
+            break
+    names = [name for name in scopes.values() if name]
+    return ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+
+
+def _created(group: Group) -> str:
+    """The time of the oldest and of the newest."""
+    copy = group.verdicts[0].thread.copy
+    assert copy is not None
+    words = []
+    for ns in group.created_ns():
+        epoch = copy.epoch_s(ns)
+        try:
+            word = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch)) if epoch else ""
+        except (OverflowError, ValueError, OSError):
+            word = ""
+        if word and word not in words:
+            words.append(word)
+    return " to ".join(words)

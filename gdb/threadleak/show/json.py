@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
+
+import json
+from typing import Any, Dict, Iterable, List, Optional
+
+from ..judge.blame import own_frame
+from ..judge.groups import Group, group, id_ranges
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..read import abi
+from ..read.model import Copy
+from ..target.base import Frame, TargetError
+
+SCHEMA = "threadleak/1"
+STACK_FRAMES = 256
+
+parse = json.loads
+
+
+def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> str:
+    """One object, ASCII, newline at its end."""
+    verdicts = list(verdicts)
+    header = report.registry.copies[0].header
+    target = report.target
+    shown = {
+        "schema": SCHEMA,
+        "target": {"kind": target.kind, "pid": target.pid, "exe": target.exe, "core": target.core},
+        "registry": {
+            "found": True,
+            "version": f"{header.abi_major}.{header.abi_minor}",
+            "dropped": sum(copy.dropped.get("records", 0) for copy in report.registry.copies),
+            "untracked": report.by_class().get("untracked", 0),
+        },
+        "summary": {
+            "threads": report.threads,
+            "leaked": len(report.leaked),
+            "by_class": report.by_class(),
+        },
+        "threads": [_thread(report, verdict, with_stacks) for verdict in verdicts],
+        "groups": [_group(report, each) for each in group(verdicts)],
+        "findings": [
+            {
+                "kind": notice.kind,
+                "text": notice.text,
+                "count": notice.number,
+                "blind": notice.blind,
+            }
+            for notice in report.notices
+        ],
+        "error": None,
+    }
+    return json.dumps(shown, indent=1) + "\n"
+
+
+def failure(sentence: str) -> str:
+    """The document of a target that could not be read."""
+    shown: Dict[str, Any] = {
+        "schema": SCHEMA,
+        "target": None,
+        "registry": {"found": False, "version": None, "dropped": None, "untracked": None},
+        "summary": None,
+        "threads": [],
+        "groups": [],
+        "findings": [],
+        "error": sentence,
+    }
+    return json.dumps(shown, indent=1) + "\n"
+
+
+def _address(value: Optional[int]) -> Optional[str]:
+    return None if value is None else f"{value:#x}"
+
+
+def _id(copy: Copy, record_id: int) -> Any:
+    """A number, but in further copies of the library "2.17"."""
+    name = copy.name_of(record_id)
+    return record_id if name.isdecimal() else name
+
+
+def _frame(frame: Frame) -> Dict[str, Any]:
+    return {
+        "pc": _address(frame.pc),
+        "function": frame.function,
+        "module": frame.module,
+        "offset": _address(frame.offset),
+        "file": frame.file,
+        "line": frame.line,
+    }
+
+
+def _thread(report: Report, verdict: Verdict, with_stacks: bool) -> Dict[str, Any]:
+    thread = verdict.thread
+    shown: Dict[str, Any] = {
+        "id": None,
+        "tid": thread.tid,
+        "pthread": None,
+        "name": report.name_of(thread),
+        "state": thread.state,
+        "class": verdict.class_,
+        "leaked": verdict.leaked,
+        "confidence": verdict.confidence if verdict.leaked else None,
+        "expected_by": verdict.expected_by,
+        "main": thread.is_main,
+    }
+    if thread.record is not None and thread.copy is not None:
+        shown.update(_recorded(report, thread.copy, thread.record))
+    shown["stack"] = _stack(report, verdict) if with_stacks else None
+    shown["why"] = report.evidence.why(verdict)
+    shown["fix"] = report.evidence.fix(verdict)
+    return shown
+
+
+def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
+    chain = copy.scope_chain(record.scope)
+    stack = report.stacks.creation(copy, record.site)
+    age_ns = report.at.now_ns - record.created_ns
+    is_main = record.state & abi.MAIN
+    return {
+        "id": _id(copy, record.id),
+        "pthread": _address(record.pthread or None),
+        "scope": chain[0].name if chain else None,
+        "creator": _id(copy, record.creator) if record.creator else None,
+        "start": None if is_main else _frame(report.stacks.start(copy, record)),
+        "detached": bool(record.state & abi.DETACHED),
+        "created_at": copy.epoch_s(record.created_ns),
+        "finished_at": copy.epoch_s(record.finished_ns),
+        "age_s": round(age_ns / 1e9, 3) if report.at.exact else None,
+        "creation_stack": [_frame(frame) for frame in stack.frames],
+        "creation_stack_complete": stack.complete,
+        "own_frame": own_frame(stack.frames),
+    }
+
+
+def _stack(report: Report, verdict: Verdict) -> Optional[List[Dict[str, Any]]]:
+    kernel = verdict.thread.kernel
+    if kernel is None:
+        return None
+    try:
+        return [_frame(frame) for frame in report.target.frames(kernel, STACK_FRAMES)]
+    except TargetError:
+        return None
+
+
+def _group(report: Report, each: Group) -> Dict[str, Any]:
+    record, copy = each.verdicts[0].thread.record, each.verdicts[0].thread.copy
+    shown: Dict[str, Any] = {
+        "threads": len(each.verdicts),
+        "leaked": each.leaked,
+        "by_class": each.by_class(),
+        "ids": id_ranges(each.verdicts),
+        "start": None,
+        "creation_stack": [],
+        "own_frame": None,
+        "fix": report.evidence.fix(each.verdicts[0]),
+    }
+    if record is not None and copy is not None and not each.key.main:
+        stack = report.stacks.creation(copy, record.site)
+        oldest, newest = each.created_ns()
+        shown.update(
+            start=_frame(report.stacks.start(copy, record)),
+            creation_stack=[_frame(frame) for frame in stack.frames],
+            own_frame=own_frame(stack.frames),
+            oldest_at=copy.epoch_s(oldest),
+            newest_at=copy.epoch_s(newest),
+        )
+    return shown

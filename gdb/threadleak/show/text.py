@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""The text report: the summary line, what concerns the process, then a table."""
+
+from typing import Iterable, List, NamedTuple, Sequence, Tuple
+
+from ..judge.classes import ALL, SUSPICION
+from ..judge.groups import id_ranges
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..target.base import TargetError, Thread
+from .places import function, own_place, stack_lines
+from .sanitize import clean, shorten
+from .style import PLAIN, Style
+
+EQUAL_ROWS = 8  # of threads that differ in nothing but number and name
+SCOPE_WIDTH = 40
+STACK_FRAMES = 64
+
+
+def summary(report: Report) -> str:
+    """threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 27"""
+    leaked = report.leaked
+    counts = [(sum(v.class_ == class_ for v in leaked), class_) for class_ in ALL]
+    classes = ", ".join(f"{count:,} {class_}" for count, class_ in counts if count)
+    detail = f" ({classes})" if leaked else ""
+    noun = "thread" if len(leaked) == 1 else "threads"
+    return f"threadleak: {len(leaked):,} leaked {noun}{detail} of {report.threads:,}"
+
+
+def head(report: Report, style: Style = PLAIN) -> List[str]:
+    """The summary line, and a line for each thing that concerns the process as a whole."""
+    lines = [style.paint("highlight" if report.leaked else "title", summary(report))]
+    return lines + [f"note: {clean(notice.text)}" for notice in report.notices]
+
+
+class Row(NamedTuple):
+    id: str
+    tid: str
+    name: str
+    state: str
+    class_: str
+    scope: str
+    start: str
+    created: str
+
+
+TITLES = Row("ID", "TID", "NAME", "STATE", "CLASS", "SCOPE", "STARTED IN", "CREATED AT")
+
+
+def name_of(report: Report, verdict: Verdict) -> str:
+    return clean(report.name_of(verdict.thread) or "-")
+
+
+def class_of(verdict: Verdict) -> str:
+    """The class, and what it is qualified by."""
+    if verdict.expected_by:
+        return f"{verdict.class_}, expected"
+    if verdict.waiting:
+        return f"{verdict.class_}, {verdict.waiting}"
+    if verdict.leaked and verdict.confidence == SUSPICION:
+        return f"{verdict.class_}?"
+    return verdict.class_
+
+
+def scope_of(verdict: Verdict) -> str:
+    thread = verdict.thread
+    if thread.record is None or thread.copy is None:
+        return "-"
+    chain = thread.copy.scope_chain(thread.record.scope)
+    return shorten(clean(chain[0].name), SCOPE_WIDTH) if chain else "-"
+
+
+def _row(report: Report, verdict: Verdict) -> Row:
+    thread = verdict.thread
+    start = created = "-"
+    if thread.is_main:
+        start = "main"
+    elif thread.record is not None and thread.copy is not None:
+        start = shorten(function(report.stacks.start(thread.copy, thread.record)), 40)
+        created = own_place(report.stacks.creation(thread.copy, thread.record.site).frames)
+    return Row(
+        thread.id or "-",
+        str(thread.tid or "-"),
+        name_of(report, verdict),
+        thread.state,
+        class_of(verdict),
+        scope_of(verdict),
+        start,
+        created,
+    )
+
+
+def table(rows: Sequence[Sequence[str]], style: Style = PLAIN) -> List[str]:
+    """Columns as wide as they need be; the last one is free, so a row of one cell is a line."""
+    full = [row for row in rows if len(row) > 1]
+    widths = [max(len(cell) for cell in column) for column in zip(*full)][:-1]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)] + [row[-1]]
+        line = row[0] if len(row) == 1 else "  ".join(cells).rstrip()
+        lines.append(style.paint("title", line) if number == 0 else line)
+    return lines
+
+
+def thread_table(
+    report: Report, verdicts: Iterable[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
+) -> List[str]:
+    """One line a thread; of equal ones that follow each other, the first `equal_rows` (0: all)."""
+    rows: List[Sequence[str]] = [TITLES]
+    for run in _runs(verdicts):
+        shown = run[:equal_rows] if equal_rows else run
+        rows += [_row(report, verdict) for verdict in shown]
+        rest = run[len(shown) :]
+        if rest:
+            ids = id_ranges(rest)
+            of = f": ids {shorten(ids, 120)}" if ids else ""
+            rows.append((f"... and {len(rest):,} more like these{of}",))
+    return table(rows, style) if len(rows) > 1 else []
+
+
+def _runs(verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
+    runs: List[List[Verdict]] = []
+    last: Tuple[object, ...] = ()
+    for verdict in verdicts:
+        thread, record = verdict.thread, verdict.thread.record
+        what: Tuple[object, ...] = (thread.copy, record is None)
+        if record is not None:
+            what = (thread.copy, record.site, record.start, record.scope)
+        what += (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
+        if what != last:
+            runs.append([])
+        runs[-1].append(verdict)
+        last = what
+    return runs
+
+
+def listing(
+    report: Report, verdicts: List[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
+) -> List[str]:
+    """The whole of `list` and `check`: head, table, what to do next."""
+    lines = head(report, style)
+    if not verdicts:
+        return lines
+    lines += ["", *thread_table(report, verdicts, equal_rows, style), ""]
+    if any(verdict.leaked and verdict.confidence == SUSPICION for verdict in verdicts):
+        lines.append("?: a suspicion, a proof once its scope or the process has ended.")
+    first = next((verdict for verdict in verdicts if verdict.thread.id), None)
+    if first is not None:
+        lines.append(f"`threadleak explain {first.thread.id}` says more.")
+    fix = report.evidence.fix(verdicts[0])
+    return lines + ([f"fix: {fix}"] if fix and verdicts[0].leaked else [])
+
+
+def stacks(report: Report, verdicts: Iterable[Verdict], style: Style = PLAIN) -> List[str]:
+    """The current stack of each thread that is alive."""
+    lines: List[str] = []
+    for verdict in verdicts:
+        kernel = verdict.thread.kernel
+        if kernel is None:
+            continue
+        lines += ["", f"thread {verdict.thread.id or '-'}, tid {kernel.tid}:"]
+        lines += current_stack(report, kernel, style)
+    return lines
+
+
+def current_stack(report: Report, kernel: Thread, style: Style) -> List[str]:
+    try:
+        frames = report.target.frames(kernel, STACK_FRAMES)
+    except TargetError as error:
+        return [f"   ({error})"]
+    end = f"only the first {STACK_FRAMES} frames" if len(frames) == STACK_FRAMES else ""
+    return stack_lines(frames, end, style, mark_own=False)

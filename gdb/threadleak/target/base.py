@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""What the engine asks of a target, whoever reads it: GDB, or a reader of its own.
+
+A target is one look at a process that does not change meanwhile: a core file, or a stopped process.
+"""
+
+from typing import Iterable, List, NamedTuple, Optional, Protocol
+
+
+class TargetError(Exception):
+    """Something cannot be told; one sentence for the user says what and why."""
+
+
+class Thread(NamedTuple):
+    """A thread that the kernel has."""
+
+    tid: int  # as the debugger numbers it
+    own_tid: int  # as the process itself sees it, in its own PID namespace
+    number: Optional[int]  # the debugger's own thread number
+
+
+class Frame(NamedTuple):
+    """A place in code. What is not known is None."""
+
+    pc: int
+    function: Optional[str] = None
+    module: Optional[str] = None  # path of the ELF file
+    offset: Optional[int] = None  # address in that file
+    file: Optional[str] = None
+    line: Optional[int] = None
+
+
+class Module(NamedTuple):
+    """The ELF file that is mapped at some place."""
+
+    name: str
+    build_id: Optional[str]
+
+
+class Region(NamedTuple):
+    """Memory that the process can write, adjacent mappings joined."""
+
+    start: int
+    end: int
+    of_file: bool  # private copy of a file's page, as .data is
+
+
+class Target(Protocol):
+    """Every method raises TargetError where it cannot answer."""
+
+    kind: str  # "process" or "core"
+    pid: Optional[int]
+    exe: Optional[str]
+    core: Optional[str]
+
+    def own_pid(self) -> int:
+        """The pid as the process sees it, in its own PID namespace, as far as that can be told."""
+
+    def now_ns(self) -> Optional[int]:
+        """CLOCK_MONOTONIC of the process when it was stopped; None: not known, as in a core."""
+
+    def limits(self) -> List[str]:
+        """Sentences that say what this target cannot tell: a truncated core, for one."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """All of it, across adjacent mappings, or an error."""
+
+    def symbol(self, name: str) -> List[int]:
+        """The addresses of a data symbol, of every copy that symbol tables tell of."""
+
+    def writable_regions(self) -> Iterable[Region]:
+        ...
+
+    def threads(self) -> List[Thread]:
+        """Reads no registers."""
+
+    def thread_name(self, thread: Thread) -> Optional[str]:
+        ...
+
+    def pthread_of(self, thread: Thread) -> Optional[int]:
+        """Its pthread_t: on x86-64 the fs base, so this reads registers."""
+
+    def frames(self, thread: Thread, limit: int) -> List[Frame]:
+        """Its stack, innermost first, inlined functions as frames of their own."""
+
+    def state_of(self, thread: Thread) -> str:
+        """ "running", "blocked" in the kernel, or "alive" if that cannot be told."""
+
+    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
+        """The function at `pc`, preceded by those that are inlined there; never empty."""
+
+    def module_at(self, pc: int) -> Optional[Module]:
+        ...

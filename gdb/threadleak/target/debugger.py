@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""GDB as the target. With in_gdb.py the only file that imports gdb.
+
+Memory is read in blocks, never by gdb.Value, which costs 50 times as much per record. Registers and frames
+need the thread to be selected; whatever is selected is selected again afterwards.
+"""
+
+import contextlib
+import os
+import re
+import time
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+import gdb
+
+from . import elf, maps
+from .base import Frame, Module, Region, TargetError, Thread
+
+_stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+_generation = 0
+
+
+def _changed(event: Any) -> None:
+    global _generation
+    _generation += 1
+
+
+def _stopped(event: Any) -> None:
+    global _stopped_ns
+    _stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    _changed(event)
+
+
+def watch_events() -> None:
+    """Called once: lets `generation` and `now_ns` know when the inferior ran."""
+    gdb.events.stop.connect(_stopped)
+    for name in ("cont", "exited", "new_objfile", "clear_objfiles", "memory_changed"):
+        getattr(gdb.events, name).connect(_changed)
+    for name in ("inferior_deleted", "register_changed", "new_thread"):
+        getattr(gdb.events, name).connect(_changed)
+
+
+def generation() -> Any:
+    """Changes whenever what a target has read may no longer be so."""
+    inferior = gdb.selected_inferior()
+    return (_generation, inferior.num, inferior.pid, str(inferior.connection))
+
+
+@contextlib.contextmanager
+def _keep_selection() -> Iterator[None]:
+    thread = gdb.selected_thread()
+    frame = None
+    with contextlib.suppress(gdb.error):
+        frame = gdb.selected_frame()
+    try:
+        yield
+    finally:
+        if thread is not None and thread.is_valid():
+            with contextlib.suppress(gdb.error):
+                thread.switch()
+                if frame is not None and frame.is_valid():
+                    frame.select()
+
+
+class DebuggerTarget:
+    """The selected inferior, as it is now."""
+
+    def __init__(self) -> None:
+        self.inferior = gdb.selected_inferior()
+        self._handles = {thread.ptid[1] or thread.ptid[2]: thread for thread in self._all()}
+        if not self._handles:
+            raise TargetError(
+                "there is nothing to look at: attach to a process (gdb -p PID) or load a core"
+                " file (gdb PROGRAM CORE)"
+            )
+        connection = self.inferior.connection
+        self.kind = "core" if connection is not None and connection.type == "core" else "process"
+        self.local = connection is not None and connection.type == "native"
+        self.pid: Optional[int] = self.inferior.pid
+        self.exe: Optional[str] = gdb.current_progspace().filename
+        self._core: Optional[elf.Core] = None
+        self._core_path: Optional[str] = None
+        self._build_ids: Optional[Dict[str, Optional[str]]] = None
+        self._mappings: Optional[maps.Mappings] = None
+
+    def _all(self) -> Iterable[Any]:
+        threads = self.inferior.threads()
+        if any(thread.is_running() for thread in threads[:1]):
+            raise TargetError("the process runs: stop it first (Ctrl-C, or `interrupt`)")
+        return threads  # type: ignore[no-any-return]
+
+    @property
+    def core(self) -> Optional[str]:
+        """Path of the core file; GDB 13 has no call that tells."""
+        if self.kind == "core" and self._core_path is None:
+            text = gdb.execute("info files", to_string=True)
+            match = re.search(r"^Local core dump file:\s*`(.*)', file type", text, re.M)
+            self._core_path = match.group(1) if match else ""
+        return self._core_path or None
+
+    def _core_file(self) -> elf.Core:
+        if self._core is None:
+            if self.core is None:
+                raise TargetError("GDB does not tell the name of the core file")
+            self._core = elf.read_core(self.core)
+        return self._core
+
+    def own_pid(self) -> int:
+        ids = self._ns_ids(f"/proc/{self.pid}/status")
+        return ids[-1] if ids else self.pid or 0
+
+    def _ns_ids(self, path: str) -> List[int]:
+        """The ids of a local process or task, from our PID namespace to its own (proc(5), NSpid)."""
+        if not self.local:
+            return []
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                lines = [line for line in file if line.startswith("NSpid:")]
+        except OSError:
+            return []
+        return [int(word) for word in lines[0].split()[1:]] if lines else []
+
+    def now_ns(self) -> Optional[int]:
+        if not self.local:
+            return None
+        try:  # another time namespace has another CLOCK_MONOTONIC
+            if os.readlink(f"/proc/{self.pid}/ns/time") != os.readlink("/proc/self/ns/time"):
+                return None
+        except OSError:
+            pass  # a kernel without time namespaces
+        return _stopped_ns
+
+    def limits(self) -> List[str]:
+        if self.kind != "core":
+            return []
+        try:
+            core = self._core_file()
+        except TargetError as error:
+            return [str(error)]
+        found = []
+        if core.missing:
+            found.append(f"the core file is truncated, {core.missing:,} bytes are missing")
+        if not any(True for _ in core.writable_regions()):
+            found.append(
+                "the core holds no writable memory: set /proc/PID/coredump_filter to 0x33, its"
+                " default, before the program dumps core"
+            )
+        return found
+
+    def read(self, address: int, size: int) -> bytes:
+        try:
+            return bytes(self.inferior.read_memory(address, size))
+        except (gdb.error, OverflowError) as error:
+            raise TargetError(f"memory at {address:#x} cannot be read: {error}") from None
+
+    def symbol(self, name: str) -> List[int]:
+        found = set()
+        for objfile in gdb.objfiles():
+            for lookup in (objfile.lookup_global_symbol, objfile.lookup_static_symbol):
+                with contextlib.suppress(gdb.error):
+                    symbol = lookup(name)
+                    if symbol is not None:
+                        found.add(int(symbol.value().address))
+        with contextlib.suppress(gdb.error):  # this one knows symbols without debug info too
+            with gdb.with_parameter("language", "c"):
+                found.add(int(gdb.parse_and_eval(f"(unsigned long)&{name}")))
+        return sorted(found)
+
+    def _maps(self) -> str:
+        try:
+            with open(
+                f"/proc/{self.pid}/maps", encoding="utf-8", errors="backslashreplace"
+            ) as file:
+                return file.read()
+        except OSError as error:
+            raise TargetError(f"the memory map of {self.pid} cannot be read: {error}") from None
+
+    def writable_regions(self) -> Iterable[Region]:
+        if self.kind == "core":
+            return self._core_file().writable_regions()
+        return maps.writable_regions(self._maps()) if self.local else []
+
+    def threads(self) -> List[Thread]:
+        nested = len(self._ns_ids(f"/proc/{self.pid}/status")) > 1
+        found = []
+        for tid, thread in sorted(self._handles.items(), key=lambda item: item[1].num):
+            ids = self._ns_ids(f"/proc/{self.pid}/task/{tid}/status") if nested else []
+            found.append(Thread(tid, ids[-1] if ids else tid, thread.num))
+        return found
+
+    def thread_name(self, thread: Thread) -> Optional[str]:
+        return self._handles[thread.tid].name  # type: ignore[no-any-return]
+
+    @contextlib.contextmanager
+    def _in(self, thread: Thread) -> Iterator[Any]:
+        """Its innermost frame."""
+        with _keep_selection():
+            try:
+                self._handles[thread.tid].switch()
+                yield gdb.newest_frame()
+            except gdb.error as error:
+                raise TargetError(f"thread {thread.tid} cannot be read: {error}") from None
+
+    def pthread_of(self, thread: Thread) -> Optional[int]:
+        with self._in(thread) as frame:
+            return int(frame.read_register("fs_base")) & 0xFFFFFFFFFFFFFFFF
+
+    def frames(self, thread: Thread, limit: int) -> List[Frame]:
+        found: List[Frame] = []
+        with self._in(thread) as frame:
+            while frame is not None and len(found) < limit:
+                sal = frame.find_sal()
+                file, line = (sal.symtab.filename, sal.line) if sal.symtab else (None, None)
+                name = frame.name()
+                # frame.name() gives no arguments, which tell overloaded functions apart
+                if frame.function() is not None:
+                    name = frame.function().print_name
+                found.append(self._frame(frame.pc(), name, file, line))
+                try:
+                    frame = frame.older()
+                except gdb.error:
+                    break  # a damaged stack: what was found so far is right
+        return found
+
+    def state_of(self, thread: Thread) -> str:
+        try:
+            with self._in(thread) as frame:
+                before = self.read(frame.pc() - 2, 2)
+        except TargetError:
+            return "alive"
+        return "blocked" if before == b"\x0f\x05" else "running"  # the instruction `syscall`
+
+    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
+        """GDB tells the line of the innermost function alone: not where an inlined one was called."""
+        at = pc - 1 if is_return_address and pc else pc
+        sal = gdb.find_pc_line(at)
+        file, line = (sal.symtab.filename, sal.line or None) if sal.symtab else (None, None)
+        functions = _functions_at(at)
+        frames = [self._frame(pc, name, source, None) for name, source in functions]
+        if not frames:
+            frames = [self._frame(pc, _symbol_at(at), file, None)]
+        return [frames[0]._replace(file=file or frames[0].file, line=line)] + frames[1:]
+
+    def _frame(
+        self, pc: int, function: Optional[str], file: Optional[str], line: Optional[int]
+    ) -> Frame:
+        mapping = self._mapping(pc)
+        if mapping is None:
+            return Frame(pc, function, None, None, file, line)
+        return Frame(pc, function, mapping.path, pc - mapping.base, file, line)
+
+    def _mapping(self, pc: int) -> Optional[maps.Mapping]:
+        """The file that is mapped at `pc`, by the kernel's word, which holds without symbols too."""
+        if self._mappings is None:
+            self._mappings = maps.Mappings(self._mapped_files())
+        return self._mappings.at(pc)
+
+    def _mapped_files(self) -> Iterable[Tuple[int, int, str]]:
+        if self.kind == "core":
+            with contextlib.suppress(TargetError):
+                return self._core_file().files
+        elif self.local:
+            with contextlib.suppress(TargetError):
+                return maps.files(self._maps())
+        return []
+
+    def module_at(self, pc: int) -> Optional[Module]:
+        mapping = self._mapping(pc)
+        name = mapping.path if mapping is not None else gdb.solib_name(pc)
+        if name is None:
+            return None
+        if self._build_ids is None:
+            self._build_ids = {}
+            for objfile in gdb.objfiles():
+                if objfile.filename and objfile.owner is None:
+                    self._build_ids[os.path.realpath(objfile.filename)] = objfile.build_id
+        return Module(name, self._build_ids.get(os.path.realpath(name)))
+
+
+def _functions_at(pc: int) -> List[Tuple[str, Optional[str]]]:
+    """(name, source file) of the functions that are inlined at `pc`, and of the one they are in."""
+    found: List[Tuple[str, Optional[str]]] = []
+    try:
+        block = gdb.block_for_pc(pc)
+    except (gdb.error, RuntimeError):
+        return found
+    while block is not None and not block.is_static and len(found) < 64:
+        if block.function is not None:
+            symtab = block.function.symtab
+            found.append((block.function.print_name, symtab.filename if symtab else None))
+        block = block.superblock
+    return found
+
+
+def _symbol_at(pc: int) -> Optional[str]:
+    """By the symbol table alone. The name is what stands before " + OFFSET" or " in section"."""
+    with contextlib.suppress(gdb.error):
+        text = gdb.execute(f"info symbol {pc:#x}", to_string=True).split("\n", 1)[0]
+        match = re.match(r"(.+?)(?: \+ \d+)? in section ", text)
+        if match:
+            return match.group(1)
+    return None

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""Makes registry images, and a target that serves them, for tests without a process."""
+
+import struct
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from threadleak.read import abi
+from threadleak.target.base import Frame, Module, Region, TargetError, Thread
+
+REGISTRY = 0x555555560000
+TABLES = {"records": 0x7F0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
+TABLES["modules"] = 0x7F3000000000
+TEXT = 0x555555554000  # of the program, /srv/server
+LIBC = 0x7FFFF7C00000
+PID = 4242
+T0 = 1_000_000_000_000  # the library's start, CLOCK_MONOTONIC
+EPOCH0 = 1_700_000_000_000_000_000
+TID_OFFSET, SELF_OFFSET = 720, -64
+MS = 1_000_000
+SITE_SIZE = 64 + 8 * 32
+
+
+def pack(layout: "abi.Layout[Any]", **values: Any) -> bytes:
+    """A struct with these fields; the others are 0."""
+    data = bytearray(layout.size)
+    for field in layout.fields:
+        if field.name in values:
+            struct.pack_into("<" + field.code, data, field.offset, values.pop(field.name))
+    assert not values, f"no such field: {sorted(values)}"
+    return bytes(data)
+
+
+def frame(pc: int, module: int = 1) -> int:
+    return module << 48 | pc
+
+
+def site(frames: Iterable[int], flags: int = abi.SITE_COMPLETE, **values: Any) -> bytes:
+    words = list(frames)
+    head = pack(abi.SITE, frame_count=len(words), flags=flags, **values)
+    return (head + struct.pack(f"<{len(words)}Q", *words)).ljust(SITE_SIZE, b"\0")
+
+
+def scope(id: int, name: bytes, parent: int = 0, ended_ns: int = 0) -> bytes:
+    flags = abi.SCOPE_ENDED if ended_ns else 0
+    return pack(
+        abi.SCOPE, id=id, name=name, parent=parent, begun_ns=T0, ended_ns=ended_ns, flags=flags
+    )
+
+
+def module(name: bytes, start: int, build_id: bytes = b"\1\2\3\4") -> bytes:
+    return pack(
+        abi.MODULE,
+        name=name,
+        start=start,
+        end=start + 0x200000,
+        bias=start,
+        build_id=build_id,
+        build_id_size=len(build_id),
+    )
+
+
+def record(id: int, state: int = abi.STARTED, **values: Any) -> bytes:
+    """A joinable thread that runs; tid 4242 + id - 1, so that id 1 is the main thread's."""
+    defaults: Dict[str, Any] = dict(
+        id=id,
+        state=state,
+        tid=PID + id - 1,
+        pthread=0x7FFF00000000 + id * 0x1000,
+        created_ns=T0 + id * MS,
+        creator=0 if id == 1 else 1,
+        site=0 if id == 1 else 1,
+        start=0 if id == 1 else TEXT + 0x1100,
+        start_module=1,
+        name=b"worker-%d" % id,
+    )
+    if state & abi.FINISHED:
+        defaults["finished_ns"] = T0 + 100 * MS
+    return pack(abi.RECORD, **{**defaults, **values})
+
+
+MAIN = record(1, abi.STARTED | abi.MAIN, name=b"server")
+SITES = [
+    site([frame(TEXT + 0x1205), frame(TEXT + 0x1300), frame(LIBC + 0x27000, 2)], created=5),
+    site([frame(TEXT + 0x1405), frame(LIBC + 0x89000, 2)], creator_site=1, created=2),
+]
+MODULES = [module(b"/srv/server", TEXT), module(b"/lib/libc.so.6", LIBC, b"\5\6")]
+
+
+def table(name: str, entries: List[bytes], reserved: int, split: int = 0) -> Tuple[bytes, Any]:
+    """The struct, and the memory of its chunks: one, or two with the first of `split` entries."""
+    size = len(entries[0]) if entries else {"sites": SITE_SIZE}.get(name, 128)
+    entries = [bytes(size)] * reserved + entries
+    cuts = [(0, split), (split, len(entries))] if split else [(0, len(entries))]
+    chunks, memory = b"", []
+    for number, (first, end) in enumerate(cuts):
+        address = TABLES[name] + number * 0x1000000
+        room = max(end - first, 1)
+        chunks += pack(abi.CHUNK, address=address, count=room)
+        memory.append((address, b"".join(entries[first:end]).ljust(room * size, b"\0")))
+    struct_ = pack(
+        abi.TABLE,
+        entry_size=size,
+        chunk_count=len(cuts),
+        used=len(entries),
+        chunks=chunks.ljust(256, b"\0"),
+    )
+    return struct_, memory
+
+
+def image(
+    records: List[bytes],
+    sites: Optional[List[bytes]] = None,
+    scopes: Optional[List[bytes]] = None,
+    modules: Optional[List[bytes]] = None,
+    split: int = 0,
+    address: int = REGISTRY,
+    **header: Any,
+) -> List[Tuple[int, bytes]]:
+    """(address, bytes) of a registry and its tables."""
+    values: Dict[str, Any] = dict(
+        magic=abi.MAGIC,
+        byte_order=abi.BYTE_ORDER,
+        abi_major=abi.MAJOR,
+        abi_minor=abi.MINOR,
+        header_size=abi.HEADER.size,
+        pointer_size=8,
+        self=address,
+        pid=PID,
+        start_realtime_ns=EPOCH0,
+        start_monotonic_ns=T0,
+        library_version=b"0.1.0",
+        tid_offset=TID_OFFSET,
+        self_offset=SELF_OFFSET,
+        next_id=1 << 40,
+        site_frames_offset=64,
+    )
+    regions = []
+    for name, entries, reserved in (
+        ("records", records, 0),
+        ("sites", SITES if sites is None else sites, 1),
+        ("scopes", scopes or [], 1),
+        ("modules", MODULES if modules is None else modules, 1),
+    ):
+        values[name], memory = table(name, entries, reserved, split if name == "records" else 0)
+        regions += memory
+    return [(address, pack(abi.HEADER, **{**values, **header}))] + regions
+
+
+class FakeThread(NamedTuple):
+    tid: int
+    pthread: int = 0
+    state: str = "blocked"
+    own_tid: int = 0
+    name: str = "kernel-name"
+
+
+FUNCTIONS = {
+    TEXT + 0x1100: ("worker", "/src/server.c", 30),
+    TEXT + 0x1205: ("start_worker", "/src/server.c", 42),
+    TEXT + 0x1300: ("main", "/src/server.c", 77),
+    TEXT + 0x1405: ("reload", "/src/server.c", 99),
+    LIBC + 0x27000: ("__libc_start_call_main", None, None),
+    LIBC + 0x89000: ("start_thread", None, None),
+}
+
+
+class FakeTarget:
+    """A core, unless `now` is given; then a stopped process."""
+
+    def __init__(
+        self,
+        regions: Iterable[Tuple[int, bytes]],
+        threads: Iterable[FakeThread] = (FakeThread(PID),),
+        now: Optional[int] = None,
+        pid: int = PID,
+        symbols: Optional[List[int]] = None,
+    ):
+        self.memory = sorted(regions)
+        self.kind = "core" if now is None else "process"
+        self.pid: Optional[int] = pid
+        self.exe: Optional[str] = "/srv/server"
+        self.core: Optional[str] = "/tmp/core" if now is None else None
+        self.now = now
+        self.symbols = [REGISTRY] if symbols is None else symbols
+        self.fakes = {thread.tid: thread for thread in threads}
+        self.reads = 0
+        self.register_reads = 0
+        self.limit_list: List[str] = []
+
+    def own_pid(self) -> int:
+        return self.pid or 0
+
+    def now_ns(self) -> Optional[int]:
+        return self.now
+
+    def limits(self) -> List[str]:
+        return self.limit_list
+
+    def read(self, address: int, size: int) -> bytes:
+        self.reads += 1
+        data = b""
+        for start, content in self.memory:
+            at = address + len(data)
+            if start <= at < start + len(content):
+                data += content[at - start : at - start + size - len(data)]
+        if len(data) < size:
+            raise TargetError(f"memory at {address:#x} cannot be read")
+        return data
+
+    def symbol(self, name: str) -> List[int]:
+        return self.symbols
+
+    def writable_regions(self) -> Iterable[Region]:
+        for start, content in self.memory:
+            yield Region(start, start + len(content), start < 1 << 46)
+
+    def threads(self) -> List[Thread]:
+        fakes = enumerate(self.fakes.values(), 1)
+        return [Thread(fake.tid, fake.own_tid or fake.tid, number) for number, fake in fakes]
+
+    def thread_name(self, thread: Thread) -> Optional[str]:
+        return self.fakes[thread.tid].name
+
+    def pthread_of(self, thread: Thread) -> Optional[int]:
+        self.register_reads += 1
+        return self.fakes[thread.tid].pthread or None
+
+    def frames(self, thread: Thread, limit: int) -> List[Frame]:
+        self.register_reads += 1
+        pcs = (LIBC + 0x91000, TEXT + 0x1100, LIBC + 0x89000)
+        return [self.symbolize(pc, True)[0] for pc in pcs][:limit]
+
+    def state_of(self, thread: Thread) -> str:
+        self.register_reads += 1
+        return self.fakes[thread.tid].state
+
+    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
+        function, file, line = FUNCTIONS.get(pc, (None, None, None))
+        return [Frame(pc, function, None, None, file, line)]
+
+    def module_at(self, pc: int) -> Optional[Module]:
+        if TEXT <= pc < TEXT + 0x200000:
+            return Module("/srv/server", "01020304")
+        return Module("/lib/libc.so.6", "0506") if LIBC <= pc < LIBC + 0x200000 else None
