@@ -125,13 +125,15 @@ static int run_c11(void *argument)
     return start(arg);
 }
 
-/* Not inlined: its buffer must not stay on the stack while the thread is created. */
-__attribute__((noinline)) static uint32_t site_of(const struct capture_start *caller, uint32_t creator_site)
+static uint32_t site_of(const struct capture_start *caller, uint32_t creator_site)
 {
-    uint64_t frames[options.frames];
+    uint64_t *frames;
     uint32_t flags;
+    struct threadleak_site *draft = site_draft(&frames);
+    if (!draft)
+        return 0;
     unsigned count = capture_stack(caller, frames, options.frames, &flags);
-    return site_count(frames, count, flags, creator_site);
+    return site_count(draft, count, flags, creator_site);
 }
 
 static void inherit_name(struct threadleak_record *record, const struct threadleak_record *creator)

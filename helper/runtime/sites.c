@@ -9,10 +9,15 @@
 
 #define SLOTS 16384u /* of the hash; a power of two */
 #define MOST_SITES (SLOTS / 4 * 3)
+#define DRAFTS 256 /* kept back from sites, so that a known stack is still recognized when the table is full */
 #define FIRST_CHUNK_BYTES 65536
 
 static char first_sites[FIRST_CHUNK_BYTES] __attribute__((aligned(64)));
 static uint32_t slots[SLOTS]; /* index of a site, 0: empty; once set it stays */
+
+/* Drafts that turned out to be known already; their frame_count is 0. */
+static struct pool drafts = {.table = &threadleak_registry.sites,
+                             .link = offsetof(struct threadleak_site, creator_site)};
 
 static struct threadleak_table *sites(void)
 {
@@ -43,59 +48,57 @@ static uint64_t hash_of(const uint64_t *frames, unsigned count)
     return hash ^ hash >> 32;
 }
 
-static bool is_same(struct threadleak_site *site, uint64_t hash, const uint64_t *frames, unsigned count)
+struct threadleak_site *site_draft(uint64_t **frames)
 {
-    return site->hash == hash && site->frame_count == count &&
-           memcmp(frames_of(site), frames, count * sizeof *frames) == 0;
+    struct threadleak_site *draft = pool_take(&drafts, MOST_SITES + DRAFTS);
+    if (draft)
+        *frames = frames_of(draft);
+    return draft;
 }
 
-static uint32_t new_site(uint64_t hash, const uint64_t *frames, unsigned count, uint32_t flags,
-                         uint32_t creator_site)
+static bool is_same(struct threadleak_site *site, const struct threadleak_site *draft, unsigned count)
 {
-    if (sites()->used > MOST_SITES) {
-        __atomic_fetch_add(&sites()->dropped, 1, __ATOMIC_RELAXED);
-        return 0;
-    }
-    uint32_t index = table_take(sites());
-    if (index == TABLE_FULL)
-        return 0;
-    struct threadleak_site *site = site_at(index);
-    site->hash = hash;
-    site->flags = flags;
-    site->creator_site = creator_site;
-    site->first_ns = registry_now();
-    memcpy(frames_of(site), frames, count * sizeof *frames);
-    __atomic_store_n(&site->frame_count, count, __ATOMIC_RELEASE);
-    return index;
+    return site->hash == draft->hash && site->frame_count == count &&
+           memcmp(site + 1, draft + 1, count * sizeof(uint64_t)) == 0;
 }
 
-static uint32_t find_or_enter(const uint64_t *frames, unsigned count, uint32_t flags,
+/* The site like `draft`, or the draft itself, which then is one. */
+static uint32_t find_or_enter(struct threadleak_site *draft, unsigned count, uint32_t flags,
                               uint32_t creator_site)
 {
-    uint64_t hash = hash_of(frames, count);
-    uint32_t mine = 0;
-    for (uint32_t i = (uint32_t)hash;; i++) {
+    draft->hash = hash_of(frames_of(draft), count);
+    for (uint32_t i = (uint32_t)draft->hash;; i++) {
         uint32_t *slot = &slots[i % SLOTS];
         uint32_t index = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+        if (!index && sites()->used > MOST_SITES) {
+            __atomic_fetch_add(&sites()->dropped, 1, __ATOMIC_RELAXED);
+            pool_give(&drafts, draft);
+            return 0;
+        }
         if (!index) {
-            if (!mine && !(mine = new_site(hash, frames, count, flags, creator_site)))
-                return 0;
+            uint32_t mine = table_index(sites(), (uintptr_t)draft);
+            draft->flags = flags;
+            draft->creator_site = creator_site;
+            draft->first_ns = registry_now();
+            __atomic_store_n(&draft->frame_count, count, __ATOMIC_RELEASE);
             if (__atomic_compare_exchange_n(slot, &index, mine, 0, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
                 return mine;
+            __atomic_store_n(&draft->frame_count, 0, __ATOMIC_RELAXED); /* overtaken */
         }
-        if (is_same(site_at(index), hash, frames, count)) {
-            if (mine) /* another thread entered it meanwhile: ours is never referred to */
-                __atomic_store_n(&site_at(mine)->frame_count, 0, __ATOMIC_RELAXED);
+        if (is_same(site_at(index), draft, count)) {
+            pool_give(&drafts, draft);
             return index;
         }
     }
 }
 
-uint32_t site_count(const uint64_t *frames, unsigned count, uint32_t flags, uint32_t creator_site)
+uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flags, uint32_t creator_site)
 {
-    if (!count)
+    if (!count) {
+        pool_give(&drafts, draft);
         return 0;
-    uint32_t index = find_or_enter(frames, count, flags, creator_site);
+    }
+    uint32_t index = find_or_enter(draft, count, flags, creator_site);
     if (!index)
         return 0;
     struct threadleak_site *site = site_at(index);

@@ -343,8 +343,10 @@ static void errno_stays(void **state)
     (void)state;
     pthread_t pthread;
     errno = 123;
-    create(&pthread, returns, NULL);
+    uint64_t id = create(&pthread, at_gate, NULL);
+    AWAIT(view_state(id) & THREADLEAK_STATE_STARTED);
     pthread_setname_np(pthread, "x");
+    sem_post(&gate);
     pthread_join(pthread, NULL);
     assert_int_equal(errno, 123);
 }
