@@ -43,8 +43,8 @@ enum { OP_DEREF = 0x06, OP_BREG_FP = 0x70 + REGISTER_FP }; /* DWARF expressions 
 enum saved_how { SAVED_NOT, SAVED_UNDEFINED, SAVED_AT_CFA, SAVED_AT_FP, SAVED_OTHERWISE };
 
 struct saved {
-    int32_t offset;
-    uint8_t how;
+    int32_t offset : 29;
+    uint32_t how : 3; /* enum saved_how */
 };
 
 enum cfa_how { CFA_BY_SP, CFA_BY_FP, CFA_LOADED_BY_FP, CFA_OTHERWISE };
@@ -71,7 +71,7 @@ struct machine {
 
 static void set_saved(struct machine *machine, uint64_t reg, enum saved_how how, int64_t offset)
 {
-    struct saved saved = {(int32_t)offset, (uint8_t)how};
+    struct saved saved = {.offset = (int32_t)offset, .how = how};
     if (saved.offset != offset)
         saved.how = SAVED_OTHERWISE;
     if (reg == REGISTER_FP)
