@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -284,7 +285,26 @@ static __attribute__((noinline)) union slot enter(const struct dl_find_object *f
     return none;
 }
 
-const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index)
+/* The main program and libc stay for as long as the process: no need to ask whether they are still there. */
+static struct permanent {
+    uintptr_t start;
+    uintptr_t size; /* 0: not known yet; stored last */
+    uint32_t index;
+} permanent[2];
+
+static void note_permanent(union slot slot)
+{
+    const struct threadleak_module *module = entry(slot);
+    bool is_libc = (uintptr_t)pthread_self - module->start < module->end - module->start;
+    if (!is_libc && !is_main_program(module))
+        return;
+    struct permanent *kept = &permanent[is_libc];
+    kept->start = module->start;
+    kept->index = (uint32_t)slot.index;
+    __atomic_store_n(&kept->size, module->end - module->start, __ATOMIC_RELEASE);
+}
+
+static __attribute__((noinline)) const struct threadleak_module *look_up(uintptr_t pc, uint16_t *index)
 {
     struct dl_find_object found;
     *index = 0;
@@ -304,5 +324,20 @@ const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index)
     }
     slot = enter(&found);
     *index = (uint16_t)slot.index;
-    return slot.word ? entry(slot) : NULL;
+    if (!slot.word)
+        return NULL;
+    note_permanent(slot);
+    return entry(slot);
+}
+
+const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index)
+{
+    for (unsigned i = 0; i < sizeof permanent / sizeof permanent[0]; i++) {
+        const struct permanent *kept = &permanent[i];
+        if (pc - kept->start >= __atomic_load_n(&kept->size, __ATOMIC_ACQUIRE))
+            continue;
+        *index = (uint16_t)kept->index;
+        return table_entry(modules, kept->index);
+    }
+    return look_up(pc, index);
 }

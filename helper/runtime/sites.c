@@ -6,6 +6,7 @@
 #include "options.h"
 #include "registry.h"
 #include "table.h"
+#include "thread.h"
 
 #define SLOTS 16384u /* of the hash; a power of two */
 #define MOST_SITES (SLOTS / 4 * 3)
@@ -40,20 +41,62 @@ void sites_init(struct threadleak_table *table)
     table_init(table, size, first_sites, sizeof first_sites, 1);
 }
 
+/* Two chains side by side: a multiplication takes longer than it takes to begin the next one. */
 static uint64_t hash_of(const uint64_t *frames, unsigned count)
 {
-    uint64_t hash = count;
-    for (unsigned i = 0; i < count; i++)
-        hash = (hash ^ frames[i]) * 0x9e3779b97f4a7c15u;
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t even_chain = count, odd_chain = ~(uint64_t)0;
+    unsigned i = 0;
+    for (; i + 2 <= count; i += 2) {
+        even_chain = (even_chain ^ frames[i]) * odd;
+        odd_chain = (odd_chain ^ frames[i + 1]) * odd;
+    }
+    if (i < count)
+        even_chain = (even_chain ^ frames[i]) * odd;
+    uint64_t hash = (even_chain ^ odd_chain >> 29) * odd ^ odd_chain;
     return hash ^ hash >> 32;
 }
 
+/* Each thread that creates others keeps a draft of its own, so that no word is shared with other creators. It
+ * is busy before it is looked at: a signal handler on the same thread that creates one too takes another. */
 struct threadleak_site *site_draft(uint64_t **frames)
 {
-    struct threadleak_site *draft = pool_take(&drafts, MOST_SITES + DRAFTS);
-    if (draft)
-        *frames = frames_of(draft);
+    bool is_nested = thread.draft_busy;
+    struct threadleak_site *draft = NULL;
+    if (!is_nested) {
+        thread.draft_busy = 1;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        draft = thread.draft;
+    }
+    if (!draft && !(draft = pool_take(&drafts, MOST_SITES + DRAFTS))) {
+        thread.draft_busy = is_nested;
+        return NULL;
+    }
+    if (!is_nested)
+        thread.draft = draft;
+    *frames = frames_of(draft);
     return draft;
+}
+
+/* The draft became a site, or it can be written anew. */
+static void draft_done(struct threadleak_site *draft, bool is_site)
+{
+    if (draft == thread.draft) {
+        if (is_site)
+            thread.draft = NULL;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        thread.draft_busy = 0;
+    } else if (!is_site) {
+        pool_give(&drafts, draft);
+    }
+}
+
+void site_thread_ends(void)
+{
+    struct threadleak_site *draft = thread.draft;
+    thread.draft = NULL;
+    if (draft)
+        pool_give(&drafts, draft);
 }
 
 static bool is_same(struct threadleak_site *site, const struct threadleak_site *draft, unsigned count)
@@ -72,7 +115,7 @@ static uint32_t find_or_enter(struct threadleak_site *draft, unsigned count, uin
         uint32_t index = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
         if (!index && sites()->used > MOST_SITES) {
             __atomic_fetch_add(&sites()->dropped, 1, __ATOMIC_RELAXED);
-            pool_give(&drafts, draft);
+            draft_done(draft, false);
             return 0;
         }
         if (!index) {
@@ -81,12 +124,14 @@ static uint32_t find_or_enter(struct threadleak_site *draft, unsigned count, uin
             draft->creator_site = creator_site;
             draft->first_ns = registry_now();
             __atomic_store_n(&draft->frame_count, count, __ATOMIC_RELEASE);
-            if (__atomic_compare_exchange_n(slot, &index, mine, 0, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+            if (__atomic_compare_exchange_n(slot, &index, mine, 0, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
+                draft_done(draft, true);
                 return mine;
+            }
             __atomic_store_n(&draft->frame_count, 0, __ATOMIC_RELAXED); /* overtaken */
         }
         if (is_same(site_at(index), draft, count)) {
-            pool_give(&drafts, draft);
+            draft_done(draft, false);
             return index;
         }
     }
@@ -95,7 +140,7 @@ static uint32_t find_or_enter(struct threadleak_site *draft, unsigned count, uin
 uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flags, uint32_t creator_site)
 {
     if (!count) {
-        pool_give(&drafts, draft);
+        draft_done(draft, false);
         return 0;
     }
     uint32_t index = find_or_enter(draft, count, flags, creator_site);

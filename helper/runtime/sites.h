@@ -28,6 +28,9 @@ uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flag
 /* Takes back one thread that was counted at `site` but could not be created. */
 void site_uncount(uint32_t site);
 
+/* The calling thread ends: gives its draft to others. */
+void site_thread_ends(void);
+
 /* In a fork child: the stacks stay, for the ancestry of the thread that forked; the counts begin anew. */
 void sites_fork_child(void);
 

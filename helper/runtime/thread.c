@@ -10,6 +10,7 @@
 #include "early.h"
 #include "registry.h"
 #include "scope.h"
+#include "sites.h"
 #include "table.h"
 
 /* Weak: a fully static program need not have it. */
@@ -43,9 +44,10 @@ static uint32_t current_tid(void)
  * the same round, before and after this one: the second round is the end for all practical purposes. */
 static void thread_end(void *record)
 {
-    if (!thread.end_rounds++ && pthread_setspecific(end_key, record) == 0)
+    if (thread.end_rounds++ == 0 && pthread_setspecific(end_key, record) == 0)
         return;
     struct threadleak_record *self = thread_record();
+    site_thread_ends();
     if (self && record_mark(self, self->id, THREADLEAK_STATE_FINISHED))
         thread.record = THREAD_RELEASED;
 }

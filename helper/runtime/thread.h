@@ -12,13 +12,15 @@
 #include "threadleak.h"
 #include "threadleak_abi.h"
 
-/* 24 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
+/* 32 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
  * pthread_t: that finds the record of another thread without a hash table, and readers do the same. */
 struct thread_self {
     struct threadleak_record *record; /* NULL: not ours; THREAD_RELEASED: given back */
     threadleak_scope_t scope;         /* the current one */
-    uint32_t end_rounds;              /* of destructors that ran already */
-    uint32_t starting;                /* this thread initializes the library */
+    uint8_t end_rounds;               /* of destructors that ran already */
+    uint8_t starting;                 /* this thread initializes the library */
+    uint8_t draft_busy;               /* a creation is under way, which writes to the draft */
+    struct threadleak_site *draft;    /* where it writes the next creation stack */
 };
 
 #define THREAD_RELEASED ((struct threadleak_record *)1)
