@@ -6,7 +6,8 @@ import sys
 
 import gdb
 
-HERE = os.path.dirname(os.path.realpath(__file__))
+# not __file__, which is that of another script if that one sources this (PyRun_SimpleFile sets it but once)
+HERE = os.path.dirname(os.path.realpath((lambda: None).__code__.co_filename))
 PACKAGE_DIR = HERE  # rewritten by `make install`
 
 if int(gdb.VERSION.split(".")[0]) < 12 or sys.version_info < (3, 9):

@@ -7,7 +7,7 @@ from typing import List, Optional
 from ..judge import classes
 from ..judge.report import BLIND, LEAKS, Report
 from ..judge.verdicts import Verdict
-from ..show import text
+from ..show import json, text
 from .list import ordered
 from .options import (
     Outcome,
@@ -49,8 +49,6 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     failing = ordered(report, failing, "group")
     report.read_states(failing)
     if options.format == "json":
-        from ..show import json
-
         shown = json.document(report, failing, False)
     else:
         shown = "\n".join(text.listing(report, failing, style=session.style(options))) + "\n"

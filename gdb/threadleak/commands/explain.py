@@ -4,7 +4,9 @@
 import argparse
 from typing import List
 
-from ..show import explain
+from ..judge.report import BLIND
+from ..show import explain, json
+from ..target.base import TargetError
 from .options import Outcome, Parser, UsageError, add_judging, add_output
 from .session import Session
 
@@ -31,13 +33,18 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if not ids:
         raise UsageError("threadleak explain: which thread? Give an ID, as `threadleak list` shows")
     report = session.report(options)
-    verdicts = [report.find(name) for name in ids]
+    verdicts, errors = [], []
+    for name in ids:
+        try:
+            verdicts.append(report.find(name))
+        except TargetError as error:
+            errors.append(str(error))
     report.read_states(verdicts)
     if options.format == "json":
-        from ..show import json
-
         shown = json.document(report, verdicts, True)
     else:
         blocks = [explain.block(report, verdict, session.style(options)) for verdict in verdicts]
-        shown = "\n\n".join("\n".join(block) for block in blocks) + "\n"
+        shown = "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""
+    if errors:
+        return Outcome(shown, BLIND, "cannot tell: " + "; ".join(errors))
     return Outcome(shown)

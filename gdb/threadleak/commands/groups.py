@@ -5,7 +5,7 @@ import argparse
 from typing import List
 
 from ..judge.groups import group
-from ..show import groups, text
+from ..show import groups, json, text
 from .options import Outcome, Parser, add_judging, add_output, add_selection, count, select
 from .session import Session
 
@@ -42,8 +42,6 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         found = [each for each in found if each.leaked]
     status = report.status(report.leaked)
     if options.format == "json":
-        from ..show import json
-
         verdicts = [verdict for each in found for verdict in each.verdicts]
         shown = json.document(report, verdicts, False)
     else:

@@ -7,7 +7,7 @@ from typing import Iterable, List
 from ..judge.groups import group
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from ..show import text
+from ..show import json, text
 from .options import (
     Outcome,
     Parser,
@@ -54,8 +54,6 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     report.read_states(verdicts)
     status = report.status(report.leaked)
     if options.format == "json":
-        from ..show import json
-
         shown = json.document(report, verdicts, options.stacks)
     else:
         lines = text.listing(report, verdicts, options.limit, session.style(options))

@@ -156,7 +156,9 @@ def select(report: Report, options: argparse.Namespace) -> List[Verdict]:
         tests.append(lambda verdict: _matches(report, verdict, "scope", options.scope))
     if options.site is not None:
         tests.append(lambda verdict: _matches(report, verdict, "site", options.site))
-    verdicts = [verdict for verdict in report.verdicts if all(test(verdict) for test in tests)]
+    verdicts = report.verdicts
+    for test in tests:
+        verdicts = [verdict for verdict in verdicts if test(verdict)]
     if options.state is not None:
         if options.state in (RUNNING, BLOCKED, ALIVE):
             report.read_states(verdicts, len(verdicts))

@@ -5,7 +5,7 @@ import os
 import re
 from fnmatch import translate
 from functools import lru_cache
-from typing import List, NamedTuple, Optional, Pattern
+from typing import Iterable, List, NamedTuple, Optional, Pattern
 
 from ..target.base import Frame
 
@@ -32,6 +32,16 @@ def is_wrapper(frame: Frame) -> bool:
     if frame.module and wrappers.modules.match(frame.module.rsplit("/", 1)[-1]):
         return True
     return bool(frame.function and wrappers.functions.match(frame.function))
+
+
+def first_own(frames: Iterable[Frame]) -> Optional[Frame]:
+    """The frame that own_frame tells; looks no further than that."""
+    first = None
+    for frame in frames:
+        if not is_wrapper(frame):
+            return frame
+        first = first or frame
+    return first
 
 
 def own_frame(frames: List[Frame]) -> Optional[int]:

@@ -31,9 +31,15 @@ class Evidence:
         self.at = judge.at
 
     def ago(self, ns: int) -> str:
-        """How long before the process was stopped."""
-        text = duration(self.at.now_ns - ns)
-        return f"{text} ago" if self.at.exact else f"at least {text} before the process stopped"
+        """ " 3 s ago", before the process was stopped; or "", if ns is 0 or that cannot be told."""
+        age = self.at.now_ns - ns
+        if not ns or age < 0:
+            return ""
+        if self.at.exact:
+            return f" {duration(age)} ago"
+        if age < self.at.settings.settle_ms * 1_000_000:
+            return ""
+        return f" at least {duration(age)} before the process stopped"
 
     def why(self, verdict: Verdict) -> List[str]:
         thread = verdict.thread
@@ -59,15 +65,16 @@ class Evidence:
         how = "It called " + ("thrd_exit" if record.state & abi.C11 else "pthread_exit")
         if not record.state & abi.EXITED:
             how = "It finished"
-        when = f" {self.ago(record.finished_ns)}" if record.finished_ns else ""
-        why = [f"{how}{when}, is joinable, and nobody joined it: its stack is still mapped."]
+        why = [
+            f"{how}{self.ago(record.finished_ns)}, is joinable, and nobody joined it: its stack is still mapped."
+        ]
         if verdict.thread.end_unseen:
             why = [
                 "The kernel no longer has it although no end was seen: it left by a raw exit system"
                 " call. It is joinable, and nobody joined it: its stack is still mapped."
             ]
         if verdict.waiting == JOINING:
-            why.append(f"Not counted yet: its join is under way, {self._joiner(verdict)}.")
+            why.append(f"Not counted yet: it is being joined, {self._joiner(verdict)}.")
         elif verdict.waiting == JUST_FINISHED and verdict.thread.state == ENDING:
             why.append("Not counted yet: its end was just seen, and the kernel still has it.")
         elif verdict.waiting == JUST_FINISHED:
@@ -79,8 +86,8 @@ class Evidence:
         thread = verdict.thread
         assert thread.record is not None and thread.copy is not None
         record = thread.record
-        by = f"by thread {thread.copy.name_of(record.joiner)} " if record.joiner else ""
-        return f"{by}begun {self.ago(record.join_begun_ns)}"
+        by = f"thread {thread.copy.name_of(record.joiner)}" if record.joiner else "a thread"
+        return f"{by} began to wait{self.ago(record.join_begun_ns)}"
 
     def _in_scope(self, copy: Copy, record: abi.Record) -> str:
         chain = copy.scope_chain(record.scope)
@@ -90,34 +97,32 @@ class Evidence:
         ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
         if ended is not None:
             around = "" if ended is copy.scopes[record.scope] else " around its own"
-            return f" although the scope `{ended.name}`{around} ended{self._when(ended.ended_ns)}"
+            return f" although the scope `{ended.name}`{around} ended{self.ago(ended.ended_ns)}"
         if self.at.exiting:
             return " although the process is exiting"
         return ", judged as at the end of the process (--at-end)"
 
-    def _when(self, ns: int) -> str:
-        return f" {self.ago(ns)}" if ns else ""
+    def _midlife(self) -> str:
+        if self.at.exact:
+            return "The process goes on, so somebody may yet join it."
+        return "The process was not at its end, so somebody might yet have joined it."
 
     def _details(self, verdict: Verdict, copy: Copy, record: abi.Record) -> List[str]:
         details = []
         ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
         if verdict.class_ == UNJOINED and not verdict.waiting:
             if ended is not None:
-                details.append(f"Its scope `{ended.name}` ended{self._when(ended.ended_ns)}.")
+                details.append(f"Its scope `{ended.name}` ended{self.ago(ended.ended_ns)}.")
             elif self.at.exiting:
                 details.append("The process is exiting.")
             elif self.at.main_finished:
                 details.append("The main thread finished.")
             elif not self.at.settings.at_end:
-                details.append("The process goes on, so somebody may yet join it.")
-            if not self.at.exact and not self.at.settings.at_end:
-                details.append(
-                    "When the process stopped is not known: its last event is taken for it."
-                )
+                details.append(self._midlife())
         if verdict.class_ == OUTLIVED and record.state & abi.DETACHED:
             details.append("It is detached, so nobody can wait for it.")
         if verdict.class_ != UNJOINED and record.join_begun_ns:
-            details.append(f"A join waits for it, {self._joiner(verdict)}.")
+            details.append(f"It is being joined: {self._joiner(verdict)}.")
         if verdict.class_ != UNJOINED and record.state & abi.NO_END:
             details.append("Its end could not be seen.")
         return details

@@ -47,20 +47,17 @@ class Report:
         self.judge = Judge(self.at, self.stacks, rules)
         self.evidence = Evidence(self.judge)
         self.verdicts: List[Verdict] = [self.judge.judge(thread) for thread in threads.infos]
-        self.notices = list(_notices(registry, threads, self.verdicts, rules))
+        self.leaked = [verdict for verdict in self.verdicts if verdict.leaked]
+        self._counts = Counter([verdict.class_ for verdict in self.verdicts])
+        self.notices = list(self._notices(threads))
 
     @property
     def threads(self) -> int:
         """Alive, the main thread too, and unjoined, and untracked."""
         return len(self.verdicts)
 
-    @property
-    def leaked(self) -> List[Verdict]:
-        return [verdict for verdict in self.verdicts if verdict.leaked]
-
     def by_class(self) -> Dict[str, int]:
-        counts = Counter(verdict.class_ for verdict in self.verdicts)
-        return {class_: counts[class_] for class_ in ALL if counts[class_]}
+        return {class_: self._counts[class_] for class_ in ALL if self._counts[class_]}
 
     def name_of(self, thread: ThreadInfo) -> Optional[str]:
         """The registry's, which a core has too; else the kernel's."""
@@ -114,35 +111,41 @@ class Report:
             return LEAKS
         return BLIND if any(notice.blind for notice in self.notices) else CLEAN
 
+    def _notices(self, threads: Threads) -> Iterable[Notice]:
+        registry = self.registry
+        untracked = self._counts[UNTRACKED]
+        if untracked:
+            text = _plural(untracked, "untracked thread") + ", not in the registry"
+            yield Notice(UNTRACKED, text, untracked)
+        waiting = sum([bool(verdict.waiting) for verdict in self.verdicts])
+        if waiting:
+            text = _plural(waiting, "unjoined thread")
+            text += " not counted yet: just finished, or being joined"
+            yield Notice("waiting", text, waiting)
+        yield from _lost(registry)
+        failed = sum(copy.header.failed_creates for copy in registry.copies)
+        if failed:
+            yield Notice("failed_creates", _failed(registry, failed), failed)
+        yield from _history(registry, threads)
+        yield from self._names()
+        unused = [rule for rule in self.rules if not rule.used]
+        if unused:
+            patterns = ", ".join(rule.pattern for rule in unused)
+            text = f"{_plural(len(unused), 'rule')} matched no thread: {patterns}"
+            yield Notice("unused_rules", text, len(unused))
+
+    def _names(self) -> Iterable[Notice]:
+        """Why places cannot be named."""
+        if self.target.exe is None:
+            yield Notice("no_program", "no program to take names from: gdb PROGRAM CORE", 1)
+        others = [name for copy in self.registry.copies for name in self.stacks.other_files(copy)]
+        if others:
+            text = f"not the files that the process used, so not named: {', '.join(others)}"
+            yield Notice("other_files", text, len(others))
+
 
 def _plural(count: int, one: str, more: Optional[str] = None) -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
-def _notices(
-    registry: Registry, threads: Threads, verdicts: List[Verdict], rules: List[Rule]
-) -> Iterable[Notice]:
-    headers = [copy.header for copy in registry.copies]
-    untracked = sum(verdict.class_ == UNTRACKED for verdict in verdicts)
-    if untracked:
-        text = _plural(untracked, "untracked thread") + ", not in the registry"
-        yield Notice(UNTRACKED, text, untracked)
-    waiting = sum(verdict.class_ == UNJOINED and bool(verdict.waiting) for verdict in verdicts)
-    if waiting:
-        text = (
-            f"{_plural(waiting, 'unjoined thread')} not counted yet: just finished, or being joined"
-        )
-        yield Notice("waiting", text, waiting)
-    yield from _lost(registry)
-    failed = sum(header.failed_creates for header in headers)
-    if failed:
-        yield Notice("failed_creates", _failed(headers, failed), failed)
-    yield from _history(registry, threads)
-    unused = [rule for rule in rules if not rule.used]
-    if unused:
-        patterns = ", ".join(rule.pattern for rule in unused)
-        text = f"{_plural(len(unused), 'rule')} matched no thread: {patterns}"
-        yield Notice("unused_rules", text, len(unused))
 
 
 def _lost(registry: Registry) -> Iterable[Notice]:
@@ -163,7 +166,8 @@ def _lost(registry: Registry) -> Iterable[Notice]:
         yield Notice("anomaly", f"damaged: {kind}: {count:,} ({example})", count, blind=True)
 
 
-def _failed(headers: List[abi.Header], failed: int) -> str:
+def _failed(registry: Registry, failed: int) -> str:
+    headers = [copy.header for copy in registry.copies]
     eagain = sum(header.failed_eagain for header in headers)
     last = max(headers, key=lambda header: header.failed_at_ns).failed_errno
     name = errorcode.get(last, str(last))

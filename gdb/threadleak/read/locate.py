@@ -58,8 +58,7 @@ def _is_live(target: Target, address: int) -> bool:
 def _scan(target: Target, known: List[int]) -> Tuple[List[int], List[str]]:
     """Live copies by their magic bytes. The registry lies in .data, whose pages come from a file, so that
     other memory is looked through only where nothing else was found."""
-    regions = list(target.writable_regions())
-    of_files = [region for region in regions if region.of_file]
+    of_files = list(target.writable_regions(True))
     size = sum(region.end - region.start for region in of_files)
     if known and size > MORE_COPIES_MAX:
         text = f"no search for further copies of the library: {size >> 20} MiB to look through"
@@ -67,8 +66,9 @@ def _scan(target: Target, known: List[int]) -> Tuple[List[int], List[str]]:
     notes: List[str] = []
     found = _search(target, of_files, ANY_COPY_MAX, notes)
     if not found and not known:
-        others = [region for region in regions if not region.of_file]
-        others.sort(key=lambda region: region.end - region.start)
+        others = sorted(
+            target.writable_regions(False), key=lambda region: region.end - region.start
+        )
         found = _search(target, others, ANY_COPY_MAX, notes)
     return found, notes
 

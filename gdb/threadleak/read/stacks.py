@@ -6,7 +6,7 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 from ..target.base import Frame, Target
 from . import abi
@@ -36,6 +36,12 @@ class Stacks:
             self._sites[key] = self._read(copy, index)
         return self._sites[key]
 
+    def walk(self, copy: Copy, index: int) -> Iterator[Frame]:
+        """The frames of a creation stack, each named when it is asked for."""
+        site = copy.site(index)
+        for pc, module in site.frames if site is not None else ():
+            yield from self.at(copy, pc, module, True)
+
     def start(self, copy: Copy, record: abi.Record) -> Frame:
         """The start routine."""
         return self.at(copy, record.start, record.start_module, False)[-1]
@@ -44,14 +50,12 @@ class Stacks:
         site = copy.site(index)
         if site is None:
             return NO_STACK
-        frames: List[Frame] = []
-        for pc, module in site.frames:
-            frames += self.at(copy, pc, module, True)
         end = ""
         if site.flags & abi.SITE_TRUNCATED:
             end = "more frames than the option `frames` keeps"
         elif site.flags & abi.SITE_CUT:
             end = "no unwind rule for the last frame, so the outer ones are not known"
+        frames = list(self.walk(copy, index))
         return Stack(frames, bool(site.flags & abi.SITE_COMPLETE), end)
 
     def at(self, copy: Copy, pc: int, module_index: int, is_return: bool) -> List[Frame]:
@@ -59,6 +63,17 @@ class Stacks:
         if key not in self._places:
             self._places[key] = self._symbolize(copy.module(module_index), pc, is_return)
         return self._places[key]
+
+    def other_files(self, copy: Copy) -> List[str]:
+        """Modules in whose place another build of the same file is known now: a core read with the wrong
+        program, or a file that was replaced."""
+        found = []
+        for module in copy.modules:
+            now = self.target.module_at(module.start) if module is not None else None
+            if module is not None and now is not None and _base(module.name) == _base(now.name):
+                if not _same(module, now.name, now.build_id):
+                    found.append(module.name)
+        return found
 
     def _symbolize(self, module: "Module | None", pc: int, is_return: bool) -> List[Frame]:
         if module is None:
@@ -74,4 +89,8 @@ class Stacks:
 def _same(module: Module, name: str, build_id: "str | None") -> bool:
     if module.build_id and build_id:
         return module.build_id == build_id
-    return not module.name or module.name.rsplit("/", 1)[-1] == name.rsplit("/", 1)[-1]
+    return not module.name or _base(module.name) == _base(name)
+
+
+def _base(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

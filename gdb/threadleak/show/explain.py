@@ -110,7 +110,7 @@ def _ancestry(report: Report, verdict: Verdict, style: Style) -> List[str]:
         if creator.state & abi.MAIN:
             lines.append(f"  {name}, the main thread")
             return lines
-        frames = report.stacks.creation(copy, creator.site).frames
+        frames = report.stacks.walk(copy, creator.site)
         lines.append(f"  {name}, created at {own_place(frames, style)}")
     gone = copy.site_ancestry(site)[1 : ANCESTORS + 1]
     if site == record.site:
@@ -120,9 +120,7 @@ def _ancestry(report: Report, verdict: Verdict, style: Style) -> List[str]:
         lines.append("  a thread that is gone")
     several = copy.site(record.site)
     for index in gone:
-        lines.append(
-            f"    created at {own_place(report.stacks.creation(copy, index).frames, style)}"
-        )
+        lines.append(f"    created at {own_place(report.stacks.walk(copy, index), style)}")
     if gone and several is not None and several.flags & abi.SITE_CREATORS:
         lines.append("    (there were creators from other places too; this is the first one's)")
     return lines

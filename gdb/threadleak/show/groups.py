@@ -39,7 +39,7 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     lines += ["  " + line for line in stack_lines(stack.frames, stack.end, style)]
     ancestry = copy.site_ancestry(record.site)[1:]
     if ancestry:
-        places = [own_place(report.stacks.creation(copy, site).frames, style) for site in ancestry]
+        places = [own_place(report.stacks.walk(copy, site), style) for site in ancestry]
         lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
     fix = report.evidence.fix(verdict) if group.leaked else None
     return lines + ([f"  fix: {fix}"] if fix else [])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Frames and stacks as text."""
 
-from typing import List, Optional
+from typing import Iterable, List, Optional
 
-from ..judge.blame import own_frame
+from ..judge.blame import first_own, own_frame
 from ..target.base import Frame
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
@@ -39,10 +39,10 @@ def place(frame: Frame, style: Style = PLAIN, full: bool = False) -> str:
     return f"{name} ({where})" if frame.function and where else name
 
 
-def own_place(frames: List[Frame], style: Style = PLAIN) -> str:
+def own_place(frames: Iterable[Frame], style: Style = PLAIN) -> str:
     """The first frame of the user's own code."""
-    index = own_frame(frames)
-    return "-" if index is None else place(frames[index], style)
+    frame = first_own(frames)
+    return "-" if frame is None else place(frame, style)
 
 
 def stack_lines(frames: List[Frame], end: str, style: Style, mark_own: bool = True) -> List[str]:

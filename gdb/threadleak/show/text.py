@@ -77,7 +77,7 @@ def _row(report: Report, verdict: Verdict) -> Row:
         start = "main"
     elif thread.record is not None and thread.copy is not None:
         start = shorten(function(report.stacks.start(thread.copy, thread.record)), 40)
-        created = own_place(report.stacks.creation(thread.copy, thread.record.site).frames)
+        created = own_place(report.stacks.walk(thread.copy, thread.record.site))
     return Row(
         thread.id or "-",
         str(thread.tid or "-"),

@@ -38,11 +38,10 @@ class Module(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Memory that the process can write, adjacent mappings joined."""
+    """Addresses."""
 
     start: int
     end: int
-    of_file: bool  # private copy of a file's page, as .data is
 
 
 class Target(Protocol):
@@ -68,8 +67,9 @@ class Target(Protocol):
     def symbol(self, name: str) -> List[int]:
         """The addresses of a data symbol, of every copy that symbol tables tell of."""
 
-    def writable_regions(self) -> Iterable[Region]:
-        ...
+    def writable_regions(self, of_file: bool) -> Iterable[Region]:
+        """Memory that the process can write, adjacent mappings joined: private copies of a file's pages,
+        as .data is, or all other."""
 
     def threads(self) -> List[Thread]:
         """Reads no registers."""

@@ -1,106 +1,148 @@
 # SPDX-License-Identifier: MIT
 """The little of a core file that GDB does not tell: its segments, and which of them came from files.
 
-Sources: elf(5); NT_FILE as in Linux, fs/binfmt_elf.c (fill_files_note).
+Sources: elf(5); NT_FILE as in Linux, fs/binfmt_elf.c (fill_files_note). A core of a process with many
+threads has two segments for each, so as little as can be is done for each segment.
 """
 
 import mmap
 import os
 import struct
-from bisect import bisect_left
-from typing import Iterator, List, NamedTuple, Tuple
+from bisect import bisect_left, bisect_right
+from operator import add
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .base import Region, TargetError
 
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
-_PHDR = struct.Struct("<IIQQQQQQ")
+_PHDR_SIZE = 56
 _NHDR = struct.Struct("<III")
+_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _ET_CORE = 4
 _PT_LOAD, _PT_NOTE = 1, 4
-_PF_W = 2
+_WRITABLE = 2 << 32  # PF_W, in the upper half of the first word
 _PN_XNUM = 0xFFFF  # the number of segments is in section header 0 then
 _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
 
 
-class Segment(NamedTuple):
-    start: int
-    dumped_end: int  # the rest of it is not in the file
-    writable: bool
-
-
-class Core(NamedTuple):
-    segments: List[Segment]  # by address, only what the file holds
-    files: List[Tuple[int, int, str]]  # address ranges that are mapped from files, sorted
-    missing: int  # bytes that the headers promise behind the end of the file
-
-    def writable_regions(self) -> Iterator[Region]:
-        """Adjacent segments joined; what is mapped from files apart from what is not."""
-        starts = [start for start, _, _ in self.files]
-        last = None
-        for segment in self.segments:
-            if not segment.writable or segment.dumped_end <= segment.start:
-                continue
-            at = bisect_left(starts, segment.dumped_end) - 1
-            # without a list of files each may be of one
-            of_file = not self.files or (at >= 0 and self.files[at][1] > segment.start)
-            region = Region(segment.start, segment.dumped_end, of_file)
-            if last is not None and last.end == region.start and last.of_file == of_file:
-                last = Region(last.start, region.end, of_file)
-                continue
-            if last is not None:
-                yield last
-            last = region
-        if last is not None:
-            yield last
-
-
-def read_core(path: str) -> Core:
+def is_core(path: str) -> bool:
     try:
         with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _parse(data, size)
-    except (OSError, ValueError, struct.error) as error:
-        raise TargetError(f"the core file {path} cannot be read: {error}") from None
+            data = file.read(_EHDR.size)
+    except OSError:
+        return False
+    return data[:6] == _MAGIC and data[16:18] == _ET_CORE.to_bytes(2, "little")
 
 
-def _parse(data: mmap.mmap, size: int) -> Core:
-    ident, e_type, _, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = _EHDR.unpack_from(data)
-    if ident[:6] != b"\x7fELF\x02\x01" or e_type != _ET_CORE or phentsize != _PHDR.size:
-        raise TargetError("not a little-endian 64-bit ELF core file")
-    if phnum == _PN_XNUM:
-        phnum = struct.unpack_from("<I", data, shoff + 44)[0]  # sh_info
-    headers = data[phoff : phoff + phnum * _PHDR.size]
-    whole = len(headers) // _PHDR.size * _PHDR.size
-    segments, files, end = [], [], phoff + phnum * _PHDR.size
-    for kind, flags, offset, address, _, file_size, _, _ in _PHDR.iter_unpack(headers[:whole]):
-        end = max(end, offset + file_size)
-        if kind == _PT_LOAD:
-            dumped = max(0, min(file_size, size - offset))
-            segments.append(Segment(address, address + dumped, bool(flags & _PF_W)))
-        elif kind == _PT_NOTE:
-            files += _mapped_files(data, offset, min(file_size, max(0, size - offset)))
-    segments.sort()
-    files.sort()
-    return Core(segments, files, max(0, end - size))
+class Core:
+    def __init__(self, path: str):
+        try:
+            with open(path, "rb") as file:
+                self._size = os.fstat(file.fileno()).st_size
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            phoff, count = self._header()
+            view = memoryview(self._data)[phoff : phoff + count * _PHDR_SIZE]
+            whole = view[: len(view) // _PHDR_SIZE * _PHDR_SIZE]
+            words = whole.cast("Q")
+            # Elf64_Phdr as 7 words: flags and type, offset, virtual and physical address, size in the file
+            self._kinds, self._offsets, self._addresses = words[0::7], words[1::7], words[2::7]
+            self._sizes = words[4::7]
+            self._headers_end = phoff + count * _PHDR_SIZE
+            self._files: Optional[List[Tuple[int, int, str]]] = None
+        except (OSError, ValueError, struct.error) as error:
+            raise TargetError(f"the core file {path} cannot be read: {error}") from None
+
+    def _header(self) -> Tuple[int, int]:
+        """Offset and number of the program headers."""
+        fields = _EHDR.unpack_from(self._data)
+        ident, e_type, phoff, shoff, phentsize, phnum = fields[:2] + fields[5:7] + fields[9:11]
+        if ident[:6] != _MAGIC or e_type != _ET_CORE or phentsize != _PHDR_SIZE:
+            raise ValueError("not a little-endian 64-bit ELF core file")
+        if phnum == _PN_XNUM:
+            phnum = struct.unpack_from("<I", self._data, shoff + 44)[0]  # sh_info
+        return phoff, phnum
+
+    @property
+    def missing(self) -> int:
+        """Bytes that the headers promise behind the end of the file."""
+        end = max(map(add, self._offsets, self._sizes), default=0)
+        return max(0, end - self._size, self._headers_end - self._size)
+
+    @property
+    def has_writable(self) -> bool:
+        return next(self._writable(range(len(self._kinds))), None) is not None
+
+    def _writable(self, indices: Iterable[int]) -> Iterator[Tuple[int, int]]:
+        """Of these segments those that the process could write, as far as the file holds them."""
+        for index in indices:
+            kind, offset = self._kinds[index], self._offsets[index]
+            if kind & _WRITABLE and kind & 0xFFFFFFFF == _PT_LOAD:
+                size = min(self._sizes[index], self._size - offset)
+                if size > 0:
+                    yield self._addresses[index], self._addresses[index] + size
+
+    def writable_regions(self, of_file: bool) -> Iterator[Region]:
+        """Those that are mapped from files, or the others. Adjacent ones joined."""
+        found = self._of_files()
+        rest = set(range(len(self._kinds))).difference(found) if not of_file else found
+        return _joined(sorted(self._writable(rest)))
+
+    def _of_files(self) -> Iterable[int]:
+        """Indices of the segments that are mapped from files; of all, if nothing tells."""
+        addresses = self._addresses.tolist()
+        files = self.files()
+        if not files or addresses != sorted(addresses):
+            return range(len(addresses))
+        found = set()
+        for start, end, _ in files:
+            found.update(
+                range(max(0, bisect_right(addresses, start) - 1), bisect_left(addresses, end))
+            )
+        return found
+
+    def files(self) -> List[Tuple[int, int, str]]:
+        """Address ranges that were mapped from files."""
+        if self._files is None:
+            self._files = self._read_files()
+        return self._files
+
+    def _read_files(self) -> List[Tuple[int, int, str]]:
+        for index, kind in enumerate(self._kinds):
+            if kind & 0xFFFFFFFF == _PT_NOTE:
+                offset = self._offsets[index]
+                size = min(self._sizes[index], max(0, self._size - offset))
+                found = self._file_note(offset, offset + size)
+                if found is not None:
+                    return found
+        return []
+
+    def _file_note(self, at: int, end: int) -> Optional[List[Tuple[int, int, str]]]:
+        data = self._data
+        for _ in range(_NOTES_MAX):
+            if at + _NHDR.size > end:
+                break
+            name_size, size, kind = _NHDR.unpack_from(data, at)
+            content = at + _NHDR.size + (name_size + 3 & ~3)
+            at = content + (size + 3 & ~3)
+            if kind != _NT_FILE or content + size > end or size < 16:
+                continue
+            count = struct.unpack_from("<Q", data, content)[0]
+            names_at = content + min(size, 16 + 24 * count)
+            ranges = data[content + 16 : names_at]
+            names = data[names_at : content + size].decode("utf-8", "backslashreplace").split("\0")
+            rows = struct.iter_unpack("<QQQ", ranges[: len(ranges) // 24 * 24])
+            return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
+        return None
 
 
-def _mapped_files(data: mmap.mmap, at: int, size: int) -> List[Tuple[int, int, str]]:
-    end = at + size
-    for _ in range(_NOTES_MAX):
-        if at + _NHDR.size > end:
-            break
-        name_size, size, kind = _NHDR.unpack_from(data, at)
-        content = at + _NHDR.size + (name_size + 3 & ~3)
-        at = content + (size + 3 & ~3)
-        if kind != _NT_FILE or content + size > end or size < 16:
-            continue
-        count = struct.unpack_from("<Q", data, content)[0]
-        names_at = content + min(size, 16 + 24 * count)
-        ranges = data[content + 16 : names_at]
-        names = data[names_at : content + size].decode("utf-8", "backslashreplace").split("\0")
-        whole = len(ranges) // 24 * 24
-        rows = struct.iter_unpack("<QQQ", ranges[:whole])
-        return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
-    return []
+def _joined(spans: Iterable[Tuple[int, int]]) -> Iterator[Region]:
+    start = end = 0
+    for first, last in spans:
+        if first != end:
+            if start < end:
+                yield Region(start, end)
+            start = first
+        end = last
+    if start < end:
+        yield Region(start, end)

@@ -30,35 +30,39 @@ class Mappings:
         return Mapping(path, self._bases[path])
 
 
-def _lines(text: str) -> Iterator[Tuple[int, int, str, int, str]]:
+def _fields(line: str) -> Tuple[int, int, str, int, str]:
     """(start, end, permissions, inode, path)"""
-    for line in text.splitlines():
-        words = line.split(None, 5)
-        span = words[0].split("-")
-        yield int(span[0], 16), int(span[1], 16), words[1], int(words[4]), "".join(words[5:])
+    words = line.split(None, 5)
+    start, _, end = words[0].partition("-")
+    return int(start, 16), int(end, 16), words[1], int(words[4]), "".join(words[5:])
 
 
-def writable_regions(text: str) -> List[Region]:
+def writable_regions(text: str, of_file: bool) -> Iterator[Region]:
     """Private ones, adjacent ones joined. Shared ones are left out: no registry lies there, and reading a
     device's memory may do something."""
-    regions: List[Region] = []
-    for start, end, permissions, inode, path in _lines(text):
-        if permissions[0] != "r" or permissions[1] != "w" or permissions[3] != "p":
+    last = Region(0, 0)
+    for line in text.splitlines():
+        start, end, permissions, inode, path = _fields(line)
+        if not permissions.startswith("rw") or permissions[3] != "p":
             continue
-        of_file = inode != 0 and not path.startswith("/dev/")
-        last = regions[-1] if regions else None
-        if last is not None and last.end == start and last.of_file == of_file:
-            regions[-1] = Region(last.start, end, of_file)
-        else:
-            regions.append(Region(start, end, of_file))
-    return regions
+        if of_file != (inode != 0 and not path.startswith("/dev/")):
+            continue
+        if last.end == start:
+            last = Region(last.start, end)
+            continue
+        if last.end:
+            yield last
+        last = Region(start, end)
+    if last.end:
+        yield last
 
 
 def files(text: str) -> List[Tuple[int, int, str]]:
     found = []
     for line in text.splitlines():
         if "/" in line:  # most lines of a process with many threads are their stacks
-            for start, end, _, inode, path in _lines(line):
-                if inode:
-                    found.append((start, end, path.replace(" (deleted)", "")))
+            start, end, _, inode, path = _fields(line)
+            if inode:
+                path = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+                found.append((start, end, path))
     return found
