@@ -81,6 +81,85 @@ UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
 check-runtime: $(UNIT_TESTS)
 	$(Q)for test in $^; do $$test || exit 1; done
 
+PYTEST := $(PYTHON) -m pytest
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: check check-engine check-gdb check-real
+check: check-runtime check-engine check-gdb check-real
+
+check-engine: all
+	$(Q)$(PYTEST) tests/engine tests/abi
+
+check-gdb: all
+	$(Q)$(PYTEST) tests/gdb
+
+check-real: all
+	$(Q)$(PYTEST) tests/real
+
+# ---- style and static checks ---------------------------------------------------------------------
+
+C_FILES := $(shell find helper tests scripts -name '*.[ch]' -o -name '*.cc')
+PYTHON_FILES := gdb tests
+
+.PHONY: lint format
+lint:
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -D__x86_64__ -Ihelper/include \
+		--suppress=missingIncludeSystem --enable=warning,portability helper/runtime
+	$(Q)black --quiet --check --diff $(PYTHON_FILES)
+	$(Q)mypy --cache-dir=build/mypy gdb/threadleak
+
+format:
+	$(Q)clang-format -i $(C_FILES)
+	$(Q)black --quiet $(PYTHON_FILES)
+
+# ---- figures -------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: all build/bench/bench_wrapper build/bench/create_join build/bench/bench_capture
+	$(Q)$(PYTHON) tests/bench/bench.py
+
+build/bench/bench_wrapper: tests/bench/bench_wrapper.c build/libthreadleak.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer $(WARNINGS) -Ihelper/include $< \
+		build/libthreadleak.a -Wl,--eh-frame-hdr -o $@
+
+build/bench/bench_capture: tests/bench/bench_capture.c build/libthreadleak.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer -Ihelper/include -Ihelper/runtime $< \
+		$(patsubst %,build/archive/%.o,capture cfi eh_frame modules table) -o $@
+
+build/bench/create_join: tests/bench/create_join.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer $(WARNINGS) $< -o $@
+
+# ---- installation --------------------------------------------------------------------------------
+
+# Where this machine's GDB looks for scripts that go with a library, whatever our PREFIX is.
+GDB ?= gdb
+GDB_AUTO_LOAD ?= $(shell $(GDB) -nx -batch -ex 'python print(gdb.PYTHONDIR.rsplit("/", 1)[0])' 2>/dev/null)/auto-load
+PACKAGE := $(DATADIR)/threadleak
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PACKAGE) \
+		$(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR)
+	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(LIBDIR)/libthreadleak.so.$(SOVERSION)
+	ln -sf libthreadleak.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libthreadleak.so
+	install -m 644 build/libthreadleak.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 build/threadleak-static.ld $(DESTDIR)$(PACKAGE)/
+	install -m 644 helper/include/threadleak.h helper/include/threadleak_abi.h $(DESTDIR)$(INCLUDEDIR)/
+	for name in threadleak threadleak-static; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		    -e 's|@VERSION@|$(VERSION)|; s|@PACKAGE@|$(PACKAGE)|' helper/$$name.pc.in \
+		    > $(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc; done
+	cd gdb && find threadleak -name '*.py' -o -name '*.txt' | while read -r file; do \
+		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
+	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
+	sed 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' gdb/threadleak-gdb.py \
+		> $(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR)/$(notdir $(LIBRARY))-gdb.py
+
 .PHONY: clean
 clean:
 	rm -rf build
