@@ -45,6 +45,7 @@ void frames_call_once(struct frames_plan *plan);
 /* frames_asm.S; x86-64 alone */
 void frames_asm_fp_is_general(struct frames_plan *plan);
 void frames_asm_remembers(struct frames_plan *plan);
+void frames_asm_restores_fp(struct frames_plan *plan);
 void frames_asm_ends_with_call(struct frames_plan *plan);
 void frames_asm_fp_in_expression(struct frames_plan *plan);
 void frames_asm_without_cfi(struct frames_plan *plan);

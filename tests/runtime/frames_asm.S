@@ -72,7 +72,28 @@ function frames_asm_remembers
         .cfi_endproc
 end frames_asm_remembers
 
-/* The frame is left by a jump from behind the next function: the return address lies in other CFI. */
+/* The frame pointer is the caller's again; a size of pushed arguments, which says nothing about the frame. */
+function frames_asm_restores_fp
+        .cfi_startproc
+        pushq   %rbp
+        .cfi_def_cfa_offset 16
+        .cfi_offset %rbp, -16
+        movl    $1, %ebp
+        popq    %rbp
+        .cfi_restore %rbp
+        .cfi_def_cfa_offset 8
+        subq    $24, %rsp
+        .cfi_def_cfa_offset 32
+        .cfi_escape 0x2e, 16
+        movq    $1, 16(%rsp)
+        call    frames_next
+        addq    $24, %rsp
+        .cfi_def_cfa_offset 8
+        ret
+        .cfi_endproc
+end frames_asm_restores_fp
+
+/* The return address lies in the next function, which has other CFI. */
 function frames_asm_ends_with_call
         .cfi_startproc
         subq    $56, %rsp
@@ -80,9 +101,8 @@ function frames_asm_ends_with_call
         call    frames_next
         .cfi_endproc
         .cfi_startproc
-        .cfi_def_cfa_offset 64
+        .cfi_def_cfa_offset 640
         addq    $56, %rsp
-        .cfi_def_cfa_offset 8
         ret
         .cfi_endproc
 end frames_asm_ends_with_call

@@ -248,6 +248,7 @@ const struct frames_kind frames_kinds[] = {
     {"avx2", avx2},
     {"assembly, frame pointer is a general register", frames_asm_fp_is_general},
     {"assembly, remembered states", frames_asm_remembers},
+    {"assembly, frame pointer restored", frames_asm_restores_fp},
     {"assembly, ends with a call", frames_asm_ends_with_call},
     {"assembly, frame pointer saved by an expression", frames_asm_fp_in_expression},
 #endif
