@@ -5,10 +5,10 @@ import struct
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from threadleak.read import abi
-from threadleak.target.base import Frame, Module, Region, TargetError, Thread
+from threadleak.target.base import Frame, Region, TargetError, Thread
 
-REGISTRY = 0x555555560000
-TABLES = {"records": 0x7F0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
+REGISTRY = 0x555555600000
+TABLES = {"records": 0x7E0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
 TABLES["modules"] = 0x7F3000000000
 TEXT = 0x555555554000  # of the program, /srv/server
 LIBC = 0x7FFFF7C00000
@@ -210,9 +210,10 @@ class FakeTarget:
     def symbol(self, name: str) -> List[int]:
         return self.symbols
 
-    def writable_regions(self) -> Iterable[Region]:
+    def writable_regions(self, of_file: bool) -> Iterable[Region]:
         for start, content in self.memory:
-            yield Region(start, start + len(content), start < 1 << 46)
+            if of_file == (start < 1 << 46):
+                yield Region(start, start + len(content))
 
     def threads(self) -> List[Thread]:
         fakes = enumerate(self.fakes.values(), 1)
@@ -238,7 +239,10 @@ class FakeTarget:
         function, file, line = FUNCTIONS.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]
 
-    def module_at(self, pc: int) -> Optional[Module]:
+    def module_at(self, pc: int) -> Optional[str]:
         if TEXT <= pc < TEXT + 0x200000:
-            return Module("/srv/server", "01020304")
-        return Module("/lib/libc.so.6", "0506") if LIBC <= pc < LIBC + 0x200000 else None
+            return "/srv/server"
+        return "/lib/libc.so.6" if LIBC <= pc < LIBC + 0x200000 else None
+
+    def files(self) -> Dict[str, Optional[str]]:
+        return {"/srv/server": "01020304", "/lib/libc.so.6": "0506"}

@@ -75,7 +75,7 @@ def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:
     rows = [
         (
             "registry",
-            f"version {version} at {copy.address:#x}, found by {registry.found_by}{number}",
+            f"version {version} at {copy.address:#x}, found by {copy.found_by}{number}",
         ),
         ("library", f"{library}, in process {header.pid} since {since}"),
         ("records", records),

@@ -138,9 +138,9 @@ class Report:
         """Why places cannot be named."""
         if self.target.exe is None:
             yield Notice("no_program", "no program to take names from: gdb PROGRAM CORE", 1)
-        others = [name for copy in self.registry.copies for name in self.stacks.other_files(copy)]
+        others = self.stacks.other_files(self.registry.copies)
         if others:
-            text = f"not the files that the process used, so not named: {', '.join(others)}"
+            text = f"not the files that the process used, so they name nothing: {', '.join(others)}"
             yield Notice("other_files", text, len(others))
 
 

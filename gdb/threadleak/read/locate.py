@@ -24,13 +24,12 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
     """All copies that live in the target; TargetError, with the likely reason, if there is none."""
     anomalies = Anomalies()
     if address is not None:
-        return Registry([read_copy(target, address, 1, anomalies)], "address", [], anomalies)
-    found_by = "symbol"
-    addresses = [at for at in target.symbol(SYMBOL) if _is_live(target, at)]
-    more, notes = _scan(target, addresses)
-    if not addresses:
-        found_by = "scan"
-    addresses = sorted(set(addresses)) + [at for at in more if at not in addresses]
+        copy = read_copy(target, address, 1, anomalies)
+        copy.found_by = "address"
+        return Registry([copy], [], anomalies)
+    by_symbol = sorted({at for at in target.symbol(SYMBOL) if _is_live(target, at)})
+    by_scan, notes = _scan(target, by_symbol)
+    addresses = by_symbol + [at for at in by_scan if at not in by_symbol]
     if not addresses:
         raise TargetError(_why_none(target, notes))
     copies: List[Copy] = []
@@ -38,13 +37,14 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
     for at in addresses[:COPIES_MAX]:
         try:
             copies.append(read_copy(target, at, len(copies) + 1, anomalies))
+            copies[-1].found_by = "symbol" if at in by_symbol else "scan"
         except TargetError as error:
             errors.append(error)
     if not copies:
         raise errors[0]
     for damaged in errors:
         anomalies.add("copies of the library that cannot be read", str(damaged))
-    return Registry(copies, found_by, notes, anomalies)
+    return Registry(copies, notes, anomalies)
 
 
 def _is_live(target: Target, address: int) -> bool:

@@ -60,6 +60,7 @@ class Copy:
     def __init__(self, address: int, number: int, header: abi.Header):
         self.address = address
         self.number = number  # 1, and more only where a process has several
+        self.found_by = ""  # "symbol", "scan" or "address"
         self.header = header
         self.records: List[abi.Record] = []
         self.sites: List[Optional[Site]] = []
@@ -141,7 +142,6 @@ class Registry(NamedTuple):
     """All live copies of a process, in most cases one."""
 
     copies: List[Copy]
-    found_by: str  # "symbol", "scan" or "address"
     notes: List[str]  # about the search
     anomalies: Anomalies
 

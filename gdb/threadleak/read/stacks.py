@@ -6,7 +6,7 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..target.base import Frame, Target
 from . import abi
@@ -28,6 +28,7 @@ class Stacks:
     def __init__(self, target: Target):
         self.target = target
         self._sites: Dict[Tuple[int, int], Stack] = {}
+        self._build_ids = set(target.files().values())
         self._places: Dict[Tuple[int, int, int, bool], List[Frame]] = {}
 
     def creation(self, copy: Copy, index: int) -> Stack:
@@ -64,32 +65,41 @@ class Stacks:
             self._places[key] = self._symbolize(copy.module(module_index), pc, is_return)
         return self._places[key]
 
-    def other_files(self, copy: Copy) -> List[str]:
-        """Modules in whose place another build of the same file is known now: a core read with the wrong
-        program, or a file that was replaced."""
-        found = []
-        for module in copy.modules:
-            now = self.target.module_at(module.start) if module is not None else None
-            if module is not None and now is not None and _base(module.name) == _base(now.name):
-                if not _same(module, now.name, now.build_id):
-                    found.append(module.name)
-        return found
-
-    def _symbolize(self, module: "Module | None", pc: int, is_return: bool) -> List[Frame]:
+    def _symbolize(self, module: Optional[Module], pc: int, is_return: bool) -> List[Frame]:
         if module is None:
             return self.target.symbolize(pc, is_return)
         offset = (pc - module.bias) & 0xFFFFFFFFFFFFFFFF
-        now = self.target.module_at(pc)
-        if now is None or not _same(module, now.name, now.build_id):
+        if not self._is_known(module, pc):
             return [Frame(pc, None, module.name, offset)]
         frames = self.target.symbolize(pc, is_return)
-        return [frame._replace(module=module.name or now.name, offset=offset) for frame in frames]
+        return [frame._replace(module=module.name, offset=offset) for frame in frames]
 
+    def _is_known(self, module: Module, pc: int) -> bool:
+        """Whether the file still lies there, and is one that the target takes names from."""
+        now = self.target.module_at(pc)
+        if now is None or _base(now) != _base(module.name):
+            return False
+        if module.build_id:
+            return module.build_id in self._build_ids
+        return _base(now) in [_base(path) for path in self.target.files()]
 
-def _same(module: Module, name: str, build_id: "str | None") -> bool:
-    if module.build_id and build_id:
-        return module.build_id == build_id
-    return not module.name or _base(module.name) == _base(name)
+    def other_files(self, copies: List[Copy]) -> List[str]:
+        """Files that names could be taken from, but of another build than the process used; and the program,
+        if no stack leads through it, since it is another one then."""
+        modules = [module for copy in copies for module in copy.modules if module is not None]
+        builds: Dict[str, Set[str]] = {}
+        for module in modules:
+            builds.setdefault(_base(module.name), set()).add(module.build_id)
+        files, exe = self.target.files(), self.target.exe
+        found = []
+        for path, build_id in files.items():
+            used = builds.get(_base(path), set())
+            is_wrong_program = path == exe and build_id not in (
+                module.build_id for module in modules
+            )
+            if modules and build_id and (is_wrong_program or used and build_id not in used):
+                found.append(path)
+        return found
 
 
 def _base(path: str) -> str:

@@ -97,24 +97,23 @@ class _Reconciler:
             return
         if self._same_process_elsewhere(header):
             return
-        child = "a child that was made by vfork, _Fork or clone"
         raise TargetError(
-            f"the registry is that of process {header.pid}, and this is process"
-            f" {own_pid}: {child} has a copy of its parent's, which says"
-            " nothing about its own threads"
+            f"the registry is that of process {header.pid}, and this is process {own_pid}: a child"
+            " made by vfork, _Fork or clone has a copy of its parent's, which says nothing about"
+            " its own threads"
         )
 
     def _same_process_elsewhere(self, header: abi.Header) -> bool:
         """Whether the debugger sees the process from another PID namespace, so that all numbers differ.
-        glibc keeps each thread's own tid in its descriptor; a child by fork alone has one thread.
-        """
-        if self.target.kind != "core" or len(self.kernel) < 2 or not header.tid_offset:
+        glibc keeps each thread's own tid in its descriptor. A child made by clone alone has its parent's
+        descriptor, but one thread only; more that GDB shows of it have no registers."""
+        if self.target.kind != "core" or not header.tid_offset:
             return False
         for thread in self.kernel:
             tid = self._word(thread, header.tid_offset, 4)
             if tid:
                 self.by_tid[tid] = thread
-        return header.pid in self.by_tid
+        return len(self.by_tid) > 1 and header.pid in self.by_tid
 
     def _pthread(self, thread: Thread) -> Optional[int]:
         if thread.tid not in self.pthreads:

@@ -4,7 +4,7 @@
 A target is one look at a process that does not change meanwhile: a core file, or a stopped process.
 """
 
-from typing import Iterable, List, NamedTuple, Optional, Protocol
+from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol
 
 
 class TargetError(Exception):
@@ -28,13 +28,6 @@ class Frame(NamedTuple):
     offset: Optional[int] = None  # address in that file
     file: Optional[str] = None
     line: Optional[int] = None
-
-
-class Module(NamedTuple):
-    """The ELF file that is mapped at some place."""
-
-    name: str
-    build_id: Optional[str]
 
 
 class Region(NamedTuple):
@@ -89,5 +82,8 @@ class Target(Protocol):
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
         """The function at `pc`, preceded by those that are inlined there; never empty."""
 
-    def module_at(self, pc: int) -> Optional[Module]:
-        ...
+    def module_at(self, pc: int) -> Optional[str]:
+        """Path of the ELF file that is mapped there."""
+
+    def files(self) -> Dict[str, Optional[str]]:
+        """Path -> build-id of the ELF files that symbolize() takes names from."""

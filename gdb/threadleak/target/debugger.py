@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 import gdb
 
 from . import elf, maps
-from .base import Frame, Module, Region, TargetError, Thread
+from .base import Frame, Region, TargetError, Thread
 
 _stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 _generation = 0
@@ -81,7 +81,7 @@ class DebuggerTarget:
         self.exe: Optional[str] = gdb.current_progspace().filename
         self._core: Optional[elf.Core] = None
         self._core_path: Optional[str] = None
-        self._build_ids: Optional[Dict[str, Optional[str]]] = None
+        self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[maps.Mappings] = None
 
     def _all(self) -> Iterable[Any]:
@@ -239,15 +239,16 @@ class DebuggerTarget:
         return "blocked" if before == b"\x0f\x05" else "running"  # the instruction `syscall`
 
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
-        """GDB tells the line of the innermost function alone: not where an inlined one was called."""
         at = pc - 1 if is_return_address and pc else pc
         sal = gdb.find_pc_line(at)
         file, line = (sal.symtab.filename, sal.line or None) if sal.symtab else (None, None)
-        functions = _functions_at(at)
-        frames = [self._frame(pc, name, source, None) for name, source in functions]
-        if not frames:
-            frames = [self._frame(pc, _symbol_at(at), file, None)]
-        return [frames[0]._replace(file=file or frames[0].file, line=line)] + frames[1:]
+        frames = []
+        for function in _functions_at(at):
+            frames.append(self._frame(pc, function.print_name, file, line))
+            # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
+            file = function.symtab.filename if function.symtab else None
+            line = function.line or None
+        return frames or [self._frame(pc, _symbol_at(at), file, line)]
 
     def _frame(
         self, pc: int, function: Optional[str], file: Optional[str], line: Optional[int]
@@ -272,30 +273,27 @@ class DebuggerTarget:
                 return maps.files(self._maps())
         return []
 
-    def module_at(self, pc: int) -> Optional[Module]:
+    def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)
-        name = mapping.path if mapping is not None else gdb.solib_name(pc)
-        if name is None:
-            return None
-        if self._build_ids is None:
-            self._build_ids = {}
-            for objfile in gdb.objfiles():
-                if objfile.filename and objfile.owner is None:
-                    self._build_ids[os.path.realpath(objfile.filename)] = objfile.build_id
-        return Module(name, self._build_ids.get(os.path.realpath(name)))
+        return mapping.path if mapping is not None else gdb.solib_name(pc)
+
+    def files(self) -> Dict[str, Optional[str]]:
+        if self._files is None:
+            own = [objfile for objfile in gdb.objfiles() if objfile.owner is None]
+            self._files = {each.filename: each.build_id for each in own if each.filename}
+        return self._files
 
 
-def _functions_at(pc: int) -> List[Tuple[str, Optional[str]]]:
-    """(name, source file) of the functions that are inlined at `pc`, and of the one they are in."""
-    found: List[Tuple[str, Optional[str]]] = []
+def _functions_at(pc: int) -> List[Any]:
+    """Symbols of the functions that are inlined at `pc`, innermost first, and of the one they are in."""
+    found: List[Any] = []
     try:
         block = gdb.block_for_pc(pc)
     except (gdb.error, RuntimeError):
         return found
     while block is not None and not block.is_static and len(found) < 64:
         if block.function is not None:
-            symtab = block.function.symtab
-            found.append((block.function.print_name, symtab.filename if symtab else None))
+            found.append(block.function)
         block = block.superblock
     return found
 

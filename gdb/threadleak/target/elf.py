@@ -10,7 +10,7 @@ import os
 import struct
 from bisect import bisect_left, bisect_right
 from operator import add
-from typing import Iterable, Iterator, List, Optional, Tuple
+from typing import Iterable, Iterator, List, Optional, Set, Tuple
 
 from .base import Region, TargetError
 
@@ -94,7 +94,7 @@ class Core:
         files = self.files()
         if not files or addresses != sorted(addresses):
             return range(len(addresses))
-        found = set()
+        found: Set[int] = set()
         for start, end, _ in files:
             found.update(
                 range(max(0, bisect_right(addresses, start) - 1), bisect_left(addresses, end))
