@@ -26,13 +26,13 @@ COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"
 COMPLETED_IDS = 200  # GDB itself shows no more candidates than that
 
 
-class _Prefix(gdb.Command):
+class _Prefix(gdb.Command):  # type: ignore[misc]
     def __init__(self, name: str, kind: int, doc: str):
         self.__doc__ = doc
         super().__init__(name, kind, prefix=True)
 
 
-class _Color(gdb.Parameter):
+class _Color(gdb.Parameter):  # type: ignore[misc]
     """Whether the output of threadleak is coloured: auto, on or off.
     auto: as GDB's own is (`set style enabled`), unless NO_COLOR is set."""
 
@@ -78,7 +78,7 @@ def _style() -> Style:
     return _GdbStyle() if wanted == "on" else PLAIN
 
 
-class _Subcommand(gdb.Command):
+class _Subcommand(gdb.Command):  # type: ignore[misc]
     def __init__(self, command: ModuleType):
         self.command = command
         self.parser = command.parser()
@@ -132,7 +132,7 @@ def _end(outcome: Outcome) -> None:
     gdb.execute(f"quit {outcome.status}")
 
 
-class _Count(gdb.Function):
+class _Count(gdb.Function):  # type: ignore[misc]
     """Return how many threads leaked.
 
     Usage: $threadleak_count ([SCOPE])

@@ -37,7 +37,7 @@ U64 = Annotated[int, "Q"]
 
 class Chunk(NamedTuple):
     address: U64
-    count: U64
+    count: U64  # type: ignore[assignment]  # tuples have a method of this name
 
 
 class Table(NamedTuple):
@@ -192,7 +192,7 @@ class Layout(Generic[T]):
     """How instances of `kind` lie in memory: little-endian, no padding."""
 
     def __init__(self, kind: Type[T]):
-        self.make: Callable[[Iterable[Any]], T] = partial(tuple.__new__, kind)
+        self.make: Callable[[Iterable[Any]], T] = partial(tuple.__new__, kind)  # type: ignore
         self.fields: List[Field] = []
         self.size = 0
         for name, hint in get_type_hints(kind, include_extras=True).items():

@@ -81,7 +81,7 @@ class Stacks:
             return False
         if module.build_id:
             return module.build_id in self._build_ids
-        return _base(now) in [_base(path) for path in self.target.files()]
+        return any(_base(path) == _base(now) for path in self.target.files())
 
     def other_files(self, copies: List[Copy]) -> List[str]:
         """Files that names could be taken from, but of another build than the process used; and the program,

@@ -43,7 +43,10 @@ class Target(Protocol):
     kind: str  # "process" or "core"
     pid: Optional[int]
     exe: Optional[str]
-    core: Optional[str]
+
+    @property
+    def core(self) -> Optional[str]:
+        """Path of the core file."""
 
     def own_pid(self) -> int:
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""
