@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Starts GDB: the one place of the tests that does.
 
-Every run is in batch mode, without anybody's init files, in a clean environment. No run may print a Python
-traceback, or bring GDB itself down, whatever it was given.
+Every run is in batch mode, without anybody's init files, in a clean environment, and without the debug
+information of libc, which some machines have. No run may print a Python traceback, or bring GDB itself
+down, whatever it was given.
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 LOADER = os.path.join(ROOT, "gdb", "threadleak-gdb.py")
 TIMEOUT_S = 120
+EARLY = ("set debuginfod enabled off", "set debug-file-directory /nonexistent")
 
 # What GDB prints when Python code fails with anything but GdbError, and when GDB itself fails.
 BUGS = re.compile(r"Traceback|Python Exception|Error occurred in Python|internal-error|core dumped")
@@ -42,7 +44,7 @@ def run_gdb(
 ) -> Run:
     """Runs `commands` after `arguments` (-p PID, PROGRAM CORE) were handled; `early` ones come before."""
     argv = ["gdb", "-batch", "-nx", "-q"]
-    for command in ("set debuginfod enabled off", *early):
+    for command in (*EARLY, *early):
         argv += ["-iex", command]
     argv += arguments
     if loader is not None:
@@ -57,8 +59,10 @@ def run_gdb(
 
 def run_mi(*arguments: str, commands: Sequence[str]) -> str:
     """What GDB's machine interface answers."""
-    argv = ["gdb", "-nx", "-q", "-i=mi", "-iex", "set debuginfod enabled off", *arguments]
-    argv += ["-x", LOADER]
+    argv = ["gdb", "-nx", "-q", "-i=mi"]
+    for command in EARLY:
+        argv += ["-iex", command]
+    argv += [*arguments, "-x", LOADER]
     return _run(argv, None, "".join(f"{line}\n" for line in [*commands, "-gdb-exit"])).stdout
 
 
