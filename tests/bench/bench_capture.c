@@ -90,32 +90,32 @@ static void measure_all(const char *frame_kind)
 #define USE(object) __asm__ volatile("" : : "r"(object) : "memory")
 
 /* Different functions, so that the walk meets different rules. */
-#define FIXED(n, bytes)                                                                            \
-    static __attribute__((noinline)) void fixed_##n(unsigned depth);                               \
-    static void (*volatile next_fixed_##n)(unsigned);                                              \
-    static __attribute__((noinline)) void fixed_##n(unsigned depth)                                \
-    {                                                                                              \
-        char room[bytes];                                                                 \
-        USE(room);                                                                                 \
-        if (depth)                                                                                 \
-            next_fixed_##n(depth - 1);                                                             \
-        else                                                                                       \
-            measure_all("fixed");                                                                  \
-        USE(room);                                                                                 \
+#define FIXED(n, bytes)                                                                                      \
+    static __attribute__((noinline)) void fixed_##n(unsigned depth);                                         \
+    static void (*volatile next_fixed_##n)(unsigned);                                                        \
+    static __attribute__((noinline)) void fixed_##n(unsigned depth)                                          \
+    {                                                                                                        \
+        char room[bytes];                                                                                    \
+        USE(room);                                                                                           \
+        if (depth)                                                                                           \
+            next_fixed_##n(depth - 1);                                                                       \
+        else                                                                                                 \
+            measure_all("fixed");                                                                            \
+        USE(room);                                                                                           \
     }
 
-#define VARIABLE(n, bytes)                                                                         \
-    static __attribute__((noinline)) void variable_##n(unsigned depth);                            \
-    static void (*volatile next_variable_##n)(unsigned);                                           \
-    static __attribute__((noinline)) void variable_##n(unsigned depth)                             \
-    {                                                                                              \
-        char room[bytes + depth * 24];                                                    \
-        USE(room);                                                                                 \
-        if (depth)                                                                                 \
-            next_variable_##n(depth - 1);                                                          \
-        else                                                                                       \
-            measure_all("VLA");                                                                    \
-        USE(room);                                                                                 \
+#define VARIABLE(n, bytes)                                                                                   \
+    static __attribute__((noinline)) void variable_##n(unsigned depth);                                      \
+    static void (*volatile next_variable_##n)(unsigned);                                                     \
+    static __attribute__((noinline)) void variable_##n(unsigned depth)                                       \
+    {                                                                                                        \
+        char room[bytes + depth * 24];                                                                       \
+        USE(room);                                                                                           \
+        if (depth)                                                                                           \
+            next_variable_##n(depth - 1);                                                                    \
+        else                                                                                                 \
+            measure_all("VLA");                                                                              \
+        USE(room);                                                                                           \
     }
 
 FIXED(a, 8)
