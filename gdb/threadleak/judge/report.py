@@ -140,7 +140,7 @@ class Report:
             yield Notice("no_program", "no program to take names from: gdb PROGRAM CORE", 1)
         others = self.stacks.other_files(self.registry.copies)
         if others:
-            text = f"not the files that the process used, so they name nothing: {', '.join(others)}"
+            text = f"not the file that the process used, so it names nothing: {', '.join(others)}"
             yield Notice("other_files", text, len(others))
 
 

@@ -6,7 +6,7 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Frame, Target
 from . import abi
@@ -84,21 +84,22 @@ class Stacks:
         return any(_base(path) == _base(now) for path in self.target.files())
 
     def other_files(self, copies: List[Copy]) -> List[str]:
-        """Files that names could be taken from, but of another build than the process used; and the program,
-        if no stack leads through it, since it is another one then."""
-        modules = [module for copy in copies for module in copy.modules if module is not None]
-        builds: Dict[str, Set[str]] = {}
-        for module in modules:
-            builds.setdefault(_base(module.name), set()).add(module.build_id)
+        """Files of which the target has another build than the process used; and its program, if no stack
+        leads through that."""
+        modules = [each for copy in copies for each in copy.modules if each and each.build_id]
         files, exe = self.target.files(), self.target.exe
-        found = []
-        for path, build_id in files.items():
-            used = builds.get(_base(path), set())
-            is_wrong_program = path == exe and build_id not in (
-                module.build_id for module in modules
-            )
-            if modules and build_id and (is_wrong_program or used and build_id not in used):
-                found.append(path)
+        names = {_base(path) for path in files}
+        found = [
+            module.name
+            for module in modules
+            if module.build_id not in self._build_ids
+            and _base(module.name) in names
+            and self.target.module_at(module.start) == module.name
+        ]
+        program = files.get(exe) if exe is not None else None
+        used = [module.build_id for module in modules]
+        if exe and program and used and program not in used:
+            found = [name for name in found if _base(name) != _base(exe)] + [exe]
         return found
 
 
