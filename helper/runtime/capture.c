@@ -9,19 +9,19 @@
 #include "modules.h"
 #include "threadleak_abi.h"
 
-/* The cache of rules: by return address and module, so that a plugin that is loaded where another one was does
- * not get the other one's rules. A set is two cache lines.
+/* The cache of rules: by return address and module, so that a plugin that is loaded where another one was
+ * does not get the other one's rules. A set is two cache lines.
  *
  * Why a reader never gets the rule of another key. Let it load `sequence` = s, even, then a key and its rule,
- * then `sequence` = s again. Writers exclude each other: only who moves `sequence` from an even to the next odd
- * value writes, and moves it on when all is stored. Suppose the rule that was loaded is one that a writer
+ * then `sequence` = s again. Writers exclude each other: only who moves `sequence` from an even to the next
+ * odd value writes, and moves it on when all is stored. Suppose the rule that was loaded is one that a writer
  * stored after it had moved the sequence to some s' + 1 > s. The writer's release fence lies between that
  * move and that store, the reader's acquire fence between its load of the rule and its second load of
  * `sequence`: so the second load gives s' + 1 or later, never s again, for 64 bits do not wrap around.
- * The same holds for the key. So both were stored before `sequence` became s, which the first load, an acquire
- * that pairs with the writer's release, makes visible in full: they belong together.
- * A signal handler that interrupts a writer, and a fork child in which a writer is missing, find the number
- * odd: they do without that set. */
+ * The same holds for the key. So both were stored before `sequence` became s, which the first load, an
+ * acquire that pairs with the writer's release, makes visible in full: they belong together. A signal handler
+ * that interrupts a writer, and a fork child in which a writer is missing, find the number odd: they do
+ * without that set. */
 #ifndef CAPTURE_CACHE_SETS
 #define CAPTURE_CACHE_SETS 512
 #endif
@@ -45,6 +45,7 @@ static inline struct rule_set *set_of(uintptr_t pc)
     return &cache[pc / sizeof cache[0] % CAPTURE_CACHE_SETS];
 }
 
+/* The rule that is kept for `key`, or UNKNOWN. */
 static inline cfi_rule_t look_up(const struct rule_set *set, uint64_t key)
 {
     uint64_t sequence = __atomic_load_n(&set->sequence, __ATOMIC_ACQUIRE);
@@ -60,6 +61,7 @@ static inline cfi_rule_t look_up(const struct rule_set *set, uint64_t key)
     return UNKNOWN;
 }
 
+/* Puts the rule in the place of the set's oldest one. */
 static void keep(struct rule_set *set, uint64_t key, cfi_rule_t rule)
 {
     uint64_t sequence = __atomic_load_n(&set->sequence, __ATOMIC_RELAXED);
@@ -67,15 +69,15 @@ static void keep(struct rule_set *set, uint64_t key, cfi_rule_t rule)
                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return; /* somebody else writes here: the next walk tries again */
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    unsigned way = sequence / 2 % WAYS; /* the oldest one */
+    unsigned way = sequence / 2 % WAYS;
     __atomic_store_n(&set->ways[way].key, key, __ATOMIC_RELAXED);
     __atomic_store_n(&set->ways[way].rule, rule, __ATOMIC_RELAXED);
     __atomic_store_n(&set->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
-/* The end of the stack that holds `sp`: of a thread's stack its descriptor, which glibc puts there, as it does on a
- * stack that the program supplied; main's descriptor lies elsewhere, below. Of a coroutine's stack it
- * is only a limit. */
+/* The end of the stack that holds `sp`: of a thread's stack its descriptor, which glibc puts there, as it
+ * does on a stack that the program supplied; main's descriptor lies elsewhere, below. Of a coroutine's stack
+ * it is only a limit. */
 extern void *__libc_stack_end;
 
 static uintptr_t stack_end(uintptr_t sp)
@@ -96,8 +98,8 @@ static inline uintptr_t strip(uintptr_t pc)
 #endif
 }
 
-/* Goes from a frame to its caller's by a rule of any kind. False: what it says cannot be; nothing was read then
- * but words of the stack from the stack pointer on. */
+/* Goes from a frame to its caller's by a rule of any kind. False: what it says cannot be; nothing was read
+ * then but words of the stack from the stack pointer on. */
 static inline bool step(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
 {
     const uintptr_t word = sizeof(uintptr_t);
@@ -169,7 +171,7 @@ static inline bool is_in_module(const struct walk *walk, uintptr_t pc)
     return call_at(pc) - walk->module_start < walk->module_size;
 }
 
-/* Finds out which module the frame lies in. False: none. */
+/* Finds out which module the frame lies in. False: in none. */
 static bool enter_module(struct walk *walk)
 {
     uint16_t index;
@@ -178,10 +180,11 @@ static bool enter_module(struct walk *walk)
     walk->module_start = module ? module->start : 0;
     walk->module_size = module ? module->end - module->start : 0;
     walk->tag = THREADLEAK_FRAME(0, index);
-    return module != NULL;
+    return is_in_module(walk, walk->frame.pc);
 }
 
-/* Walks for as long as the frames lie in the same module and their rules are in the cache. 0: there are more. */
+/* Walks for as long as the frames lie in the same module and their rules are in the cache. Returns 0 where
+ * there are more. */
 static uint32_t walk_known(struct walk *walk)
 {
     struct capture_start frame = walk->frame;
@@ -225,11 +228,9 @@ static __attribute__((noinline)) uint32_t walk_unknown(struct walk *walk)
     return go_out(&walk->frame, find_rule(walk, key), walk->stack_end);
 }
 
-unsigned capture_stack(const struct capture_start *start, uint64_t *frames, unsigned max,
-                       uint32_t *flags)
+unsigned capture_stack(const struct capture_start *start, uint64_t *frames, unsigned max, uint32_t *flags)
 {
-    struct walk walk = {
-        .frame = *start, .stack_end = stack_end(start->sp), .frames = frames, .max = max};
+    struct walk walk = {.frame = *start, .stack_end = stack_end(start->sp), .frames = frames, .max = max};
     enter_module(&walk);
     while (!(*flags = walk_known(&walk))) {
         if (!is_in_module(&walk, walk.frame.pc) && enter_module(&walk))

@@ -21,11 +21,11 @@ struct capture_start {
 
 /* Fills `start`, a struct capture_start, with the caller of the function in which it stands. That function
  * must not be inlined. */
-#define CAPTURE_CALLER(start)                                                                      \
-    do {                                                                                           \
-        (start).pc = (uintptr_t)__builtin_return_address(0);                                       \
-        (start).sp = (uintptr_t)__builtin_dwarf_cfa();                                             \
-        (start).fp = *(uintptr_t *)__builtin_frame_address(0);                                     \
+#define CAPTURE_CALLER(start)                                                                                \
+    do {                                                                                                     \
+        (start).pc = (uintptr_t)__builtin_return_address(0);                                                 \
+        (start).sp = (uintptr_t)__builtin_dwarf_cfa();                                                       \
+        (start).fp = *(uintptr_t *)__builtin_frame_address(0);                                               \
     } while (0)
 
 /* Writes at most `max` frames (THREADLEAK_FRAME: pc and module), innermost first, and returns how many.

@@ -90,8 +90,7 @@ static bool describes(const struct description *description, uintptr_t pc)
 
 /* Looks up the binary search table: pairs of 32-bit offsets from the section to a function and to its FDE,
  * sorted. */
-static bool search_table(struct cursor table, uint64_t count, uintptr_t pc, uintptr_t section,
-                         uintptr_t *fde)
+static bool search_table(struct cursor table, uint64_t count, uintptr_t pc, uintptr_t section, uintptr_t *fde)
 {
     struct cursor bytes = {table.at, table.end};
     if (count > UINT32_MAX || !take(&bytes, count * 8))
@@ -127,8 +126,7 @@ static bool search_section(uintptr_t at, uintptr_t pc, uintptr_t start, uintptr_
     }
 }
 
-bool eh_frame_find(uintptr_t pc, uintptr_t section, uintptr_t start, uintptr_t end,
-                   struct description *out)
+bool eh_frame_find(uintptr_t pc, uintptr_t section, uintptr_t start, uintptr_t end, struct description *out)
 {
     struct cursor header = {NULL, (const uint8_t *)end};
     if (section >= start && section < end)
@@ -143,8 +141,8 @@ bool eh_frame_find(uintptr_t pc, uintptr_t section, uintptr_t start, uintptr_t e
     if (count_encoding != ENCODED_OMIT && table_encoding == (ENCODED_DATAREL | ENCODED_SDATA4)) {
         uintptr_t fde;
         uint64_t count = read_pointer(&header, count_encoding, section);
-        return search_table(header, count, pc, section, &fde) &&
-               read_description(fde, start, end, out) && describes(out, pc);
+        return search_table(header, count, pc, section, &fde) && read_description(fde, start, end, out) &&
+               describes(out, pc);
     }
     return search_section(frames, pc, start, end, out);
 }

@@ -22,8 +22,9 @@
 extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 
 /* What the hash knows of a module, read and written as one word. `witness` tells a file from another one
- * that came to lie at the same place: the distance from the module's start to its build-id, which is looked at
- * each time; without any a checksum, which is taken again when `generation` is no longer the current one. */
+ * that came to lie at the same place: the distance from the module's start to its build-id, which is looked
+ * at each time; without any a checksum, which is taken again when `generation` is no longer the current one.
+ */
 union slot {
     uint64_t word; /* 0: empty. A slot that is in use is used for another module, but never emptied */
     struct {
@@ -110,8 +111,8 @@ static uintptr_t copy_build_id(struct threadleak_module *module, uintptr_t at, u
             return 0;
         if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == sizeof ELF_NOTE_GNU &&
             memcmp(note + 1, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0 && note->n_descsz) {
-            module->build_id_size = note->n_descsz < THREADLEAK_BUILD_ID_MAX ? note->n_descsz
-                                                                            : THREADLEAK_BUILD_ID_MAX;
+            module->build_id_size =
+                note->n_descsz < THREADLEAK_BUILD_ID_MAX ? note->n_descsz : THREADLEAK_BUILD_ID_MAX;
             memcpy(module->build_id, (const void *)(at + content), module->build_id_size);
             return at + content;
         }
@@ -225,7 +226,8 @@ static union slot make_entry(const struct dl_find_object *found)
     slot.index = index;
     slot.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
     slot.has_build_id = build_id >= module->start && build_id < module->start + PAGE;
-    slot.witness = slot.has_build_id ? build_id - module->start : checksum(module);
+    uint64_t witness = slot.has_build_id ? build_id - module->start : checksum(module);
+    slot.witness = witness;
     errno = saved_errno;
     return slot;
 }
@@ -253,8 +255,7 @@ static union slot renewed(union slot old, const struct dl_find_object *found)
 
 static bool may_be_used(union slot old, const struct dl_find_object *found)
 {
-    return !old.word || entry(old)->start == (uintptr_t)found->dlfo_map_start ||
-           !is_loaded(entry(old));
+    return !old.word || entry(old)->start == (uintptr_t)found->dlfo_map_start || !is_loaded(entry(old));
 }
 
 /* The slot of a module that was not seen before, that replaced another one, or that has to be looked at
@@ -272,8 +273,7 @@ static __attribute__((noinline)) union slot enter(const struct dl_find_object *f
                 return none;
             if (!next.word)
                 next = mine;
-            if (!__atomic_compare_exchange_n(at, &old.word, next.word, 0, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_ACQUIRE))
+            if (!__atomic_compare_exchange_n(at, &old.word, next.word, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
                 continue;
             if (next.index != mine.index)
                 forget(mine);
@@ -334,7 +334,8 @@ const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index)
 {
     for (unsigned i = 0; i < sizeof permanent / sizeof permanent[0]; i++) {
         const struct permanent *kept = &permanent[i];
-        if (pc - kept->start >= __atomic_load_n(&kept->size, __ATOMIC_ACQUIRE))
+        uintptr_t size = __atomic_load_n(&kept->size, __ATOMIC_ACQUIRE);
+        if (pc - kept->start >= size)
             continue;
         *index = (uint16_t)kept->index;
         return table_entry(modules, kept->index);

@@ -15,9 +15,9 @@ void modules_init(struct threadleak_table *table);
 
 /* The module that holds `pc`, and its index in the table, entered there on first sight. NULL, index 0:
  * none does (JIT code), there is no room, or glibc is older than 2.35. Lock-free, callable in signal
- * handlers, about 10 ns when known, less in libc and the main program; keeps errno. The answer is right although a file was unloaded and another
- * one loaded at the same place meanwhile: they are told apart by build-id, without any by modules_changed
- * and a checksum. */
+ * handlers, about 10 ns when known, less in libc and the main program; keeps errno. The answer is right
+ * although a file was unloaded and another one loaded at the same place meanwhile: they are told apart by
+ * build-id, without any by modules_changed and a checksum. */
 const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index);
 
 /* dlclose was called: modules without a build-id must be looked at again before they are used. */

@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 struct frames_plan {
-    unsigned depth;      /* frames still to come */
-    unsigned seed;       /* of random kinds */
-    int only;            /* index of the kind, -1: random ones */
+    unsigned depth; /* frames still to come */
+    unsigned seed;  /* of random kinds */
+    int only;       /* index of the kind, -1: random ones */
     void (*at_end)(void);
 };
 

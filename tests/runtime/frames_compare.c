@@ -12,8 +12,8 @@ static char first_complaint[200];
 void complain(const char *what, unsigned frame, uint64_t got, uint64_t wanted)
 {
     if (__atomic_fetch_add(&stacks_wrong, 1, __ATOMIC_RELAXED) == 0)
-        snprintf(first_complaint, sizeof first_complaint, "%s: frame %u: %#llx instead of %#llx", what,
-                 frame, (unsigned long long)got, (unsigned long long)wanted);
+        snprintf(first_complaint, sizeof first_complaint, "%s: frame %u: %#llx instead of %#llx", what, frame,
+                 (unsigned long long)got, (unsigned long long)wanted);
 }
 
 void assert_all_right(const char *what, unsigned least_stacks)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * frames_compare.h - compares creation stacks with those of gcc's own unwinder, on any thread. A test then asserts that
- * all were right.
+ * frames_compare.h - compares creation stacks with those of gcc's own unwinder, on any thread. A test then
+ * asserts that all were right.
  */
 #ifndef FRAMES_COMPARE_H
 #define FRAMES_COMPARE_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #ifdef STATIC
 #include "static_cmocka.h"
@@ -33,7 +33,8 @@ enum expectation {
 /* The stack that was taken last by this thread. */
 extern __thread uint64_t frames[MOST];
 
-/* Takes the stack that begins at `start` twice, at first perhaps with nothing in the cache, and compares it. */
+/* Takes the stack that begins at `start` twice, at first perhaps with nothing in the cache, and compares it.
+ */
 void compare(const struct capture_start *start, enum expectation expectation);
 
 /* Something else is wrong with a stack. */
@@ -43,13 +44,13 @@ void complain(const char *what, unsigned frame, uint64_t got, uint64_t wanted);
 void assert_all_right(const char *what, unsigned least_stacks);
 
 /* Defines a function without arguments that compares its caller's stack. */
-#define COMPARE_FUNCTION(name, expectation)                                                        \
-    __attribute__((noinline)) void name(void)                                                      \
-    {                                                                                              \
-        struct capture_start start;                                                                \
-        CAPTURE_CALLER(start);                                                                     \
-        compare(&start, expectation);                                                              \
-        __asm__ volatile("");                                                                      \
+#define COMPARE_FUNCTION(name, expectation)                                                                  \
+    __attribute__((noinline)) void name(void)                                                                \
+    {                                                                                                        \
+        struct capture_start start;                                                                          \
+        CAPTURE_CALLER(start);                                                                               \
+        compare(&start, expectation);                                                                        \
+        __asm__ volatile("");                                                                                \
     }
 
 #endif

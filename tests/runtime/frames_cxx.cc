@@ -10,7 +10,8 @@
 #include <stdexcept>
 #include <string>
 
-namespace {
+namespace
+{
 
 struct Base {
     virtual ~Base() = default;
@@ -28,7 +29,10 @@ struct Derived : Base {
 
 struct RunsAtEnd {
     frames_plan *plan;
-    ~RunsAtEnd() { frames_next(plan); }
+    ~RunsAtEnd()
+    {
+        frames_next(plan);
+    }
 };
 
 __attribute__((noinline)) void fail(const char *text)

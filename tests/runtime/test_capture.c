@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_capture.c - every creation stack equals the one that gcc's own unwinder finds. Built with several levels of
- * optimization, with clang, static, and with a cache of two sets.
+ * test_capture.c - every creation stack equals the one that gcc's own unwinder finds. Built with several
+ * levels of optimization, with clang, static, and with a cache of two sets.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -14,10 +14,9 @@
 #include "frames_compare.h"
 #include "modules.h"
 
-static COMPARE_FUNCTION(compare_same, SAME)
-static COMPARE_FUNCTION(compare_cut, CUT)
+static COMPARE_FUNCTION(compare_same, SAME) static COMPARE_FUNCTION(compare_cut, CUT)
 
-static void run_kind(int kind, unsigned depth, unsigned seed)
+    static void run_kind(int kind, unsigned depth, unsigned seed)
 {
     struct frames_plan plan = {.depth = depth, .seed = seed, .only = kind, .at_end = compare_same};
     frames_next(&plan);

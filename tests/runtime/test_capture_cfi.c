@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Call frame information that is malformed: copies of this program's own with bytes changed, cut short or made up. Whatever
- * is in them, the reader ends and stays within its bounds, which is seen by building it with
- * -fsanitize=address,undefined. Linked with cfi.c and eh_frame.c alone.
+ * Call frame information that is malformed: copies of this program's own with bytes changed, cut short or
+ * made up. Whatever is in them, the reader ends and stays within its bounds, which is seen by building it
+ * with -fsanitize=address,undefined. Linked with cfi.c and eh_frame.c alone.
  */
 #include <link.h>
 #include <setjmp.h>
@@ -18,8 +18,8 @@
 
 #define ROUNDS 200000 /* a few seconds */
 
-/* A copy, in memory of its own size, of all from .eh_frame_hdr to the end of its segment. Offsets inside stay right, so that
- * what describes the function at `pc` in the original describes pc + `moved` here. */
+/* A copy, in memory of its own size, of all from .eh_frame_hdr to the end of its segment. Offsets inside stay
+ * right, so that what describes the function at `pc` in the original describes pc + `moved` here. */
 struct copy {
     uint8_t *bytes;
     const uint8_t *original;
@@ -177,8 +177,8 @@ static void cut_short(void **state)
         memcpy(part, copy.original, size);
         uintptr_t moved = (uintptr_t)part - (uintptr_t)copy.original;
         for (int i = 0; i < 4; i++)
-            cfi_find(function_at(random_number() % entry_count()) + moved, (uintptr_t)part,
-                     (uintptr_t)part, (uintptr_t)part + size);
+            cfi_find(function_at(random_number() % entry_count()) + moved, (uintptr_t)part, (uintptr_t)part,
+                     (uintptr_t)part + size);
         free(part);
     }
 }
@@ -186,8 +186,8 @@ static void cut_short(void **state)
 /* One function at 0x1000, 0x1000 bytes long, with the given instructions; no table. */
 static cfi_rule_t find_in_program(const uint8_t *code, size_t size, uintptr_t pc)
 {
-    static const uint8_t cie[] = {0x14, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,
-                                  0,    0, 0, 0, 0, 0};
+    static const uint8_t cie[] = {0x14, 0,    0, 0, 0,    0, 0, 0, 1, 0, 1, 0x78,
+                                  16,   0x0c, 7, 8, 0x90, 1, 0, 0, 0, 0, 0, 0};
     size_t fde_size = 4 + 4 + 16 + size, total = 12 + sizeof cie + fde_size;
     uint8_t *all = malloc(total), *fde = all + 12 + sizeof cie;
     uint32_t length = (uint32_t)fde_size - 4, to_cie = (uint32_t)(sizeof cie + 4);
@@ -204,7 +204,8 @@ static cfi_rule_t find_in_program(const uint8_t *code, size_t size, uintptr_t pc
     return rule;
 }
 
-#define FIND(pc, ...) find_in_program((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), pc)
+#define FIND(pc, ...)                                                                                        \
+    find_in_program((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), pc)
 
 static void hand_made_instructions(void **state)
 {
@@ -216,29 +217,29 @@ static void hand_made_instructions(void **state)
     assert_false(cfi_fp_is_saved(plain));
     assert_int_equal(FIND(0xfff, 0), CFI_NONE);
     assert_int_equal(FIND(0x2000, 0), CFI_NONE);
-    assert_int_equal(cfi_offset(FIND(0x1004, 0x45, 0x0e, 16)), 8);          /* advance_loc 5 */
-    assert_int_equal(cfi_offset(FIND(0x1005, 0x45, 0x0e, 16)), 16);         /* def_cfa_offset */
-    assert_int_equal(cfi_offset(FIND(0x1100, 0x03, 0, 1, 0x0e, 16)), 16);   /* advance_loc2 */
+    assert_int_equal(cfi_offset(FIND(0x1004, 0x45, 0x0e, 16)), 8);        /* advance_loc 5 */
+    assert_int_equal(cfi_offset(FIND(0x1005, 0x45, 0x0e, 16)), 16);       /* def_cfa_offset */
+    assert_int_equal(cfi_offset(FIND(0x1100, 0x03, 0, 1, 0x0e, 16)), 16); /* advance_loc2 */
     assert_int_equal(cfi_offset(FIND(0x10ff, 0x03, 0, 1, 0x0e, 16)), 8);
-    assert_int_equal(cfi_offset(FIND(0x1800, 0x13, 0x78)), 64);             /* def_cfa_offset_sf -8 */
-    assert_int_equal(cfi_base(FIND(0x1800, 0x12, 6, 0x78)), CFI_FROM_FP);   /* def_cfa_sf */
-    assert_int_equal(FIND(0x1800, 0x07, 16), CFI_OUTERMOST);                /* undefined */
-    assert_int_equal(FIND(0x1800, 0x07, 16, 0x11, 16, 1), plain);           /* offset_extended_sf */
+    assert_int_equal(cfi_offset(FIND(0x1800, 0x13, 0x78)), 64);           /* def_cfa_offset_sf -8 */
+    assert_int_equal(cfi_base(FIND(0x1800, 0x12, 6, 0x78)), CFI_FROM_FP); /* def_cfa_sf */
+    assert_int_equal(FIND(0x1800, 0x07, 16), CFI_OUTERMOST);              /* undefined */
+    assert_int_equal(FIND(0x1800, 0x07, 16, 0x11, 16, 1), plain);         /* offset_extended_sf */
     assert_int_equal(cfi_fp_slot(FIND(0x1800, 0x0e, 16, 0x2f, 6, 0)), 0);
-    assert_int_equal(FIND(0x1800, 0x08, 16), CFI_NONE);                     /* same_value */
-    assert_int_equal(FIND(0x1800, 0x14, 6, 2), CFI_NONE);                   /* val_offset */
-    assert_int_equal(FIND(0x1800, 0x16, 6, 2, 0x76, 0), CFI_NONE);          /* val_expression */
+    assert_int_equal(FIND(0x1800, 0x08, 16), CFI_NONE);            /* same_value */
+    assert_int_equal(FIND(0x1800, 0x14, 6, 2), CFI_NONE);          /* val_offset */
+    assert_int_equal(FIND(0x1800, 0x16, 6, 2, 0x76, 0), CFI_NONE); /* val_expression */
     assert_int_equal(FIND(0x1800, 0x0f, 3, 0x76, 0x78, 0x06) & 3, CFI_LOADED_BY_FP);
     assert_int_equal(FIND(0x1800, 0x0f, 3, 0x77, 0x78, 0x06), CFI_NONE);
-    assert_int_equal(FIND(0x1800, 0x0f, 9, 0x76), CFI_NONE);                /* longer than there is */
+    assert_int_equal(FIND(0x1800, 0x0f, 9, 0x76), CFI_NONE); /* longer than there is */
     assert_int_equal(FIND(0x1800, 0x0e, 0x80), CFI_NONE);
-    assert_int_equal(FIND(0x1800, 0x0e, 12), CFI_NONE);                     /* not aligned */
+    assert_int_equal(FIND(0x1800, 0x0e, 12), CFI_NONE); /* not aligned */
     assert_int_equal(FIND(0x1800, 0x0e, 0), CFI_NONE);
-    assert_int_equal(FIND(0x1800, 0x86, 2), CFI_NONE);                      /* below the stack pointer */
-    assert_int_equal(FIND(0x1800, 0x0b), CFI_NONE);                         /* nothing remembered */
+    assert_int_equal(FIND(0x1800, 0x86, 2), CFI_NONE); /* below the stack pointer */
+    assert_int_equal(FIND(0x1800, 0x0b), CFI_NONE);    /* nothing remembered */
     assert_int_equal(FIND(0x1800, 0x0a, 0x0e, 16, 0x0b), plain);
     assert_int_equal(FIND(0x1800, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a), CFI_NONE);
-    assert_int_equal(FIND(0x1800, 0x3f), CFI_NONE);                         /* unknown */
+    assert_int_equal(FIND(0x1800, 0x3f), CFI_NONE); /* unknown */
     assert_int_equal(FIND(0x1800, 0x0a, 0x0e, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), CFI_NONE);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Modules: what is kept of each, and stacks through plugins that are unloaded and replaced. The plugins lie beside the
- * program: build-id and frames of 1000 and of 3000 bytes (plugin_a.so, plugin_b.so), the same without
- * build-id (plugin_c.so, plugin_d.so), and libplugin_start.so, with which the program is linked.
+ * Modules: what is kept of each, and stacks through plugins that are unloaded and replaced. The plugins lie
+ * beside the program: build-id and frames of 1000 and of 3000 bytes (plugin_a.so, plugin_b.so), the same
+ * without build-id (plugin_c.so, plugin_d.so), and libplugin_start.so, with which the program is linked.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,10 +25,9 @@
 static struct threadleak_table table;
 static char directory[PATH_MAX];
 
-static COMPARE_FUNCTION(compare_same, SAME)
-static COMPARE_FUNCTION(compare_in_start, IN_START)
+static COMPARE_FUNCTION(compare_same, SAME) static COMPARE_FUNCTION(compare_in_start, IN_START)
 
-void plugin_run(void (*call)(void));
+    void plugin_run(void (*call)(void));
 void plugin_constructed(void);
 
 /* Called by the constructor of libplugin_start.so, and of each plugin. */
