@@ -86,14 +86,16 @@ SITES = [
 MODULES = [module(b"/srv/server", TEXT), module(b"/lib/libc.so.6", LIBC, b"\5\6")]
 
 
-def table(name: str, entries: List[bytes], reserved: int, split: int = 0) -> Tuple[bytes, Any]:
+def table(
+    name: str, entries: List[bytes], reserved: int, split: int = 0, shift: int = 0
+) -> Tuple[bytes, Any]:
     """The struct, and the memory of its chunks: one, or two with the first of `split` entries."""
     size = len(entries[0]) if entries else {"sites": SITE_SIZE}.get(name, 128)
     entries = [bytes(size)] * reserved + entries
     cuts = [(0, split), (split, len(entries))] if split else [(0, len(entries))]
     chunks, memory = b"", []
     for number, (first, end) in enumerate(cuts):
-        address = TABLES[name] + number * 0x1000000
+        address = TABLES[name] + shift + number * 0x1000000
         room = max(end - first, 1)
         chunks += pack(abi.CHUNK, address=address, count=room)
         memory.append((address, b"".join(entries[first:end]).ljust(room * size, b"\0")))
@@ -109,11 +111,13 @@ def table(name: str, entries: List[bytes], reserved: int, split: int = 0) -> Tup
 
 def image(
     records: List[bytes],
+    /,
     sites: Optional[List[bytes]] = None,
     scopes: Optional[List[bytes]] = None,
     modules: Optional[List[bytes]] = None,
     split: int = 0,
     address: int = REGISTRY,
+    shift: int = 0,
     **header: Any,
 ) -> List[Tuple[int, bytes]]:
     """(address, bytes) of a registry and its tables."""
@@ -141,7 +145,8 @@ def image(
         ("scopes", scopes or [], 1),
         ("modules", MODULES if modules is None else modules, 1),
     ):
-        values[name], memory = table(name, entries, reserved, split if name == "records" else 0)
+        at = split if name == "records" else 0
+        values[name], memory = table(name, entries, reserved, at, shift)
         regions += memory
     return [(address, pack(abi.HEADER, **{**values, **header}))] + regions
 
@@ -212,7 +217,7 @@ class FakeTarget:
 
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         for start, content in self.memory:
-            if of_file == (start < 1 << 46):
+            if of_file == (start < 0x600000000000):
                 yield Region(start, start + len(content))
 
     def threads(self) -> List[Thread]:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The stages keep apart: who imports what, read from the source."""
+
+import ast
+from pathlib import Path
+from typing import Dict, Iterator, Set
+
+PACKAGE = Path(__file__).resolve().parents[2] / "gdb" / "threadleak"
+MAY_IMPORT_GDB = {"in_gdb.py", "target/debugger.py"}
+STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
+STANDARD = {
+    *("argparse", "bisect", "collections", "contextlib", "errno", "fnmatch", "functools", "gc"),
+    *("importlib", "json", "mmap", "operator", "os", "re", "struct", "textwrap", "time", "types"),
+    *("typing", "unicodedata"),
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Top modules by name; those of the package as ".folder"."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = (node.module or "").split(".")[0]
+            if node.level == 0:
+                yield name
+            elif node.level == 2:
+                yield from [f".{name}"] if name else [f".{alias.name}" for alias in node.names]
+
+
+def all_imports() -> Dict[str, Set[str]]:
+    files = PACKAGE.rglob("*.py")
+    return {str(path.relative_to(PACKAGE)): set(imports(path)) for path in files}
+
+
+def test_only_two_files_import_gdb() -> None:
+    assert {name for name, found in all_imports().items() if "gdb" in found} == MAY_IMPORT_GDB
+
+
+def test_the_standard_library_is_enough() -> None:
+    for name, found in all_imports().items():
+        assert {each for each in found if not each.startswith(".")} <= STANDARD | {"gdb"}, name
+
+
+def test_no_stage_reaches_back() -> None:
+    for name, found in all_imports().items():
+        folder = name.split("/")[0]
+        if folder in STAGES:
+            later = {f".{stage}" for stage in STAGES[STAGES.index(folder) + 1 :]}
+            assert not found & later, name
+
+
+def test_every_file_names_its_licence_and_its_subject() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        assert text.startswith("# SPDX-License-Identifier: MIT\n"), path
+        assert ast.get_docstring(ast.parse(text)), path
