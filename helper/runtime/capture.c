@@ -189,13 +189,17 @@ static uint32_t walk_known(struct walk *walk)
 {
     struct capture_start frame = walk->frame;
     uint64_t *at = walk->frames + walk->count, *last = walk->frames + walk->max;
+    /* copies: as far as the compiler knows, *at could be one of these */
+    const uintptr_t end = walk->stack_end, start = walk->module_start, size = walk->module_size;
+    const uint64_t tag = walk->tag;
     uint32_t flags = 0;
-    while (!flags && at != last && is_in_module(walk, frame.pc)) {
-        cfi_rule_t rule = look_up(set_of(frame.pc), walk->tag | frame.pc);
+    while (at != last && call_at(frame.pc) - start < size) {
+        cfi_rule_t rule = look_up(set_of(frame.pc), tag | frame.pc);
         if (rule == UNKNOWN)
             break;
-        *at++ = walk->tag | frame.pc;
-        flags = go_out(&frame, rule, walk->stack_end);
+        *at++ = tag | frame.pc;
+        if ((flags = go_out(&frame, rule, end)))
+            break;
     }
     if (!frame.pc)
         flags = THREADLEAK_SITE_COMPLETE;
