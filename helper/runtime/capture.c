@@ -235,6 +235,7 @@ static __attribute__((noinline)) uint32_t walk_unknown(struct walk *walk)
 unsigned capture_stack(const struct capture_start *start, uint64_t *frames, unsigned max, uint32_t *flags)
 {
     struct walk walk = {.frame = *start, .stack_end = stack_end(start->sp), .frames = frames, .max = max};
+    walk.frame.pc = strip(start->pc);
     enter_module(&walk);
     while (!(*flags = walk_known(&walk))) {
         if (!is_in_module(&walk, walk.frame.pc) && enter_module(&walk))
