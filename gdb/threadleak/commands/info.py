@@ -53,7 +53,7 @@ def _target(target: Target) -> List[Tuple[str, str]]:
     rows = [("target", what), ("program", target.exe or "not known: no function names")]
     if target.core:
         rows.append(("core", target.core))
-    return rows + [("limit", limit) for limit in target.limits()]
+    return rows
 
 
 def _counts(report: Report) -> str:

@@ -66,5 +66,5 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
 def ordered(report: Report, verdicts: Iterable[Verdict], key: str) -> List[Verdict]:
     grouped = [verdict for found in group(verdicts) for verdict in found.verdicts]
     if key == "group":
-        return grouped
+        return sorted(grouped, key=lambda verdict: not verdict.leaked)
     return sorted(grouped, key=lambda verdict: report.sort_value(verdict, key))

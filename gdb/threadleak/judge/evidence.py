@@ -17,7 +17,7 @@ def duration(ns: int) -> str:
         return f"{ms} ms"
     seconds = ms // 1000
     if seconds < 60:
-        return f"{ms / 1000:.1f} s" if seconds < 10 else f"{seconds} s"
+        return f"{ms // 100 / 10} s" if seconds < 10 else f"{seconds} s"
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     if seconds < 48 * 3600:

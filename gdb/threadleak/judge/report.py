@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """All that is known after one look: the verdicts, what concerns the process as a whole, and the sum."""
 
+import re
 from collections import Counter
 from errno import errorcode
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
@@ -93,7 +94,7 @@ class Report:
     def find(self, name: str) -> Verdict:
         """By the id that people give."""
         copy_text, _, id_text = name.rpartition(".")
-        if not (id_text.isdecimal() and (copy_text or "1").isdecimal()):
+        if not re.fullmatch(r"([0-9]+\.)?[0-9]+", name):
             raise TargetError(f"{name} is no id: ids are numbers such as 17, or 2.17")
         for verdict in self.verdicts:
             if verdict.thread.id == name:
@@ -122,6 +123,8 @@ class Report:
             text = _plural(waiting, "unjoined thread")
             text += " not counted yet: just finished, or being joined"
             yield Notice("waiting", text, waiting)
+        for limit in self.target.limits():
+            yield Notice("limit", limit, 1, blind=True)
         yield from _lost(registry)
         failed = sum(copy.header.failed_creates for copy in registry.copies)
         if failed:

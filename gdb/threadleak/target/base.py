@@ -83,7 +83,8 @@ class Target(Protocol):
         """ "running", "blocked" in the kernel, or "alive" if that cannot be told."""
 
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
-        """The function at `pc`, preceded by those that are inlined there; never empty."""
+        """The function at `pc`, preceded by those that are inlined there; never empty. If `pc` is no return
+        address, it is where a function begins: that function alone, where it is declared."""
 
     def module_at(self, pc: int) -> Optional[str]:
         """Path of the ELF file that is mapped there."""

@@ -44,7 +44,31 @@ def watch_events() -> None:
 def generation() -> Any:
     """Changes whenever what a target has read may no longer be so."""
     inferior = gdb.selected_inferior()
-    return (_generation, inferior.num, inferior.pid, str(inferior.connection))
+    died = _is_native(inferior) and _has_died(inferior.pid)
+    return (_generation, inferior.num, inferior.pid, str(inferior.connection), died)
+
+
+def _is_native(inferior: Any) -> bool:
+    return inferior.connection is not None and inferior.connection.type == "native"
+
+
+def _has_died(pid: int) -> bool:
+    """Killed behind GDB's back: each thread is a zombie until GDB looks (proc(5), stat). The main thread alone
+    is one too if it called pthread_exit."""
+
+    def is_zombie(path: str) -> bool:
+        try:
+            with open(f"{path}/stat", encoding="ascii", errors="replace") as file:
+                return file.read().rpartition(") ")[2][:1] in ("Z", "X")
+        except OSError:
+            return True
+
+    folder = f"/proc/{pid}"
+    with contextlib.suppress(OSError):
+        return is_zombie(folder) and all(
+            is_zombie(f"{folder}/task/{tid}") for tid in os.listdir(f"{folder}/task")
+        )
+    return os.path.exists("/proc/self/stat")
 
 
 @contextlib.contextmanager
@@ -76,8 +100,10 @@ class DebuggerTarget:
             )
         connection = self.inferior.connection
         self.kind = "core" if connection is not None and connection.type == "core" else "process"
-        self.local = connection is not None and connection.type == "native"
+        self.local = _is_native(self.inferior)
         self.pid: Optional[int] = self.inferior.pid
+        if self.local and _has_died(self.inferior.pid):
+            raise TargetError(f"process {self.pid} has died")
         self.exe: Optional[str] = gdb.current_progspace().filename
         self._core: Optional[elf.Core] = None
         self._core_path: Optional[str] = None
@@ -240,10 +266,17 @@ class DebuggerTarget:
 
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
         at = pc - 1 if is_return_address and pc else pc
+        functions = _functions_at(at)
+        if (
+            functions and not is_return_address
+        ):  # where it begins; a line may be that of an inlined one
+            outer = functions[-1]
+            file = outer.symtab.filename if outer.symtab else None
+            return [self._frame(pc, outer.print_name, file, outer.line or None)]
         sal = gdb.find_pc_line(at)
         file, line = (sal.symtab.filename, sal.line or None) if sal.symtab else (None, None)
         frames = []
-        for function in _functions_at(at):
+        for function in functions:
             frames.append(self._frame(pc, function.print_name, file, line))
             # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
             file = function.symtab.filename if function.symtab else None

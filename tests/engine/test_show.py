@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Groups, blame, and what the text reports look like."""
+
+import re
+from typing import List
+
+import pytest
+from image import MAIN, PID, T0, MS, FakeTarget, FakeThread, image, record, scope, site
+from test_judge import CLOSED, ENDED, LATER, report
+from threadleak.judge.blame import first_own, is_wrapper, own_frame
+from threadleak.judge.groups import group, id_ranges
+from threadleak.judge.report import Report
+from threadleak.judge.verdicts import Settings
+from threadleak.read import abi
+from threadleak.read.locate import read_registry
+from threadleak.show import explain, groups, text
+from threadleak.show.places import place
+from threadleak.show.sanitize import clean, shorten
+from threadleak.show.style import Style
+from threadleak.target.base import Frame
+
+
+def many(count: int) -> Report:
+    return report([record(id, ENDED) for id in range(2, count + 2)])
+
+
+def listing(seen: Report, **how: int) -> List[str]:
+    found = [verdict for each in group(seen.verdicts) for verdict in each.verdicts]
+    return text.listing(seen, [verdict for verdict in found if verdict.leaked], **how)
+
+
+# ---- groups --------------------------------------------------------------------------------------
+
+
+def test_groups_leaked_first_then_large() -> None:
+    data = [record(2), record(3), record(4), record(5, ENDED, site=2), record(6, site=2)]
+    seen = group(report(data).verdicts)
+    assert [(len(each.verdicts), each.leaked) for each in seen] == [(2, 1), (3, 0), (1, 0)]
+    assert seen[0].by_class() == {"unjoined": 1, "alive": 1}
+    assert seen[-1].key.main
+    assert seen[1].created_ns() == (T0 + 2 * MS, T0 + 4 * MS)
+
+
+def test_id_ranges() -> None:
+    seen = report([record(id, ENDED) for id in (2, 3, 4, 7, 9, 10)])
+    assert id_ranges(seen.verdicts) == "1-4, 7, 9-10"
+    copy = seen.registry.copies[0]
+    copy.number = 2
+    assert id_ranges(seen.verdicts[1:]) == "2.2-2.4, 2.7, 2.9-2.10"
+
+
+# ---- blame ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function, module, wrapper",
+    [
+        ("pthread_create", "/srv/server", True),
+        ("std::thread::_M_start_thread(x)", None, True),
+        (None, "/usr/lib/libstdc++.so.6", True),
+        ("QThread::start(QThread::Priority)", "/srv/server", True),
+        ("anything", "/opt/Qt/libQt5Core.so.5", True),
+        ("testing::internal::HandleExceptions", "/srv/tests", True),
+        ("uv_thread_create_ex", "/usr/bin/node", True),
+        ("__interceptor_pthread_create", "/srv/server", True),
+        ("start_worker", "/srv/server", False),
+        ("stdlib_start", "/srv/server", False),
+        ("worker", "/srv/libcrypto_user.so", False),
+        (None, None, False),
+    ],
+)
+def test_wrappers(function: "str | None", module: "str | None", wrapper: bool) -> None:
+    assert is_wrapper(Frame(1, function, module)) == wrapper
+
+
+def test_own_frame() -> None:
+    wrap, own = Frame(1, "pthread_create"), Frame(2, "mine")
+    assert own_frame([wrap, own]) == 1 and first_own(iter([wrap, own])) is own
+    assert own_frame([wrap, wrap]) == 0 and first_own(iter([wrap])) is wrap
+    assert own_frame([]) is None and first_own([]) is None
+
+
+# ---- text ----------------------------------------------------------------------------------------
+
+
+def test_summary_lines() -> None:
+    assert text.summary(report([])) == "threadleak: 0 leaked threads of 1"
+    assert text.summary(many(1)) == "threadleak: 1 leaked thread (1 unjoined) of 2"
+    data = [record(2, ENDED), record(3, ENDED), record(4, scope=CLOSED), record(5)]
+    seen = text.summary(report(data))
+    assert seen == "threadleak: 3 leaked threads (2 unjoined, 1 outlived) of 5"
+
+
+def test_ten_thousand_equal_leaks_are_a_few_lines() -> None:
+    lines = listing(many(10_000))
+    assert lines[0] == "threadleak: 10,000 leaked threads (10,000 unjoined) of 10,001"
+    assert lines[2].split() == "ID TID NAME STATE CLASS SCOPE STARTED IN CREATED AT".split()
+    row = "2 4243 worker-2 finished unjoined? - worker start_worker (server.c:42)"
+    assert lines[3].split() == row.split()
+    assert "... and 9,992 more like these: ids 10-10001" in lines
+    assert lines[-1].startswith("fix: Join it where it is created (pthread_join)")
+    assert len(lines) < 20
+    assert len(listing(many(100), equal_rows=0)) > 100
+
+
+def test_marks_of_suspicion_are_explained() -> None:
+    assert any(line.startswith("?: a suspicion") for line in listing(many(1)))
+    seen = report([record(2, ENDED, scope=CLOSED)])
+    assert not any(line.startswith("?") for line in listing(seen))
+
+
+def test_no_line_ends_in_blanks_and_no_cell_hides_another() -> None:
+    for line in listing(many(20)):
+        assert line == line.rstrip()
+
+
+def test_names_of_the_target_cannot_drive_the_terminal() -> None:
+    scopes = [scope(1, b"\x1b]0;owned\x07 scope", ended_ns=T0 + 1)]
+    data = [MAIN, record(2, name=b"\x1b[31mred\xff", scope=1)]
+    target = FakeTarget(image(data, scopes=scopes), [FakeThread(PID), FakeThread(PID + 1)], LATER)
+    seen = Report(target, read_registry(target), Settings(), [])
+    shown = listing(seen) + explain.block(seen, seen.verdicts[1])
+    shown += groups.block(seen, group(seen.leaked)[0])
+    assert "\\x1b[31mred\\xff" in "\n".join(shown)
+    assert all(line.isprintable() for line in shown)
+
+
+@pytest.mark.parametrize(
+    "raw, shown",
+    [
+        ("plain", "plain"),
+        ("h\u00e9llo \u65e5\u672c", "h\u00e9llo \u65e5\u672c"),
+        ("a\nb\tc", "a\\x0ab\\x09c"),
+        ("\x7f\x9b", "\\x7f\\x9b"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\U000e0001", "\\U000e0001"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_clean(raw: str, shown: str) -> None:
+    assert clean(raw) == shown
+
+
+def test_shorten() -> None:
+    assert shorten("abcdefgh", 8) == "abcdefgh" and shorten("abcdefghi", 8) == "abcde..."
+
+
+@pytest.mark.parametrize(
+    "frame, shown",
+    [
+        (Frame(16, "f", "/x/lib.so", 2, "/src/a.c", 7), "f (a.c:7)"),
+        (Frame(16, "f", "/x/lib.so", 2, "/src/a.c"), "f (a.c)"),
+        (Frame(16, "f", "/x/lib.so", 2), "f (lib.so+0x2)"),
+        (Frame(16, None, "/x/lib.so", 2), "lib.so+0x2"),
+        (Frame(16, "f"), "f"),
+        (Frame(16), "0x10"),
+    ],
+)
+def test_places(frame: Frame, shown: str) -> None:
+    assert place(frame) == shown
+
+
+def test_explain_tells_the_whole_story() -> None:
+    data = [
+        record(2),
+        record(5, scope=CLOSED, site=2, creator=2),
+        record(6, ENDED, site=2, creator=77),
+    ]
+    seen = report(data)
+    lines = explain.block(seen, seen.find("5"))
+    shown = "\n".join(lines)
+    assert lines[0] == "thread 5 `worker-5`: leaked, outlived (proof)"
+    for part in (
+        "It is alive although the scope `closed` ended 4.9 s ago.",
+        "state       alive, GDB's thread 3 (`thread 3`)",
+        "started in  worker (/src/server.c:30), argument 0x0",
+        "=> #0  reload (/src/server.c:99)",
+        "thread 2 `worker-2`, created at start_worker (server.c:42)",
+        "thread 1 `server`, the main thread",
+        "stack now:",
+        "2 created here so far, 2 still known; the others: ids 6",
+        "fix: Tell it to end, and join it (pthread_join)",
+    ):
+        assert part in shown, part
+    gone = "\n".join(explain.block(seen, seen.find("6")))
+    assert "thread 77, which is gone\n    created at start_worker (server.c:42)" in gone
+    assert "It has no stack to show: it has finished." in gone
+
+
+def test_explain_of_a_core_warns_of_thread_local_variables() -> None:
+    seen = report([record(2, ENDED)], now=None)
+    assert "compare $fs_base with the pthread_t" in "\n".join(explain.block(seen, seen.find("2")))
+
+
+def test_explain_of_a_stack_that_was_cut() -> None:
+    cut = [site([1 << 48 | 0x555555555205], flags=abi.SITE_CUT)]
+    target = FakeTarget(image([MAIN, record(2, ENDED)], sites=cut), now=LATER)
+    seen = Report(target, read_registry(target), Settings(), [])
+    assert "no unwind rule for the last frame" in "\n".join(explain.block(seen, seen.find("2")))
+
+
+def test_groups_as_blocks() -> None:
+    seen = report([record(2, ENDED, scope=CLOSED), record(3, ENDED), record(4, site=2)])
+    block = "\n".join(groups.block(seen, group(seen.verdicts)[0]))
+    for part in (
+        "2 threads, 2 leaked (2 unjoined)",
+        "ids         2-3",
+        "names       worker-2, worker-3",
+        "scopes      closed",
+        "started in  worker (server.c:30)",
+        "=> #0  start_worker (/src/server.c:42)",
+        "fix: Join it",
+    ):
+        assert part in block, part
+    other = "\n".join(groups.block(seen, group(seen.verdicts)[1]))
+    assert "by a thread created at start_worker (server.c:42)" in other
+
+
+def test_styles_change_no_character() -> None:
+    class Loud(Style):
+        def paint(self, kind: str, text: str) -> str:
+            return f"\x1b[1m{text}\x1b[m"
+
+    seen = many(3)
+    plain = listing(seen)
+    loud = text.listing(seen, seen.leaked, style=Loud())
+    stripped = [re.sub("\x1b\\[1?m", "", line) for line in loud]
+    assert loud != plain and stripped[:2] == plain[:2]
+    assert [line.split() for line in stripped] == [line.split() for line in plain]
