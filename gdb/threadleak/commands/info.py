@@ -2,7 +2,6 @@
 """`threadleak info`"""
 
 import argparse
-import time
 from typing import List, Optional, Tuple
 
 from .. import VERSION
@@ -12,6 +11,7 @@ from ..read import abi
 from ..read.model import Copy, Registry, text_of
 from ..show import text
 from ..show.sanitize import clean
+from ..show.times import clock
 from ..target.base import Target, TargetError
 from .options import Outcome, Parser, add_output
 from .session import Session
@@ -66,7 +66,7 @@ def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:
     number = f" (copy {copy.number} of {len(registry.copies)})" if len(registry.copies) > 1 else ""
     version = f"{header.abi_major}.{header.abi_minor}"
     library = text_of(header.library_version)
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(header.start_realtime_ns / 1e9))
+    since = clock(header.start_realtime_ns / 1e9)
     records = (
         f"{len(copy.records):,} kept of {header.next_id - 1:,} made, {header.released:,} given back"
     )

@@ -27,11 +27,12 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
         copy = read_copy(target, address, 1, anomalies)
         copy.found_by = "address"
         return Registry([copy], [], anomalies)
-    by_symbol = sorted({at for at in target.symbol(SYMBOL) if _is_live(target, at)})
+    symbols = target.symbol(SYMBOL)
+    by_symbol = sorted({at for at in symbols if _is_live(target, at)})
     by_scan, notes = _scan(target, by_symbol)
     addresses = by_symbol + [at for at in by_scan if at not in by_symbol]
     if not addresses:
-        raise TargetError(_why_none(target, notes))
+        raise TargetError(_why_none(target, symbols, notes))
     copies: List[Copy] = []
     errors: List[TargetError] = []
     for at in addresses[:COPIES_MAX]:
@@ -102,11 +103,12 @@ def _magics(data: bytes, start: int) -> Iterable[int]:
         offset = data.find(abi.MAGIC, offset + 1)
 
 
-def _why_none(target: Target, notes: List[str]) -> str:
+def _why_none(target: Target, symbols: List[int], notes: List[str]) -> str:
     reasons = target.limits() + notes
-    if reasons:
-        return "no registry was found: " + "; ".join(reasons)
-    return (
-        "no registry was found: start the program with LD_PRELOAD=libthreadleak.so, or link it"
-        " with the library"
-    )
+    if not reasons and symbols:
+        reasons = ["the library is there, but it did not start, or its memory is damaged"]
+    if not reasons:
+        reasons = [
+            "start the program with LD_PRELOAD=libthreadleak.so, or link it with the library"
+        ]
+    return "no registry was found: " + "; ".join(reasons)

@@ -96,22 +96,36 @@ class _Table:
                 )
 
 
+OTHERS: List[Tuple[str, "abi.Layout[Any]"]] = [
+    ("modules", abi.MODULE),
+    ("sites", abi.SITE),
+    ("scopes", abi.SCOPE),
+]
+
+
 def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -> Copy:
-    """The whole of the registry at `address`."""
+    """The whole of the registry at `address`. Only its records are needed; another table that is damaged is
+    an anomaly."""
     copy = Copy(address, number, read_header(target, address))
-    layouts: List[Tuple[str, "abi.Layout[Any]"]] = [
-        ("modules", abi.MODULE),
-        ("sites", abi.SITE),
-        ("scopes", abi.SCOPE),
-        ("records", abi.RECORD),
-    ]
-    tables = {name: _Table(copy, name, layout, anomalies) for name, layout in layouts}
-    _refuse_overlap([span for table in tables.values() for span in table.ranges()])
-    copy.modules = _modules(target, tables["modules"])
-    copy.scopes = _scopes(target, tables["scopes"])
-    copy.sites = _sites(target, tables["sites"], copy.header.site_frames_offset)
-    copy.records = _records(target, tables["records"], copy)
+    records = _Table(copy, "records", abi.RECORD, anomalies)
+    others = [_table(copy, name, layout, anomalies) for name, layout in OTHERS]
+    _refuse_overlap([span for table in (records, *others) if table for span in table.ranges()])
+    modules, sites, scopes = others
+    copy.modules = _modules(target, modules) if modules else []
+    copy.scopes = _scopes(target, scopes) if scopes else []
+    copy.sites = _sites(target, sites, copy.header.site_frames_offset) if sites else []
+    copy.records = _records(target, records, copy)
     return copy
+
+
+def _table(
+    copy: Copy, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies
+) -> Optional[_Table]:
+    try:
+        return _Table(copy, name, layout, anomalies)
+    except TargetError as error:
+        anomalies.add(f"the table of {name}", str(error))
+        return None
 
 
 def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
@@ -160,7 +174,8 @@ def _scopes(target: Target, table: _Table) -> List[Optional[Scope]]:
 
 def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]]:
     if not abi.FIRST_SIZES[abi.SITE] <= frames_at <= table.entry_size or frames_at % 8:
-        raise TargetError(f"the registry is damaged: the frames of a site begin at {frames_at}")
+        table.anomalies.add("stacks", f"the frames of a site begin at {frames_at}")
+        return []
     sites: List[Optional[Site]] = []
     most = (table.entry_size - frames_at) // 8
     for first, data, count in table.blocks(target):

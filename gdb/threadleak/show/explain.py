@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One thread, told in full."""
 
-import time
 from typing import List
 
 from ..judge.evidence import duration
@@ -15,6 +14,7 @@ from . import text
 from .places import own_place, place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
+from .times import clock
 
 ANCESTORS = 8
 
@@ -72,15 +72,10 @@ def _kind(record: abi.Record) -> str:
 
 def _time(copy: Copy, ns: int) -> str:
     """Wall clock, and how long after the library was loaded."""
-    epoch = copy.epoch_s(ns)
-    if epoch is None:
-        return ""
-    try:
-        clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
-    except (OverflowError, ValueError, OSError):
-        return ""
-    after = duration(ns - copy.header.start_monotonic_ns)
-    return f"{clock}.{int(epoch % 1 * 1000):03d}, {after} after the start"
+    when = clock(copy.epoch_s(ns), with_ms=True)
+    return (
+        f"{when}, {duration(ns - copy.header.start_monotonic_ns)} after the start" if when else ""
+    )
 
 
 def _finished(copy: Copy, record: abi.Record) -> str:

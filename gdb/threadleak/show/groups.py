@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A group of threads as a block of lines."""
 
-import time
 from typing import List
 
 from ..judge.groups import Group, id_ranges
@@ -10,6 +9,7 @@ from . import text
 from .places import own_place, place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
+from .times import clock
 
 NAMES_SHOWN = 5
 
@@ -73,13 +73,5 @@ def _created(group: Group) -> str:
     """The time of the oldest and of the newest."""
     copy = group.verdicts[0].thread.copy
     assert copy is not None
-    words = []
-    for ns in group.created_ns():
-        epoch = copy.epoch_s(ns)
-        try:
-            word = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch)) if epoch else ""
-        except (OverflowError, ValueError, OSError):
-            word = ""
-        if word and word not in words:
-            words.append(word)
-    return " to ".join(words)
+    oldest, newest = (clock(copy.epoch_s(ns)) for ns in group.created_ns())
+    return oldest if oldest == newest or not newest else f"{oldest} to {newest}"
