@@ -81,11 +81,13 @@ UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
 check-runtime: $(UNIT_TESTS)
 	$(Q)for test in $^; do $$test || exit 1; done
 
+include tests/runtime/capture.mk
+
 PYTEST := $(PYTHON) -m pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: check check-engine check-gdb check-real
-check: check-runtime check-engine check-gdb check-real
+check: check-runtime check-capture check-engine check-gdb check-real
 
 check-engine: all
 	$(Q)$(PYTEST) tests/engine tests/abi

@@ -31,8 +31,8 @@
 #define THREADLEAK_ABI_MAJOR 1
 #define THREADLEAK_ABI_MINOR 0
 
-#define THREADLEAK_CHUNKS 16      /* of a table */
-#define THREADLEAK_NAME_SIZE 16   /* of a thread, as the kernel keeps it */
+#define THREADLEAK_CHUNKS 16    /* of a table */
+#define THREADLEAK_NAME_SIZE 16 /* of a thread, as the kernel keeps it */
 #define THREADLEAK_BUILD_ID_MAX 32
 
 /* A run of entries. Chunks are appended, never moved, freed or resized. */
@@ -68,19 +68,19 @@ struct threadleak_registry {
     uint64_t self;         /* own address, written last: anything else is a stray copy */
     uint32_t pid;          /* getpid() of the owner; another pid: a copy made by vfork, _Fork or clone */
     uint32_t flags;
-    uint32_t fork_generation; /* 0, and one more in each fork child */
-    uint32_t parent_pid;      /* of a fork child: who forked it */
+    uint32_t fork_generation;    /* 0, and one more in each fork child */
+    uint32_t parent_pid;         /* of a fork child: who forked it */
     uint64_t start_realtime_ns;  /* one instant on two clocks: registry times to wall clock */
     uint64_t start_monotonic_ns; /* also the moment before which creations were not seen */
     char library_version[16];
     /* Thread pointers. pthread_t + offset is the address of a word that belongs to the thread. */
-    int32_t tid_offset;  /* u32, the kernel's thread id, 0 once it ended; 0 here: not known */
-    int32_t self_offset; /* u64 in TLS: address of the thread's record, 0: not ours, 1: given back */
-    uint64_t next_id;    /* changes: id of the next record; ids start at 1 */
-    uint64_t released;   /* changes: records given back (joined, detached and finished, failed) */
-    uint64_t failed_creates;  /* changes: pthread_create and thrd_create calls that failed */
-    uint64_t failed_eagain;   /* changes: those that failed with EAGAIN */
-    uint32_t failed_errno;    /* changes: of the last one that failed */
+    int32_t tid_offset;          /* u32, the kernel's thread id, 0 once it ended; 0 here: not known */
+    int32_t self_offset;         /* u64 in TLS: address of the thread's record, 0: not ours, 1: given back */
+    uint64_t next_id;            /* changes: id of the next record; ids start at 1 */
+    uint64_t released;           /* changes: records given back (joined, detached and finished, failed) */
+    uint64_t failed_creates;     /* changes: pthread_create and thrd_create calls that failed */
+    uint64_t failed_eagain;      /* changes: those that failed with EAGAIN */
+    uint32_t failed_errno;       /* changes: of the last one that failed */
     uint32_t site_frames_offset; /* where the frames of a site begin */
     uint64_t failed_at_ns;       /* changes */
     uint64_t unseen_ends; /* changes: threads whose end cannot be seen (no key or memory for the hook) */
@@ -93,37 +93,37 @@ struct threadleak_registry {
 };
 
 /* threadleak_record.state: bits are only ever added (changes) */
-#define THREADLEAK_STATE_STARTED 0x1u   /* it runs its start routine, or did; else: being created */
-#define THREADLEAK_STATE_FINISHED 0x2u  /* its end was seen; the kernel may keep it a moment longer */
-#define THREADLEAK_STATE_JOINED 0x4u    /* about to be given back */
-#define THREADLEAK_STATE_DETACHED 0x8u  /* by attribute or by pthread_detach */
-#define THREADLEAK_STATE_C11 0x10u      /* made by thrd_create */
-#define THREADLEAK_STATE_MAIN 0x20u     /* the thread that runs main, or that came out of fork */
-#define THREADLEAK_STATE_EXITED 0x40u   /* called pthread_exit or thrd_exit */
-#define THREADLEAK_STATE_NO_END 0x80u   /* its end cannot be seen */
+#define THREADLEAK_STATE_STARTED 0x1u  /* it runs its start routine, or did; else: being created */
+#define THREADLEAK_STATE_FINISHED 0x2u /* its end was seen; the kernel may keep it a moment longer */
+#define THREADLEAK_STATE_JOINED 0x4u   /* about to be given back */
+#define THREADLEAK_STATE_DETACHED 0x8u /* by attribute or by pthread_detach */
+#define THREADLEAK_STATE_C11 0x10u     /* made by thrd_create */
+#define THREADLEAK_STATE_MAIN 0x20u    /* the thread that runs main, or that came out of fork */
+#define THREADLEAK_STATE_EXITED 0x40u  /* called pthread_exit or thrd_exit */
+#define THREADLEAK_STATE_NO_END 0x80u  /* its end cannot be seen */
 #define THREADLEAK_STATE_BORN_DETACHED 0x100u
 
 /* One thread, alive or finished and not yet joined. Two cache lines: the first is written before the
  * thread exists, the second changes. */
 struct threadleak_record {
-    uint64_t id;         /* serial number, 0: no record here. Stored last */
-    uint64_t creator;    /* id of the thread that created it, 0: unknown */
-    uint64_t start;      /* start routine */
-    uint64_t arg;        /* its argument */
+    uint64_t id;      /* serial number, 0: no record here. Stored last */
+    uint64_t creator; /* id of the thread that created it, 0: unknown */
+    uint64_t start;   /* start routine */
+    uint64_t arg;     /* its argument */
     uint64_t created_ns;
-    uint64_t pthread;    /* changes once: pthread_t, 0 until the thread runs */
-    uint32_t site;       /* index into sites */
-    uint32_t scope;      /* index into scopes */
-    uint32_t sequence;   /* changes when the record is given back */
-    uint32_t tid;        /* changes once: kernel thread id in the process's own PID namespace */
-    uint32_t state;      /* changes: THREADLEAK_STATE_* */
-    uint32_t expected;   /* changes: reserved for the rule that expects this thread, 0: none */
-    uint64_t finished_ns;   /* changes once */
-    uint64_t join_begun_ns; /* changes: a pthread_join is under way since; 0: none */
-    uint64_t joiner;        /* changes: id of the thread that joins it */
+    uint64_t pthread;                /* changes once: pthread_t, 0 until the thread runs */
+    uint32_t site;                   /* index into sites */
+    uint32_t scope;                  /* index into scopes */
+    uint32_t sequence;               /* changes when the record is given back */
+    uint32_t tid;                    /* changes once: kernel thread id in the process's own PID namespace */
+    uint32_t state;                  /* changes: THREADLEAK_STATE_* */
+    uint32_t expected;               /* changes: reserved for the rule that expects this thread, 0: none */
+    uint64_t finished_ns;            /* changes once */
+    uint64_t join_begun_ns;          /* changes: a pthread_join is under way since; 0: none */
+    uint64_t joiner;                 /* changes: id of the thread that joins it */
     char name[THREADLEAK_NAME_SIZE]; /* changes; inherited from the creator, as in the kernel */
-    uint32_t start_module;  /* index into modules: where the start routine lies */
-    uint32_t next_free;     /* the library's own: index of the next free record, plus 1 */
+    uint32_t start_module;           /* index into modules: where the start routine lies */
+    uint32_t next_free;              /* the library's own: index of the next free record, plus 1 */
     uint64_t reserved;
 };
 
@@ -131,7 +131,8 @@ struct threadleak_record {
 #define THREADLEAK_SITE_COMPLETE 0x1u  /* the frames reach the outermost one */
 #define THREADLEAK_SITE_TRUNCATED 0x2u /* there were more frames than the option `frames` keeps */
 #define THREADLEAK_SITE_CUT 0x4u       /* no unwind rule for the last frame: the outer ones are not known */
-#define THREADLEAK_SITE_CREATORS 0x8u  /* changes: reached from threads of several sites, not creator_site alone */
+#define THREADLEAK_SITE_CREATORS                                                                             \
+    0x8u /* changes: reached from threads of several sites, not creator_site alone */
 
 /* A frame is a return address and the module that held it when the stack was taken, so that it can be
  * named after dlclose and told from another module at the same place: pc in the low 48 bits, index into
@@ -157,8 +158,8 @@ struct threadleak_site {
 
 /* A named stretch of work. Recycled once it ended and neither a record nor an inner scope refers to it. */
 struct threadleak_scope {
-    uint64_t id;       /* serial number, 0: no scope here. Stored last */
-    uint64_t owner;    /* id of the thread that began it */
+    uint64_t id;    /* serial number, 0: no scope here. Stored last */
+    uint64_t owner; /* id of the thread that began it */
     uint64_t begun_ns;
     uint64_t ended_ns; /* changes once */
     uint32_t sequence; /* changes when the scope is given back */
@@ -175,7 +176,7 @@ struct threadleak_scope {
 struct threadleak_module {
     uint64_t start; /* first address of its mapping, and the one after its last */
     uint64_t end;
-    uint64_t bias;  /* address in memory less address in the file (link_map.l_addr) */
+    uint64_t bias; /* address in memory less address in the file (link_map.l_addr) */
     uint64_t eh_frame_hdr;
     uint64_t link_map;
     uint32_t flags;

@@ -69,8 +69,8 @@ bool library_ready(void)
     uint32_t now = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
     if (__builtin_expect(now == READY, 1))
         return true;
-    if (now == UNBORN && __atomic_compare_exchange_n(&stage, &now, STARTING, 0, __ATOMIC_ACQUIRE,
-                                                     __ATOMIC_ACQUIRE))
+    if (now == UNBORN &&
+        __atomic_compare_exchange_n(&stage, &now, STARTING, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
         start();
     /* Only a thread that no wrapper of ours created can meet another one in there. */
     while ((now = __atomic_load_n(&stage, __ATOMIC_ACQUIRE)) == STARTING && !thread.starting)

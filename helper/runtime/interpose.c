@@ -25,20 +25,20 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Every function that is interposed. */
-#define FUNCTIONS(X)                                                                               \
-    X(pthread_create)                                                                              \
-    X(pthread_join)                                                                                \
-    X(pthread_tryjoin_np)                                                                          \
-    X(pthread_timedjoin_np)                                                                        \
-    X(pthread_clockjoin_np)                                                                        \
-    X(pthread_detach)                                                                              \
-    X(pthread_exit)                                                                                \
-    X(pthread_setname_np)                                                                          \
-    X(prctl)                                                                                       \
-    X(thrd_create)                                                                                 \
-    X(thrd_join)                                                                                   \
-    X(thrd_detach)                                                                                 \
-    X(thrd_exit)                                                                                   \
+#define FUNCTIONS(X)                                                                                         \
+    X(pthread_create)                                                                                        \
+    X(pthread_join)                                                                                          \
+    X(pthread_tryjoin_np)                                                                                    \
+    X(pthread_timedjoin_np)                                                                                  \
+    X(pthread_clockjoin_np)                                                                                  \
+    X(pthread_detach)                                                                                        \
+    X(pthread_exit)                                                                                          \
+    X(pthread_setname_np)                                                                                    \
+    X(prctl)                                                                                                 \
+    X(thrd_create)                                                                                           \
+    X(thrd_join)                                                                                             \
+    X(thrd_detach)                                                                                           \
+    X(thrd_exit)                                                                                             \
     X(dlclose)
 
 #ifdef THREADLEAK_WRAP
@@ -46,8 +46,8 @@
 #define WRAPPER(name) __wrap_##name
 #define REAL(name) __real_##name
 /* Weak: the archive must not pull dlclose into a fully static program. */
-#define DECLARE(name)                                                                              \
-    extern __typeof__(name) __real_##name __attribute__((weak));                                   \
+#define DECLARE(name)                                                                                        \
+    extern __typeof__(name) __real_##name __attribute__((weak));                                             \
     extern __typeof__(name) __wrap_##name;
 FUNCTIONS(DECLARE)
 
@@ -210,8 +210,7 @@ EXPORT int WRAPPER(pthread_create)(pthread_t *restrict pthread, const pthread_at
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
-    struct threadleak_record *record =
-        creation_begin(&caller, (uintptr_t)start, arg, state_from(attr));
+    struct threadleak_record *record = creation_begin(&caller, (uintptr_t)start, arg, state_from(attr));
     int error = REAL(pthread_create)(pthread, attr, record ? run_posix : start, record ? record : arg);
     if (error)
         creation_failed(record, error);
@@ -222,8 +221,7 @@ EXPORT int WRAPPER(thrd_create)(thrd_t *thr, thrd_start_t start, void *arg)
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
-    struct threadleak_record *record =
-        creation_begin(&caller, (uintptr_t)start, arg, THREADLEAK_STATE_C11);
+    struct threadleak_record *record = creation_begin(&caller, (uintptr_t)start, arg, THREADLEAK_STATE_C11);
     int result = REAL(thrd_create)(thr, record ? run_c11 : start, record ? record : arg);
     if (result != thrd_success)
         creation_failed(record, EAGAIN); /* without attributes it fails for lack of resources alone */
@@ -311,17 +309,17 @@ static void join_done(const struct subject *subject)
 }
 
 /* A join that blocks, and with it a cancellation point. */
-#define JOIN(pthread, success, call)                                                               \
-    do {                                                                                           \
-        struct subject subject;                                                                    \
-        int result;                                                                                \
-        join_begin(&subject, pthread);                                                             \
-        pthread_cleanup_push(join_undo, &subject);                                                 \
-        result = call;                                                                             \
-        pthread_cleanup_pop(result != success);                                                    \
-        if (result == success)                                                                     \
-            join_done(&subject);                                                                   \
-        return result;                                                                             \
+#define JOIN(pthread, success, call)                                                                         \
+    do {                                                                                                     \
+        struct subject subject;                                                                              \
+        int result;                                                                                          \
+        join_begin(&subject, pthread);                                                                       \
+        pthread_cleanup_push(join_undo, &subject);                                                           \
+        result = call;                                                                                       \
+        pthread_cleanup_pop(result != success);                                                              \
+        if (result == success)                                                                               \
+            join_done(&subject);                                                                             \
+        return result;                                                                                       \
     } while (0)
 
 EXPORT int WRAPPER(pthread_join)(pthread_t pthread, void **value)

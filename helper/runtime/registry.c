@@ -14,8 +14,8 @@
 
 /* In .data, because a core file holds that, and written at start-up, because it then differs from the file.
  * Not hidden, not -Bsymbolic: an executable that embeds and exports the library shares its copy with ours. */
-__attribute__((visibility("default"), section(".data"), aligned(64)))
-struct threadleak_registry threadleak_registry;
+__attribute__((visibility("default"), section(".data"),
+               aligned(64))) struct threadleak_registry threadleak_registry;
 
 #define RECORDS_AT_START 1024 /* 128 KiB of .bss, touched as they are used */
 

@@ -10,7 +10,8 @@
 
 #define SLOTS 16384u /* of the hash; a power of two */
 #define MOST_SITES (SLOTS / 4 * 3)
-#define DRAFTS 256 /* kept back from sites, so that a known stack is still recognized when the table is full */
+#define DRAFTS                                                                                               \
+    256 /* kept back from sites, so that a known stack is still recognized when the table is full */
 #define FIRST_CHUNK_BYTES 65536
 
 static char first_sites[FIRST_CHUNK_BYTES] __attribute__((aligned(64)));

@@ -20,9 +20,9 @@ void sites_init(struct threadleak_table *table);
  * itself, since the stack of a thread that creates others may be small. NULL (and counted): no room. */
 struct threadleak_site *site_draft(uint64_t **frames);
 
-/* The index of the site with the `count` frames written to `draft`, entered on first sight, and counts one more
- * thread there. The draft is the caller's no longer. 0: no frames, or no room (counted).
- * `creator_site` is kept with the first thread alone. */
+/* The index of the site with the `count` frames written to `draft`, entered on first sight, and counts one
+ * more thread there. The draft is the caller's no longer. 0: no frames, or no room (counted). `creator_site`
+ * is kept with the first thread alone. */
 uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flags, uint32_t creator_site);
 
 /* Takes back one thread that was counted at `site` but could not be created. */

@@ -56,8 +56,8 @@ uint32_t table_take(struct threadleak_table *table)
                 return TABLE_FULL;
             }
         }
-    } while (!__atomic_compare_exchange_n(&table->used, &index, index + 1, 1, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&table->used, &index, index + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     uint64_t half_of_last = table->chunk_count > 1 ? room / 4 * 3 : room / 2;
     if (index >= half_of_last && table->chunk_count < THREADLEAK_CHUNKS)
         grow(table);
@@ -131,6 +131,5 @@ void pool_give(struct pool *pool, void *entry)
     do {
         __atomic_store_n(link_of(pool, entry), (uint32_t)head, __ATOMIC_RELAXED);
         next = (((head >> 32) + 1) << 32) | (index + 1);
-    } while (!__atomic_compare_exchange_n(&pool->free, &head, next, 1, __ATOMIC_RELEASE,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&pool->free, &head, next, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }

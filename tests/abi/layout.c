@@ -8,9 +8,8 @@
 
 #include "threadleak_abi.h"
 
-#define FIELD(type, name)                                                                          \
-    printf("%s %s %zu %zu\n", #type, #name, offsetof(struct type, name),                           \
-           sizeof(((struct type *)0)->name));
+#define FIELD(type, name)                                                                                    \
+    printf("%s %s %zu %zu\n", #type, #name, offsetof(struct type, name), sizeof(((struct type *)0)->name));
 #define SIZE(type) printf("%s - 0 %zu\n", #type, sizeof(struct type));
 #define CONSTANT(name) printf("%s = %llu\n", #name, (unsigned long long)(name));
 

@@ -11,10 +11,10 @@
 #include "threadleak.h"
 #include "view.h"
 
-#define CHECK(condition)                                                                           \
-    do                                                                                             \
-        if (!(condition))                                                                          \
-            _exit(__LINE__ % 250 + 1);                                                             \
+#define CHECK(condition)                                                                                     \
+    do                                                                                                       \
+        if (!(condition))                                                                                    \
+            _exit(__LINE__ % 250 + 1);                                                                       \
     while (0)
 
 static sem_t gate;

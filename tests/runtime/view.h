@@ -56,9 +56,9 @@ static inline uint32_t view_state(uint64_t id)
 }
 
 /* Waits for an event that is under way; a test that never sees it is ended by the test runner's alarm. */
-#define AWAIT(condition)                                                                           \
-    do                                                                                             \
-        sched_yield();                                                                             \
+#define AWAIT(condition)                                                                                     \
+    do                                                                                                       \
+        sched_yield();                                                                                       \
     while (!(condition))
 
 #endif
