@@ -150,6 +150,7 @@ install: all
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(LIBDIR)/libthreadleak.so.$(SOVERSION)
 	ln -sf libthreadleak.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libthreadleak.so
 	install -m 644 build/libthreadleak.a $(DESTDIR)$(LIBDIR)/
+	install -D -m 644 docs/threadleak.7 $(DESTDIR)$(DATADIR)/man/man7/threadleak.7
 	install -m 644 build/threadleak-static.ld $(DESTDIR)$(PACKAGE)/
 	install -m 644 helper/include/threadleak.h helper/include/threadleak_abi.h $(DESTDIR)$(INCLUDEDIR)/
 	for name in threadleak threadleak-static; do \

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The documents say what the code does: options, commands, keys, statuses, links."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+from threadleak import commands
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MAN = (ROOT / "docs/threadleak.7").read_text()
+EMBEDDING = (ROOT / "docs/embedding.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def options_of_the_commands() -> set[str]:
+    helps = [module.parser().help() for module in commands.modules().values()]
+    return {option for text in helps for option in re.findall(r"--[a-z-]+", text)}
+
+
+def options_of_the_library() -> set[str]:
+    library = ROOT / "build/libthreadleak.so"
+    env = {**os.environ, "LD_PRELOAD": str(library), "THREADLEAK_OPTIONS": "help"}
+    result = subprocess.run(["/bin/true"], env=env, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^  (\w+) ", result.stderr, re.M))
+
+
+def test_the_man_page_has_every_option() -> None:
+    told = {"-" + option for option in re.findall(r"Fl (-[a-z-]+)", MAN)}
+    assert told == options_of_the_commands()
+
+
+def test_the_man_page_has_every_command() -> None:
+    told = set(re.findall(r"^\.It Ic (\w+)", MAN, re.M))
+    assert told == set(commands.modules())
+
+
+def test_the_options_of_the_library_are_told() -> None:
+    options = options_of_the_library()
+    assert set(re.findall(r"^\.It Cm (\w+)", MAN, re.M)) == options
+    assert set(re.findall(r"^\| `(\w+)` \|", EMBEDDING, re.M)) | {"help"} == options
+
+
+def test_the_readme_has_every_command() -> None:
+    assert set(re.findall(r"^\| `threadleak (\w+)", README, re.M)) == set(commands.modules())
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name)
+def test_documents_that_are_named_exist(path: pathlib.Path) -> None:
+    for name in re.findall(r"\b(?:docs|helper|scripts|tests|gdb)/[\w./-]*\w", path.read_text()):
+        assert (ROOT / name).exists(), name
