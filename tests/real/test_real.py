@@ -217,7 +217,7 @@ def test_java(tmp_path: Path) -> None:
     compiler = need("javac", "default-jdk-headless")
     launcher = need("java", "default-jdk-headless")
     subprocess.run([compiler, "-d", str(tmp_path), str(PROGRAMS / "Pool.java")], check=True)
-    argv = [launcher, "-Xmx64m", "-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads"]
+    argv: List[Any] = [launcher, "-Xmx64m", "-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads"]
     argv += ["-cp", tmp_path, "Pool"]
     ends_as_bare(argv, tmp_path)
     with Program(argv, tmp_path) as program:
