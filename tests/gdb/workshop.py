@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from run_gdb import ROOT
@@ -15,7 +16,7 @@ LIBRARY = os.path.join(BUILD, "libthreadleak.so")
 ARCHIVE = os.path.join(BUILD, "libthreadleak.a")
 STATIC_OPTIONS = os.path.join(BUILD, "threadleak-static.ld")
 COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cc": ("g++", "-std=c++20")}
-READY_S = 60
+READY_S = 20
 
 # How a program comes by the library.
 PRELOADED = "preloaded"
@@ -27,11 +28,8 @@ STATIC_PIE = "static-pie"
 
 
 def source_of(name: str) -> str:
-    for extension in COMPILERS:
-        path = os.path.join(PROGRAMS, name + extension)
-        if os.path.exists(path):
-            return path
-    raise FileNotFoundError(name)
+    found = [os.path.join(PROGRAMS, name + extension) for extension in (*COMPILERS, ".py")]
+    return next(path for path in found if os.path.exists(path))
 
 
 def line_of(name: str, text: str) -> int:
@@ -71,8 +69,14 @@ class Running:
             return file.read()
 
     def line(self) -> str:
+        """The next line that it writes; one that is late is killed, which ends its output."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        timer = threading.Timer(READY_S, self.process.kill)
+        timer.start()
+        try:
+            return self.process.stdout.readline().strip()
+        finally:
+            timer.cancel()
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -140,7 +144,16 @@ class Workshop:
         self, source: str, path: str, flags: List[str], compiler: Optional[str] = None
     ) -> None:
         driver, standard = COMPILERS[os.path.splitext(source)[1]]
-        argv = [compiler or driver, standard, "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
+        argv = [
+            compiler or driver,
+            standard,
+            "-O2",
+            "-g",
+            "-D_GNU_SOURCE",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ]
         argv += [f"-I{ROOT}/helper/include", source, "-o", path, "-pthread", *flags]
         done = subprocess.run(argv, capture_output=True, text=True)
         assert done.returncode == 0, f"{' '.join(argv)}\n{done.stderr}"

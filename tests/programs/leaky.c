@@ -58,7 +58,7 @@ static void serve_request(void)
     threadleak_scope_t scope = threadleak_scope_begin("request");
     for (volatile int i = 0; i < 2; i++) /* volatile: one call, not two */
         must(pthread_create(&threads[4 + i], NULL, handle_request, names[i]) == 0); /* creates requests */
-    must(pthread_create(&threads[6], NULL, be_straggler, NULL) == 0); /* creates straggler */
+    must(pthread_create(&threads[6], NULL, be_straggler, NULL) == 0);               /* creates straggler */
     await_arrivals(1);
     threadleak_scope_end(scope);
 }

@@ -6,10 +6,6 @@
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -21,8 +17,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define must(condition)                                                                            \
-    ((condition) ? (void)0                                                                         \
+#define must(condition)                                                                                      \
+    ((condition) ? (void)0                                                                                   \
                  : (fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), exit(70)))
 
 static sem_t arrivals; /* zero-initialized, which is what sem_init(&arrivals, 0, 0) gives */
@@ -51,7 +47,8 @@ __attribute__((unused, noreturn)) static void block(void)
         pause();
 }
 
-/* How many threads the kernel has, and whether all but the calling one sleep (proc(5), stat). */
+/* How many threads the kernel has, and whether all but the calling one sleep, or are zombies (proc(5), stat).
+ */
 static inline int count_tasks(int *asleep)
 {
     DIR *folder = opendir("/proc/self/task");
@@ -65,7 +62,7 @@ static inline int count_tasks(int *asleep)
         count++;
         snprintf(path, sizeof path, "/proc/self/task/%s/stat", entry->d_name);
         FILE *file = fopen(path, "re");
-        if (file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state != 'S' &&
+        if (file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state != 'S' && state != 'Z' &&
             atoi(entry->d_name) != gettid())
             *asleep = 0;
         if (file)
@@ -76,11 +73,23 @@ static inline int count_tasks(int *asleep)
     return count;
 }
 
-/* Until the kernel has exactly `tasks` threads, and all but this one sleep. */
+/* ThreadSanitizer has a thread of its own. */
+#if defined(__SANITIZE_THREAD__)
+#define SANITIZER_TASKS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SANITIZER_TASKS 1
+#endif
+#endif
+#ifndef SANITIZER_TASKS
+#define SANITIZER_TASKS 0
+#endif
+
+/* Until the kernel has exactly `tasks` threads of the program's, and all but this one sleep. */
 static inline void await_tasks(int tasks)
 {
     int asleep;
-    while (count_tasks(&asleep) != tasks || !asleep)
+    while (count_tasks(&asleep) != tasks + SANITIZER_TASKS || !asleep)
         sched_yield();
 }
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Processes and libraries that come and go: forks, plugins, a library that comes too late, or first."""
+
+import os
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from observe import CORE, LIVE, SETTLED, Look, by_name, document, own_frame, run_checked
+from run_gdb import Run, run_gdb
+from workshop import LIBRARY, STATIC, Running, Workshop, line_of, symbol_offsets
+
+SHARED = ("-shared", "-fPIC")
+
+
+# ---- forks ---------------------------------------------------------------------------------------
+
+
+def fork(workshop: Workshop, how: str) -> Tuple[Running, int]:
+    """A running parent, and the pid of its child, which is ready."""
+    running = workshop.start(workshop.program("forked"), how, ready="")
+    child = int(running.line())
+    assert running.line() == "ready"
+    return running, child
+
+
+def look_at_child(workshop: Workshop, how: str, core: bool, *commands: str) -> Run:
+    running, child = fork(workshop, how)
+    arguments = ["-p", str(child)]
+    if core:
+        arguments = [workshop.program("forked").path, running.dump_core(child)]
+    return run_checked(arguments, *commands)
+
+
+@pytest.mark.parametrize("core", [False, True])
+@pytest.mark.parametrize("how", ["fork", "_Fork-create"])
+def test_a_child_has_its_own_threads_alone(workshop: Workshop, how: str, core: bool) -> None:
+    seen = look_at_child(
+        workshop, how, core, f"threadleak list --all --format json {SETTLED}", "threadleak info"
+    )
+    shown = document(seen.outputs[0])
+    # after _Fork libthread_db gives GDB threads of the parent's that a core of the child does not have
+    known = [each for each in shown["threads"] if each["id"] is not None]
+    threads = {each["name"]: each for each in known if not each["main"]}
+    assert set(threads) == {"child-unjoined", "child-blocked"} and len(known) == 3
+    assert threads["child-unjoined"]["class"] == "unjoined"
+    assert threads["child-blocked"]["class"] == "alive"
+    assert "which had 2 threads that are not here" in seen.outputs[1]
+    assert seen.status == 3
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_of_a_child_that_no_handler_saw_it_cannot_be_told(workshop: Workshop, core: bool) -> None:
+    seen = look_at_child(workshop, "_Fork", core)
+    assert seen.status == 2
+    assert "cannot tell: the registry is that of process " in seen.err
+    assert "vfork, _Fork or clone" in seen.err and "leaked" not in seen.outputs[-1]
+
+
+def test_the_parent_of_a_fork_stays_as_it_was(workshop: Workshop) -> None:
+    running, _ = fork(workshop, "fork")
+    seen = run_checked(["-p", str(running.pid)])
+    assert seen.first_line == "threadleak: 1 leaked thread (1 unjoined) of 3"
+    assert seen.status == 3
+
+
+# ---- the main thread -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_the_main_thread_left_by_pthread_exit(workshop: Workshop, core: bool) -> None:
+    program = workshop.program("main_exits")
+    running = workshop.start(program)
+    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
+    seen = run_checked(
+        arguments, f"threadleak list --all --format json {SETTLED}", "threadleak list"
+    )
+    shown = document(seen.outputs[0])
+    assert shown["summary"]["by_class"] == {"unjoined": 1, "alive": 2}
+    (unjoined,) = [each for each in shown["threads"] if each["leaked"]]
+    assert unjoined["confidence"] == "proof" and "The main thread finished." in unjoined["why"]
+    assert own_frame(unjoined)["function"] == "report"
+    assert seen.status == 3
+
+
+# ---- plugins -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", [LIVE, CORE])
+def test_threads_of_a_plugin_that_was_unloaded(workshop: Workshop, look: Look) -> None:
+    plugin = workshop.program("plugin", flags=SHARED)
+    host = workshop.program("plugin_host")
+    running = workshop.start(host, plugin.path)
+    arguments = ["-p", str(running.pid)]
+    if look.core:
+        arguments = [host.path, running.dump_core()]
+    seen = run_checked(
+        arguments, f"threadleak list --all --format json {SETTLED}", "threadleak list"
+    )
+    assert seen.status == 3
+    threads = by_name(document(seen.outputs[0]))
+    offsets = symbol_offsets(plugin.path)
+    starts = {"plugin-alive": "stay_in_plugin", "plugin-unjoined": "finish_in_plugin"}
+    for name, function in starts.items():
+        start, own = threads[name]["start"], own_frame(threads[name])
+        assert start["module"] == own["module"] == plugin.path
+        assert int(start["offset"], 16) == offsets[function]
+        assert 0 < int(own["offset"], 16) - offsets["start_work"] < 200
+        host_frame = threads[name]["creation_stack"][1]
+        assert host_frame["function"] == "main"
+        assert host_frame["line"] == line_of("plugin_host", "/* calls the plugin */")
+        assert threads[name]["creation_stack_complete"]
+    assert threads["plugin-alive"]["class"] == "alive"
+    assert f"plugin+{hex(offsets['finish_in_plugin'])}" in seen.outputs[1]
+
+
+# ---- when the library comes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_of_a_library_that_came_too_late_it_cannot_be_told(workshop: Workshop, core: bool) -> None:
+    program = workshop.program("late")
+    running = workshop.start(program, LIBRARY, preload="")
+    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
+    seen = run_checked(arguments)
+    assert seen.status == 2
+    assert "the library was loaded too late, by dlopen" in seen.err
+    assert "leaked" not in seen.outputs[-1]
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_thread_of_a_constructor_that_ran_before_ours(workshop: Workshop, is_first: bool) -> None:
+    early = workshop.program("early", flags=SHARED)
+    order = [early.path, LIBRARY] if is_first else [LIBRARY, early.path]
+    look = Look(core=False, preload=":".join(order))
+    seen = run_checked(
+        look.arguments(workshop, workshop.program("plain")),
+        f"threadleak list --format json {SETTLED}",
+    )
+    threads = by_name(document(seen.outputs[0]))
+    assert set(threads) == {"early", "plain"}
+    assert {each["class"] for each in threads.values()} == {"unjoined"}
+    assert own_frame(threads["early"])["function"] == "start_early"
+
+
+def test_a_static_program_that_uses_little(workshop: Workshop) -> None:
+    seen = run_checked(LIVE.arguments(workshop, workshop.program("plain", STATIC)))
+    assert seen.first_line == "threadleak: 1 leaked thread (1 unjoined) of 2"
+    assert seen.status == 3
