@@ -66,13 +66,10 @@ def test_the_parent_of_a_fork_stays_as_it_was(workshop: Workshop) -> None:
 # ---- the main thread -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("core", [False, True])
-def test_the_main_thread_left_by_pthread_exit(workshop: Workshop, core: bool) -> None:
+def test_a_core_of_a_process_whose_main_thread_left(workshop: Workshop) -> None:
     program = workshop.program("main_exits")
-    running = workshop.start(program)
-    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
     seen = run_checked(
-        arguments, f"threadleak list --all --format json {SETTLED}", "threadleak list"
+        CORE.arguments(workshop, program), f"threadleak list --all --format json {SETTLED}"
     )
     shown = document(seen.outputs[0])
     assert shown["summary"]["by_class"] == {"unjoined": 1, "alive": 2}
@@ -80,6 +77,12 @@ def test_the_main_thread_left_by_pthread_exit(workshop: Workshop, core: bool) ->
     assert unjoined["confidence"] == "proof" and "The main thread finished." in unjoined["why"]
     assert own_frame(unjoined)["function"] == "report"
     assert seen.status == 3
+
+
+def test_a_live_process_whose_main_thread_left(workshop: Workshop) -> None:
+    """GDB 13 takes it for a zombie and does not attach; that is not green."""
+    seen = run_checked(LIVE.arguments(workshop, workshop.program("main_exits")))
+    assert seen.status in (2, 3) and "0 leaked" not in seen.out
 
 
 # ---- plugins -------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ def test_threads_of_a_plugin_that_was_unloaded(workshop: Workshop, look: Look) -
     if look.core:
         arguments = [host.path, running.dump_core()]
     seen = run_checked(
-        arguments, f"threadleak list --all --format json {SETTLED}", "threadleak list"
+        arguments, f"threadleak list --all --format json {SETTLED}", f"threadleak list {SETTLED}"
     )
     assert seen.status == 3
     threads = by_name(document(seen.outputs[0]))

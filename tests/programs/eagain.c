@@ -21,7 +21,7 @@ int main(void)
 {
     int error, count = 0;
     while ((error = create_one()) == 0)
-        count++;
+        count++, await_tasks(1);
     must(error == EAGAIN && count > 0);
     printf("%d\n", count);
     await_tasks(1);
