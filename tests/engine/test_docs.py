@@ -47,7 +47,9 @@ def test_the_readme_has_every_command() -> None:
     assert set(re.findall(r"^\| `threadleak (\w+)", README, re.M)) == set(commands.modules())
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name
+)
 def test_documents_that_are_named_exist(path: pathlib.Path) -> None:
     for name in re.findall(r"\b(?:docs|helper|scripts|tests|gdb)/[\w./-]*\w", path.read_text()):
         assert (ROOT / name).exists(), name

@@ -6,7 +6,6 @@ need the thread to be selected; whatever is selected is selected again afterward
 """
 
 import contextlib
-import os
 import re
 import time
 from operator import itemgetter
@@ -14,7 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import gdb
 
-from . import elf, maps
+from . import elf, procfs
 from .base import Frame, Region, TargetError, Thread
 
 _stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
@@ -44,31 +43,12 @@ def watch_events() -> None:
 def generation() -> Any:
     """Changes whenever what a target has read may no longer be so."""
     inferior = gdb.selected_inferior()
-    died = _is_native(inferior) and _has_died(inferior.pid)
+    died = _is_native(inferior) and procfs.has_died(inferior.pid)
     return (_generation, inferior.num, inferior.pid, str(inferior.connection), died)
 
 
 def _is_native(inferior: Any) -> bool:
     return inferior.connection is not None and inferior.connection.type == "native"
-
-
-def _has_died(pid: int) -> bool:
-    """Killed behind GDB's back: each thread is a zombie until GDB looks (proc(5), stat). The main thread alone
-    is one too if it called pthread_exit."""
-
-    def is_zombie(path: str) -> bool:
-        try:
-            with open(f"{path}/stat", encoding="ascii", errors="replace") as file:
-                return file.read().rpartition(") ")[2][:1] in ("Z", "X")
-        except OSError:
-            return True
-
-    folder = f"/proc/{pid}"
-    with contextlib.suppress(OSError):
-        return is_zombie(folder) and all(
-            is_zombie(f"{folder}/task/{tid}") for tid in os.listdir(f"{folder}/task")
-        )
-    return os.path.exists("/proc/self/stat")
 
 
 @contextlib.contextmanager
@@ -102,13 +82,13 @@ class DebuggerTarget:
         self.kind = "core" if connection is not None and connection.type == "core" else "process"
         self.local = _is_native(self.inferior)
         self.pid: Optional[int] = self.inferior.pid
-        if self.local and _has_died(self.inferior.pid):
+        if self.local and procfs.has_died(self.inferior.pid):
             raise TargetError(f"process {self.pid} has died")
         self.exe: Optional[str] = gdb.current_progspace().filename
         self._core: Optional[elf.Core] = None
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
-        self._mappings: Optional[maps.Mappings] = None
+        self._mappings: Optional[procfs.Mappings] = None
 
     def _all(self) -> Iterable[Any]:
         threads = self.inferior.threads()
@@ -140,29 +120,11 @@ class DebuggerTarget:
         return self._core
 
     def own_pid(self) -> int:
-        ids = self._ns_ids(f"/proc/{self.pid}/status")
+        ids = procfs.ns_ids(f"{self.pid}") if self.local else []
         return ids[-1] if ids else self.pid or 0
 
-    def _ns_ids(self, path: str) -> List[int]:
-        """The ids of a local process or task, from our PID namespace to its own (proc(5), NSpid)."""
-        if not self.local:
-            return []
-        try:
-            with open(path, encoding="ascii", errors="replace") as file:
-                lines = [line for line in file if line.startswith("NSpid:")]
-        except OSError:
-            return []
-        return [int(word) for word in lines[0].split()[1:]] if lines else []
-
     def now_ns(self) -> Optional[int]:
-        if not self.local:
-            return None
-        try:  # another time namespace has another CLOCK_MONOTONIC
-            if os.readlink(f"/proc/{self.pid}/ns/time") != os.readlink("/proc/self/ns/time"):
-                return None
-        except OSError:
-            pass  # a kernel without time namespaces
-        return _stopped_ns
+        return _stopped_ns if self.local and procfs.has_our_clock(self.inferior.pid) else None
 
     def limits(self) -> List[str]:
         if self.kind != "core":
@@ -200,25 +162,18 @@ class DebuggerTarget:
                 found.add(int(gdb.parse_and_eval(f"(unsigned long)&{name}")))
         return sorted(found)
 
-    def _maps(self) -> str:
-        try:
-            with open(
-                f"/proc/{self.pid}/maps", encoding="utf-8", errors="backslashreplace"
-            ) as file:
-                return file.read()
-        except OSError as error:
-            raise TargetError(f"the memory map of {self.pid} cannot be read: {error}") from None
-
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         if self.kind == "core":
             return self._core_file().writable_regions(of_file)
-        return maps.writable_regions(self._maps(), of_file) if self.local else []
+        if self.local:
+            return procfs.writable_regions(procfs.read_maps(self.inferior.pid), of_file)
+        return []
 
     def threads(self) -> List[Thread]:
         found = [Thread(tid, tid, thread.num) for tid, thread in self._handles.items()]
-        if len(self._ns_ids(f"/proc/{self.pid}/status")) > 1:
+        if self.local and len(procfs.ns_ids(f"{self.pid}")) > 1:
             for index, thread in enumerate(found):
-                ids = self._ns_ids(f"/proc/{self.pid}/task/{thread.tid}/status")
+                ids = procfs.ns_ids(f"{self.pid}/task/{thread.tid}")
                 found[index] = thread._replace(own_tid=ids[-1] if ids else thread.tid)
         return sorted(found, key=itemgetter(2))
 
@@ -267,9 +222,8 @@ class DebuggerTarget:
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
         at = pc - 1 if is_return_address and pc else pc
         functions = _functions_at(at)
-        if (
-            functions and not is_return_address
-        ):  # where it begins; a line may be that of an inlined one
+        if functions and not is_return_address:
+            # where the function begins; the line of its first instruction may be that of an inlined one
             outer = functions[-1]
             file = outer.symtab.filename if outer.symtab else None
             return [self._frame(pc, outer.print_name, file, outer.line or None)]
@@ -291,10 +245,10 @@ class DebuggerTarget:
             return Frame(pc, function, None, None, file, line)
         return Frame(pc, function, mapping.path, pc - mapping.base, file, line)
 
-    def _mapping(self, pc: int) -> Optional[maps.Mapping]:
+    def _mapping(self, pc: int) -> Optional[procfs.Mapping]:
         """The file that is mapped at `pc`, by the kernel's word, which holds without symbols too."""
         if self._mappings is None:
-            self._mappings = maps.Mappings(self._mapped_files())
+            self._mappings = procfs.Mappings(self._mapped_files())
         return self._mappings.at(pc)
 
     def _mapped_files(self) -> Iterable[Tuple[int, int, str]]:
@@ -303,7 +257,7 @@ class DebuggerTarget:
                 return self._core_file().files()
         elif self.local:
             with contextlib.suppress(TargetError):
-                return maps.files(self._maps())
+                return procfs.files(procfs.read_maps(self.inferior.pid))
         return []
 
     def module_at(self, pc: int) -> Optional[str]:

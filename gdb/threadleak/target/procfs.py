@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What /proc/PID/maps says (proc(5)): memory that can be written, and the files that code comes from."""
+"""What /proc says of a local process (proc(5)): its memory, the files that its code comes from, its ids."""
 
+import os
 from bisect import bisect_right
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from .base import Region
+from .base import Region, TargetError
 
 
 class Mapping(NamedTuple):
@@ -66,3 +67,50 @@ def files(text: str) -> List[Tuple[int, int, str]]:
                 path = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
                 found.append((start, end, path))
     return found
+
+
+def read_maps(pid: int) -> str:
+    """The text of /proc/PID/maps."""
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
+    except OSError as error:
+        raise TargetError(f"the memory map of {pid} cannot be read: {error}") from None
+
+
+def ns_ids(task: str) -> List[int]:
+    """The ids of a process or task, from our PID namespace to its own; empty where nothing tells."""
+    try:
+        with open(f"/proc/{task}/status", encoding="ascii", errors="replace") as file:
+            lines = [line for line in file if line.startswith("NSpid:")]
+    except OSError:
+        return []
+    return [int(word) for word in lines[0].split()[1:]] if lines else []
+
+
+def has_our_clock(pid: int) -> bool:
+    """Another time namespace has another CLOCK_MONOTONIC (time_namespaces(7))."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/time") == os.readlink("/proc/self/ns/time")
+    except OSError:
+        return True  # a kernel without them
+
+
+def has_died(pid: int) -> bool:
+    """Killed behind its tracer's back: each thread is a zombie until the tracer looks. The main thread alone
+    is one too if it called pthread_exit."""
+    try:
+        if not _is_zombie(f"/proc/{pid}"):
+            return False
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return os.path.exists("/proc/self/stat")
+    return all(_is_zombie(f"/proc/{pid}/task/{tid}") for tid in tasks)
+
+
+def _is_zombie(folder: str) -> bool:
+    try:
+        with open(f"{folder}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(") ")[2][:1] in ("Z", "X")
+    except OSError:
+        return True
