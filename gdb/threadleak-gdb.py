@@ -2,6 +2,7 @@
 """Gives GDB the command `threadleak`. `source` this file, or let GDB load it with the library."""
 
 import os
+import re
 import sys
 
 import gdb
@@ -10,8 +11,9 @@ import gdb
 HERE = os.path.dirname(os.path.realpath((lambda: None).__code__.co_filename))
 PACKAGE_DIR = HERE  # rewritten by `make install`
 
-if int(gdb.VERSION.split(".")[0]) < 12 or sys.version_info < (3, 9):
-    raise gdb.GdbError("threadleak needs GDB 12 or later, with Python 3.9 or later")
-if PACKAGE_DIR not in sys.path:
-    sys.path.insert(0, PACKAGE_DIR)
-import threadleak.in_gdb  # noqa: E402,F401  loading it twice does nothing
+if int(re.search(r"\d+", gdb.VERSION).group()) < 12 or sys.version_info < (3, 9):
+    gdb.write("threadleak needs GDB 12 or later, with Python 3.9 or later\n", gdb.STDERR)
+else:
+    if PACKAGE_DIR not in sys.path:
+        sys.path.insert(0, PACKAGE_DIR)
+    import threadleak.in_gdb  # noqa: F401  loading it twice does nothing

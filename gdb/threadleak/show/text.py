@@ -70,14 +70,14 @@ def scope_of(verdict: Verdict) -> str:
     return shorten(clean(chain[0].name), SCOPE_WIDTH) if chain else "-"
 
 
-def _row(report: Report, verdict: Verdict) -> Row:
+def _row(report: Report, verdict: Verdict, style: Style) -> Row:
     thread = verdict.thread
     start = created = "-"
     if thread.is_main:
         start = "main"
     elif thread.record is not None and thread.copy is not None:
         start = shorten(function(report.stacks.start(thread.copy, thread.record)), 40)
-        created = own_place(report.stacks.walk(thread.copy, thread.record.site))
+        created = own_place(report.stacks.walk(thread.copy, thread.record.site), style)
     return Row(
         thread.id or "-",
         str(thread.tid or "-"),
@@ -109,7 +109,7 @@ def thread_table(
     rows: List[Sequence[str]] = [TITLES]
     for run in _runs(verdicts):
         shown = run[:equal_rows] if equal_rows else run
-        rows += [_row(report, verdict) for verdict in shown]
+        rows += [_row(report, verdict, style) for verdict in shown]
         rest = run[len(shown) :]
         if rest:
             ids = id_ranges(rest)
