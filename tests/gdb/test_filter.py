@@ -33,24 +33,25 @@ def test_an_expected_thread_names_its_rule_and_is_not_leaked(core: List[str]) ->
     assert seen.outputs[2].startswith("thread 6 `straggler`: outlived, expected\n")
 
 
-@pytest.mark.parametrize(
-    "rule, names",
-    [
-        ("start:be_str* r", {"straggler"}),
-        ("module:leaky r", {"straggler"}),
-        ("site:serve_request r", {"straggler"}),
-        ("scope:session r", {"straggler"}),
-        ("class=unjoined site:serve_request r", {"request-1", "request-2"}),
-        ("class=unjoined name:* r", {"request-1", "request-2", "exiter", "c11"}),
-    ],
-)
-def test_what_a_rule_speaks_of(core: List[str], rule: str, names: Any) -> None:
-    shown = document(run(core, f"threadleak filter add {rule}", LIST).outputs[1])
-    of_leaks = [
-        thread for thread in shown["threads"] if thread["class"] in ("unjoined", "outlived")
-    ]
-    assert {each["name"] for each in of_leaks if each["expected_by"]} == names
-    assert shown["summary"]["leaked"] == 5 - len(names)
+MATCHES = {
+    "start:be_str* r": {"straggler"},
+    "module:leaky r": {"straggler"},
+    "site:serve_request r": {"straggler"},
+    "scope:session r": {"straggler"},
+    "class=unjoined site:serve_request r": {"request-1", "request-2"},
+    "class=unjoined name:* r": {"request-1", "request-2", "exiter", "c11"},
+}
+
+
+def test_what_a_rule_speaks_of(core: List[str]) -> None:
+    commands = []
+    for rule in MATCHES:
+        commands += [f"threadleak filter add {rule}", LIST, "threadleak filter remove 1"]
+    for output, (rule, names) in zip(run(core, *commands).outputs[1::3], MATCHES.items()):
+        shown = document(output)
+        leaks = [each for each in shown["threads"] if each["class"] in ("unjoined", "outlived")]
+        assert {each["name"] for each in leaks if each["expected_by"]} == names, rule
+        assert shown["summary"]["leaked"] == 5 - len(names)
 
 
 def test_check_passes_once_everything_is_expected(core: List[str]) -> None:
@@ -92,19 +93,20 @@ def test_rules_come_from_a_file(core: List[str], tmp_path: Any) -> None:
     assert seen.status == 64 and f"{path}:2: a rule is FIELD:GLOB REASON" in seen.err
 
 
-@pytest.mark.parametrize(
-    "words, says",
-    [
-        ("add name:x", "has no reason"),
-        ("add nonsense:x y", "a rule is FIELD:GLOB REASON"),
-        ("add class=nonsense name:x y", "unknown class 'nonsense'"),
-        ("add name: y", "has no glob"),
-        ("remove 1", "there is no rule 1"),
-        ("remove x", "give the number"),
-        ("load /nonexistent/x", "cannot be read"),
-        ("nonsense", "is none of add, remove, list, load, save"),
-    ],
-)
-def test_wrong_words(core: List[str], words: str, says: str) -> None:
-    seen = run(core, f"threadleak filter {words}")
-    assert seen.status == 1 and says in seen.err
+WRONG = {
+    "add name:x": "has no reason",
+    "add nonsense:x y": "a rule is FIELD:GLOB REASON",
+    "add class=nonsense name:x y": "unknown class 'nonsense'",
+    "add name: y": "has no glob",
+    "remove 1": "there is no rule 1",
+    "remove x": "give the number",
+    "load /nonexistent/x": "cannot be read",
+    "nonsense": "is none of add, remove, list, load, save",
+}
+
+
+def test_wrong_words() -> None:
+    seen = run([], *(f"threadleak filter {words}" for words in WRONG))
+    assert seen.status == 1 and seen.outputs == [""] * len(WRONG)
+    for line, says in zip(seen.err.splitlines(), WRONG.values()):
+        assert says in line

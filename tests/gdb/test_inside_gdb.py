@@ -166,7 +166,7 @@ def test_it_loads_from_a_script_that_another_script_sources(core: List[str], tmp
 
 
 def test_without_a_target() -> None:
-    for command in "list", "groups", "explain 1", "info", "check":
-        seen = run_gdb(commands=[f"threadleak {command}"])
-        assert seen.status == 1 and "there is nothing to look at" in seen.err
+    commands = [f"threadleak {each}" for each in ("list", "groups", "explain 1", "info", "check")]
+    seen = run_gdb(commands=commands)
+    assert seen.status == 1 and seen.err.count("there is nothing to look at") == len(commands)
     assert run_gdb(commands=["threadleak check --exit"]).status == 2
