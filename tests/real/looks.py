@@ -13,17 +13,23 @@ CLEAN = 0
 NORMAL = {"untracked", "waiting", "forked"}  # kinds of findings that a healthy program may have
 FRAMES = 32  # what the library keeps of a stack, by default
 
+# While GDB attaches, the process stands still and its clock does not, for seconds on a busy machine: a
+# thread that would have been joined a moment later looks long finished by then.
+BUSY = "--settle-ms 60000"
+
 Json = Dict[str, Any]
 
 
 class Look:
     """The report, the status of `check`, and how many tasks the kernel had while the process stood still."""
 
-    def __init__(self, folder: Path, target: List[str], pid: Optional[int] = None):
+    def __init__(
+        self, folder: Path, target: List[str], pid: Optional[int] = None, options: str = ""
+    ):
         report, tasks = folder / "report.json", folder / "tasks"
         commands = [f"shell ls /proc/{pid}/task > {tasks}"] if pid else []
-        commands += [f"threadleak list --all --format json --output {report}"]
-        commands += ["threadleak check --exit"]
+        commands += [f"threadleak list --all --format json --output {report} {options}"]
+        commands += [f"threadleak check --exit {options}"]
         run = run_gdb(*target, commands=commands)
         self.status, self.output = run.status, run.out + run.err
         assert report.exists(), self.output
@@ -43,10 +49,10 @@ class Look:
         return {finding["kind"] for finding in self.report["findings"]}
 
 
-def look(program: Program, pid: Optional[int] = None) -> Look:
+def look(program: Program, pid: Optional[int] = None, options: str = "") -> Look:
     """At the program, or at its child `pid`."""
     pid = pid or program.pid
-    return Look(program.folder, ["-p", str(pid)], pid)
+    return Look(program.folder, ["-p", str(pid)], pid, options)
 
 
 def look_at_core(program: Program, executable: str, pid: Optional[int] = None) -> Look:

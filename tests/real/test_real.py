@@ -15,6 +15,7 @@ from typing import Any, Callable, List, Optional
 
 import pytest
 from looks import (
+    BUSY,
     Look,
     called,
     complete,
@@ -190,7 +191,7 @@ def test_python(tmp_path: Path) -> None:
 def under_load(program: Program) -> None:
     """Threads come and go, and are joined a moment later: none of them is a leak."""
     for _ in range(LOOKS_UNDER_LOAD):
-        sound(look(program))
+        sound(look(program, options=BUSY))
     program.quieten()
 
 
