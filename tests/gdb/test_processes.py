@@ -85,6 +85,49 @@ def test_a_live_process_whose_main_thread_left(workshop: Workshop) -> None:
     assert seen.status in (2, 3) and "0 leaked" not in seen.out
 
 
+@pytest.mark.parametrize("core", [False, True])
+def test_the_process_is_exiting(workshop: Workshop, core: bool) -> None:
+    program = workshop.program("exiting")
+    running = workshop.start(program)
+    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
+    seen = run_checked(arguments, f"threadleak list --format json {SETTLED}")
+    threads = by_name(document(seen.outputs[0]))
+    assert {name: each["class"] for name, each in threads.items()} == {
+        "unjoined": "unjoined",
+        "outlived": "outlived",
+    }
+    assert {each["confidence"] for each in threads.values()} == {"proof"}
+    assert "although the process is exiting" in threads["outlived"]["why"][0]
+    assert seen.status == 3
+
+
+# ---- another PID namespace -------------------------------------------------------------------------
+
+# Its process 1 does not die of signals, so that the program must be another one.
+IN_NAMESPACE = (
+    "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "sh",
+    "-c",
+    '"$0"; echo "child ended"',
+)
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_numbers_differ_in_another_pid_namespace(workshop: Workshop, core: bool) -> None:
+    program = workshop.program("leaky")
+    running = workshop.start(program, under=IN_NAMESPACE)
+    child = running.innermost()
+    arguments = [program.path, running.dump_core(child)] if core else ["-p", str(child)]
+    seen = run_checked(arguments, f"threadleak list --all --format json {SETTLED}")
+    assert seen.first_line == "threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 11"
+    states = {name: each["state"] for name, each in by_name(document(seen.outputs[0])).items()}
+    assert states["straggler"] == "blocked" and states["request-1"] == "finished"
+    assert seen.status == 3
+
+
 # ---- plugins -------------------------------------------------------------------------------------
 
 

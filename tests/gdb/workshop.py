@@ -78,6 +78,16 @@ class Running:
         finally:
             timer.cancel()
 
+    def innermost(self) -> int:
+        """The pid of the last in the line of its children."""
+        pid = self.pid
+        while True:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                children = file.read().split()
+            if not children:
+                return pid
+            pid = int(children[0])
+
     def end(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -178,8 +188,10 @@ class Workshop:
         env: Optional[Dict[str, str]] = None,
         ready: str = "ready",
         limits: Tuple[Tuple[int, int], ...] = (),
+        under: Tuple[str, ...] = (),
     ) -> Running:
-        """`preload`: what goes into LD_PRELOAD; by default the library, where the program needs that."""
+        """`preload`: what goes into LD_PRELOAD; by default the library, where the program needs that.
+        `under`: a command that runs the program."""
         folder = self.new_folder(program.name + "-run")
         errors = os.path.join(folder, "stderr")
         clean = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **(env or {})}
@@ -194,7 +206,7 @@ class Workshop:
 
         with open(errors, "wb") as stderr:
             process = subprocess.Popen(
-                [program.path, *arguments],
+                [*under, program.path, *arguments],
                 cwd=folder,
                 env=clean,
                 stdin=subprocess.DEVNULL,
