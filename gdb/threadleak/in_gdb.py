@@ -16,6 +16,7 @@ from . import commands
 from .commands.filter import WORDS as FILTER_WORDS
 from .commands.options import Outcome
 from .commands.session import Session
+from .judge.report import BLIND
 from .judge.verdicts import Settings
 from .show import json
 from .show.style import PLAIN, Style
@@ -78,6 +79,13 @@ def _style() -> Style:
     return _GdbStyle() if wanted == "on" else PLAIN
 
 
+def _run(command: ModuleType, argv: List[str]) -> Outcome:
+    try:
+        return commands.invoke(command, session, argv)
+    except RuntimeError as error:  # gdb.error too: the target changed or died under GDB's hands
+        return Outcome("", BLIND, f"cannot tell: GDB says: {error}")
+
+
 class _Subcommand(gdb.Command):  # type: ignore[misc]
     def __init__(self, command: ModuleType):
         self.command = command
@@ -87,7 +95,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
 
     def invoke(self, argument: str, from_tty: bool) -> None:
         argv = gdb.string_to_argv(argument)
-        outcome = commands.invoke(self.command, session, argv)
+        outcome = _run(self.command, argv)
         gdb.write(outcome.text)
         if self.command.NAME == "check":
             self.dont_repeat()
@@ -117,7 +125,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
         if self.command.NAME == "explain":
             try:
                 report = session.judge(None, Settings(), session.rules)
-            except TargetError:
+            except (TargetError, RuntimeError):
                 return []
             shown = report.leaked or report.verdicts
             return [v.thread.id for v in shown if v.thread.id is not None][:COMPLETED_IDS]
@@ -148,7 +156,7 @@ class _Count(gdb.Function):  # type: ignore[misc]
         if len(arguments) > 1:
             raise gdb.GdbError("$threadleak_count takes one argument, the scope, or none")
         argv = ["--scope", arguments[0].string()] if arguments else []
-        outcome = commands.invoke(commands.modules()["check"], session, argv)
+        outcome = _run(commands.modules()["check"], argv)
         if outcome.error is not None and not outcome.leaks:
             raise gdb.GdbError(f"threadleak: {outcome.error}")
         return outcome.leaks
@@ -176,8 +184,7 @@ def _register_mi() -> None:
             super().__init__("-threadleak-list")
 
         def invoke(self, argv: List[str]) -> Dict[str, Any]:
-            module = commands.modules()["list"]
-            outcome = commands.invoke(module, session, list(argv) + ["--format", "json"])
+            outcome = _run(commands.modules()["list"], [*argv, "--format", "json"])
             if outcome.error is not None:
                 raise gdb.GdbError(outcome.error)
             return _for_mi(json.parse(outcome.text))  # type: ignore[no-any-return]

@@ -283,7 +283,8 @@ def test_list_needs_no_registers_where_many_are_alive() -> None:
         bench.run(line)
     assert bench.target.register_reads == 0
     assert "stack" not in bench.run("list").text
-    assert bench.run("list --stacks").text.count("\nthread ") == 200
+    assert bench.run("list --stacks").text.count("\nthread ") == 8
+    assert bench.run("list --stacks --limit 0").text.count("\nthread ") == 200
 
 
 def test_help() -> None:

@@ -32,7 +32,9 @@ def parser() -> Parser:
     add_selection(parser)
     group = parser.add_argument_group("what is shown of them")
     group.add_argument("--all", action="store_true", help="not only the leaked ones")
-    group.add_argument("--stacks", action="store_true", help="with the stacks of those alive")
+    group.add_argument(
+        "--stacks", action="store_true", help="with the current stacks of those shown"
+    )
     group.add_argument(
         "--limit",
         type=count,
@@ -58,7 +60,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     else:
         lines = text.listing(report, verdicts, options.limit, session.style(options))
         if options.stacks:
-            lines += text.stacks(report, verdicts, session.style(options))
+            lines += text.stacks(report, verdicts, options.limit, session.style(options))
         shown = "\n".join(lines) + "\n"
     return Outcome(shown, status)
 

@@ -134,31 +134,33 @@ class _Reconciler:
             return None
 
     def _copy(self, copy: Copy) -> None:
-        unfinished: Dict[int, List[abi.Record]] = {}
+        unfinished: Dict[int, abi.Record] = {}
+        rivals: Dict[int, List[abi.Record]] = {}  # of one tid
         finished: List[abi.Record] = []
-        add = self.infos.append
-        known = self.seen_pthreads
         pthreads = []
         for record in copy.records:
             pthread, state = record.pthread, record.state
             if pthread:
-                if pthread in known:
+                if pthread in self.seen_pthreads:
                     continue
                 pthreads.append(pthread)
             if state & abi.MAIN:
                 self._main(copy, record)
             elif state & (abi.JOINED | abi.FINISHED) == 0:
-                if state & abi.STARTED and record.tid:
-                    unfinished.setdefault(record.tid, []).append(record)
+                tid = record.tid
+                if not (state & abi.STARTED and tid):
+                    self.infos.append(ThreadInfo(copy, record, None, STARTING))
+                elif tid in unfinished:
+                    rivals.setdefault(tid, [unfinished[tid]]).append(record)
                 else:
-                    add(ThreadInfo(copy, record, None, STARTING))
+                    unfinished[tid] = record
             elif state & (abi.JOINED | abi.DETACHED) == 0:
                 finished.append(record)
-        for tid, records in unfinished.items():
-            self._alive(copy, tid, records)
+        for tid, record in unfinished.items():
+            self._alive(copy, tid, rivals.get(tid) or [record])
         for record in finished:
             self._finished(copy, record)
-        known.update(pthreads)
+        self.seen_pthreads.update(pthreads)
 
     def _main(self, copy: Copy, record: abi.Record) -> None:
         thread = self.by_tid.get(copy.header.pid)

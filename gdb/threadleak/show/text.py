@@ -108,7 +108,7 @@ def thread_table(
     """One line a thread; of equal ones that follow each other, the first `equal_rows` (0: all)."""
     rows: List[Sequence[str]] = [TITLES]
     for run in _runs(verdicts):
-        shown = run[:equal_rows] if equal_rows else run
+        shown = run[: equal_rows or None]
         rows += [_row(report, verdict, style) for verdict in shown]
         rest = run[len(shown) :]
         if rest:
@@ -151,10 +151,13 @@ def listing(
     return lines + ([f"fix: {fix}"] if fix and verdicts[0].leaked else [])
 
 
-def stacks(report: Report, verdicts: Iterable[Verdict], style: Style = PLAIN) -> List[str]:
-    """The current stack of each thread that is alive."""
+def stacks(
+    report: Report, verdicts: Iterable[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
+) -> List[str]:
+    """The current stack of each thread that is alive and has a line in the table."""
     lines: List[str] = []
-    for verdict in verdicts:
+    runs = _runs(verdicts)
+    for verdict in [each for run in runs for each in run[: equal_rows or None]]:
         kernel = verdict.thread.kernel
         if kernel is None:
             continue

@@ -187,7 +187,7 @@ class DebuggerTarget:
             try:
                 self._handles[thread.tid].switch()
                 yield gdb.newest_frame()
-            except gdb.error as error:
+            except (RuntimeError, ValueError) as error:  # gdb.error is a RuntimeError
                 raise TargetError(f"thread {thread.tid} cannot be read: {error}") from None
 
     def pthread_of(self, thread: Thread) -> Optional[int]:
