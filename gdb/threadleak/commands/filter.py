@@ -2,6 +2,7 @@
 """`threadleak filter`"""
 
 import argparse
+import re
 from typing import List
 
 from ..judge.rules import FIELDS, Rule, load_rules, parse_rule, save_rules
@@ -62,7 +63,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
 
 
 def _index(rules: List[Rule], arguments: List[str]) -> int:
-    if len(arguments) != 1 or not arguments[0].isdecimal():
+    if len(arguments) != 1 or not re.fullmatch("[0-9]{1,9}", arguments[0]):
         raise UsageError("threadleak filter remove: give the number that `filter list` shows")
     index = int(arguments[0]) - 1
     if not 0 <= index < len(rules):

@@ -94,7 +94,7 @@ class Report:
     def find(self, name: str) -> Verdict:
         """By the id that people give."""
         copy_text, _, id_text = name.rpartition(".")
-        if not re.fullmatch(r"([0-9]+\.)?[0-9]+", name):
+        if not re.fullmatch(r"([0-9]+\.)?[0-9]{1,20}", name):
             raise TargetError(f"{name} is no id: ids are numbers such as 17, or 2.17")
         for verdict in self.verdicts:
             if verdict.thread.id == name:

@@ -66,7 +66,7 @@ class Core:
     @property
     def missing(self) -> int:
         """Bytes that the headers promise behind the end of the file."""
-        end = max(map(add, self._offsets, self._sizes), default=0)
+        end = max(map(add, self._offsets.tolist(), self._sizes.tolist()), default=0)
         return max(0, end - self._size, self._headers_end - self._size)
 
     @property
