@@ -92,7 +92,7 @@ def test_an_end_that_no_hook_saw() -> None:
 
 
 def test_untracked_threads() -> None:
-    threads, target = run([], [FakeThread(9000), FakeThread(9001, 0x5000)])
+    threads, target = run([], [FakeThread(9000, 0x4000), FakeThread(9001, 0x5000)])
     assert states(threads) == [("1", ALIVE), (None, ALIVE), (None, ALIVE)]
     assert target.register_reads == 2
 
@@ -143,7 +143,9 @@ def test_a_core_that_was_written_from_outside_a_pid_namespace() -> None:
     """The debugger's numbers are those of the host; descriptors hold the process's own."""
     regions = image([record(1, abi.STARTED | abi.MAIN, tid=1), record(2, tid=2)], pid=1)
     regions += [word(1, TID_OFFSET, 1, 4), word(2, TID_OFFSET, 2, 4)]
-    target = FakeTarget(regions, [FakeThread(PID, pthread(1)), FakeThread(7777, pthread(2))])
+    phantom = FakeThread(2)  # libthread_db makes it up, without registers
+    seen = [FakeThread(PID, pthread(1)), FakeThread(7777, pthread(2)), phantom]
+    target = FakeTarget(regions, seen)
     threads = reconcile(read_registry(target), target)
     assert [(info.id, info.tid) for info in threads.infos] == [("1", PID), ("2", 7777)]
 

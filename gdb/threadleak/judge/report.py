@@ -35,7 +35,7 @@ class Report:
         self.registry = registry
         self.settings = settings
         self.rules = rules
-        self.stacks = Stacks(target)
+        self.stacks = Stacks(target, registry.copies)
         for rule in rules:
             rule.used = 0
         if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
@@ -141,7 +141,7 @@ class Report:
         """Why places cannot be named."""
         if self.target.exe is None:
             yield Notice("no_program", "no program to take names from: gdb PROGRAM CORE", 1)
-        others = self.stacks.other_files(self.registry.copies)
+        others = self.stacks.other_files()
         if others:
             text = f"not the file that the process used, so it names nothing: {', '.join(others)}"
             yield Notice("other_files", text, len(others))

@@ -8,7 +8,7 @@ that file.
 
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..target.base import Frame, Target
+from ..target.base import Frame, Target, Thread
 from . import abi
 from .model import Copy, Module
 
@@ -25,8 +25,9 @@ NO_STACK = Stack([], False, "no creation stack was kept")
 
 
 class Stacks:
-    def __init__(self, target: Target):
+    def __init__(self, target: Target, copies: List[Copy]):
         self.target = target
+        self.copies = copies
         self._sites: Dict[Tuple[int, int], Stack] = {}
         self._build_ids = set(target.files().values())
         self._places: Dict[Tuple[int, int, int, bool], List[Frame]] = {}
@@ -46,6 +47,19 @@ class Stacks:
     def start(self, copy: Copy, record: abi.Record) -> Frame:
         """The start routine."""
         return self.at(copy, record.start, record.start_module, False)[-1]
+
+    def current(self, thread: Thread, limit: int) -> List[Frame]:
+        """The stack of a thread that is alive, its addresses in files counted as those of creation stacks are:
+        the target may not know where a file that is not position-independent begins."""
+        frames = self.target.frames(thread, limit)
+        modules = [each for copy in self.copies for each in copy.modules if each is not None]
+        for index, frame in enumerate(frames):
+            for module in modules:
+                if module.start <= frame.pc < module.end and _base(module.name) == _base(
+                    frame.module or ""
+                ):
+                    frames[index] = frame._replace(offset=frame.pc - module.bias)
+        return frames
 
     def _read(self, copy: Copy, index: int) -> Stack:
         site = copy.site(index)
@@ -83,10 +97,10 @@ class Stacks:
             return module.build_id in self._build_ids
         return any(_base(path) == _base(now) for path in self.target.files())
 
-    def other_files(self, copies: List[Copy]) -> List[str]:
+    def other_files(self) -> List[str]:
         """Files of which the target has another build than the process used; and its program, if no stack
         leads through that."""
-        modules = [each for copy in copies for each in copy.modules if each and each.build_id]
+        modules = [each for copy in self.copies for each in copy.modules if each and each.build_id]
         files, exe = self.target.files(), self.target.exe
         names = {_base(path) for path in files}
         found = [

@@ -224,6 +224,8 @@ class _Reconciler:
             if word == GIVEN_BACK:
                 self.detached_ending += 1
                 continue
+            if self._is_phantom(thread):
+                continue
             pthread = self.pthreads.get(thread.tid)
             info = by_pthread.get(pthread) if pthread else None
             if info is None and not word:
@@ -233,6 +235,11 @@ class _Reconciler:
                 info.kernel = thread
             else:
                 self.infos.append(ThreadInfo(None, None, thread, ALIVE))
+
+    def _is_phantom(self, thread: Thread) -> bool:
+        """libthread_db lists threads by what glibc's memory says. Where a core's numbers are those of another
+        PID namespace, it makes up threads with numbers that no registers in the core belong to."""
+        return self.target.kind == "core" and self.pthreads.get(thread.tid, 0) is None
 
     def _main_is_gone(self) -> bool:
         return any(

@@ -137,7 +137,7 @@ def _stack(report: Report, verdict: Verdict) -> Optional[List[Dict[str, Any]]]:
     if kernel is None:
         return None
     try:
-        return [_frame(frame) for frame in report.target.frames(kernel, STACK_FRAMES)]
+        return [_frame(frame) for frame in report.stacks.current(kernel, STACK_FRAMES)]
     except TargetError:
         return None
 

@@ -168,7 +168,7 @@ def stacks(
 
 def current_stack(report: Report, kernel: Thread, style: Style) -> List[str]:
     try:
-        frames = report.target.frames(kernel, STACK_FRAMES)
+        frames = report.stacks.current(kernel, STACK_FRAMES)
     except TargetError as error:
         return [f"   ({error})"]
     end = f"only the first {STACK_FRAMES} frames" if len(frames) == STACK_FRAMES else ""
