@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record, scope
 from schema import errors
-from test_commands import document, schema
+from test_subcommands import document, schema
 from threadleak import commands
 from threadleak.commands.session import Session
 from threadleak.read import abi
@@ -168,7 +168,7 @@ def test_a_table_that_claims_all_of_memory() -> None:
     "name", [b"\x1b[2J", b"\xff" * 16, b"\0" * 16, "\u202e\U0001f9f5".encode()]
 )
 def test_names_in_json(name: bytes) -> None:
-    from test_commands import Bench
+    from test_subcommands import Bench
 
     bench = Bench([MAIN, record(2, ENDED, name=name)])
     shown, _ = document("list", bench)
