@@ -3,10 +3,10 @@
 
 import os
 import shutil
-from typing import Any, List
+from typing import Any
 
 import pytest
-from observe import CORE, CORE_ALONE, LIVE, SETTLED, by_name, document, read_json, run_checked
+from observe import CORE, CORE_ALONE, LIVE, SETTLED, document, run_checked
 from run_gdb import Run, run_gdb
 from workshop import EMBEDDED, Running, Workshop
 

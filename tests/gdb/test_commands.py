@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 from observe import CORE, LIVE, SETTLED, by_name, document, functions, read_json
 from run_gdb import Run, run_gdb
-from workshop import PRELOADED, Workshop, line_of
+from workshop import Workshop, line_of
 
 SUMMARY = "threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 11"
 LEAKED = {"request-1", "request-2", "straggler", "exiter", "c11"}

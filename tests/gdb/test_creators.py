@@ -2,11 +2,11 @@
 """Threads that others make for the user, and those that nobody sees being made."""
 
 import os
-from typing import Any, Dict
+
 
 import pytest
 from observe import CORE, LIVE, SETTLED, Look, by_name, document, own_frame, run_checked
-from workshop import LIBRARY, Program, Workshop, line_of, source_of
+from workshop import Program, Workshop, line_of, source_of
 
 OWN = {
     "std-thread": "use_thread",

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What GDB itself offers around the subcommands: help, completion, colour, MI, a function, loading."""
 
-import os
-import shutil
-import subprocess
 from typing import Any, Dict, List
 
 import pytest
 from observe import CORE, SETTLED
-from run_gdb import LOADER, ROOT, run_gdb, run_mi
-from workshop import LIBRARY, Workshop
+from run_gdb import LOADER, run_gdb, run_mi
+from workshop import Workshop
 
 SUBCOMMANDS = ("check", "explain", "filter", "groups", "info", "list")
 ESCAPE = "\033["

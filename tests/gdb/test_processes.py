@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Processes and libraries that come and go: forks, plugins, a library that comes too late, or first."""
 
-import os
-from typing import Any, Dict, List, Tuple
+from typing import Tuple
 
 import pytest
 from observe import CORE, LIVE, SETTLED, Look, by_name, document, own_frame, run_checked
-from run_gdb import Run, run_gdb
+from run_gdb import Run
 from workshop import LIBRARY, STATIC, Running, Workshop, line_of, symbol_offsets
 
 SHARED = ("-shared", "-fPIC")

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 """20,000 records, 10,000 threads alive: a report of a screenful, and right to the last one."""
 
-import json
-from typing import List
-
 import pytest
 from observe import SETTLED, document
 from run_gdb import Run, run_gdb
@@ -54,5 +51,7 @@ def test_the_rest_is_counted(seen: Run) -> None:
 def test_every_one_is_in_the_json(seen: Run) -> None:
     shown = document(seen.outputs[4])
     assert shown["summary"]["by_class"] == {"unjoined": UNJOINED, "alive": ALIVE + 1}
-    assert [each["id"] for each in shown["threads"]].sort() == list(range(1, 20_002)).sort()
-    assert len({each["tid"] for each in shown["threads"]}) == 20_001
+    assert sorted(each["id"] for each in shown["threads"]) == list(range(1, 20_002))
+    # those of the finished may be in use again, by threads that live
+    alive = {each["tid"] for each in shown["threads"] if each["class"] == "alive"}
+    assert len(alive) == ALIVE + 1

@@ -2,7 +2,7 @@
 """One program, one table of what has to be said of its threads, and every way in which GDB can see it."""
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import pytest
 from observe import (
