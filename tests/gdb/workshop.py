@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Builds the programs of tests/programs, starts them, and makes core files of them. Each thing once."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -89,8 +90,9 @@ class Running:
             pid = int(children[0])
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        """With its children, which are of its process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
@@ -214,6 +216,7 @@ class Workshop:
                 stderr=stderr,
                 text=True,
                 preexec_fn=prepare,
+                start_new_session=True,
             )
         running = Running(process, folder, errors)
         self._all.append(running)
