@@ -79,7 +79,9 @@ class _Reconciler:
         self.infos: List[ThreadInfo] = []
         self.detached_gone = 0
         self.detached_ending = 0
-        self.seen_pthreads: Set[int] = set()  # in copies read before: several see the same thread
+        self.seen_pthreads: Dict[
+            int, int
+        ] = {}  # the first copy that knows it: several see one thread
 
     def run(self) -> Threads:
         self._map_tids()
@@ -137,13 +139,12 @@ class _Reconciler:
         unfinished: Dict[int, abi.Record] = {}
         rivals: Dict[int, List[abi.Record]] = {}  # of one tid
         finished: List[abi.Record] = []
-        pthreads = []
+        several = len(self.registry.copies) > 1
         for record in copy.records:
-            pthread, state = record.pthread, record.state
-            if pthread:
-                if pthread in self.seen_pthreads:
+            state = record.state
+            if several and record.pthread:
+                if self.seen_pthreads.setdefault(record.pthread, copy.number) != copy.number:
                     continue
-                pthreads.append(pthread)
             if state & abi.MAIN:
                 self._main(copy, record)
             elif state & (abi.JOINED | abi.FINISHED) == 0:
@@ -160,7 +161,6 @@ class _Reconciler:
             self._alive(copy, tid, rivals.get(tid) or [record])
         for record in finished:
             self._finished(copy, record)
-        self.seen_pthreads.update(pthreads)
 
     def _main(self, copy: Copy, record: abi.Record) -> None:
         thread = self.by_tid.get(copy.header.pid)

@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left, bisect_right
-from operator import add
+from operator import add, le
 from typing import Iterable, Iterator, List, Optional, Set, Tuple
 
 from .base import Region, TargetError
@@ -66,7 +66,7 @@ class Core:
     @property
     def missing(self) -> int:
         """Bytes that the headers promise behind the end of the file."""
-        end = max(map(add, self._offsets.tolist(), self._sizes.tolist()), default=0)
+        end = max(map(add, self._offsets, self._sizes), default=0)
         return max(0, end - self._size, self._headers_end - self._size)
 
     @property
@@ -90,9 +90,9 @@ class Core:
 
     def _of_files(self) -> Iterable[int]:
         """Indices of the segments that are mapped from files; of all, if nothing tells."""
-        addresses = self._addresses.tolist()
+        addresses = self._addresses
         files = self.files()
-        if not files or addresses != sorted(addresses):
+        if not files or not all(map(le, addresses, addresses[1:])):
             return range(len(addresses))
         found: Set[int] = set()
         for start, end, _ in files:
