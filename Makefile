@@ -6,7 +6,7 @@
 # make install    PREFIX=/usr/local DESTDIR=     make clean
 # V=1 shows the commands.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^\#define THREADLEAK_VERSION "\(.*\)"/\1/p' helper/include/threadleak.h)
 SOVERSION := 0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -17,6 +17,7 @@ CC := gcc
 PYTHON := /usr/bin/python3
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS ?= -O2 -g
+OBJCOPY ?= objcopy
 Q := $(if $(V),,@)
 RUNTIME_FLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-exceptions \
 	-fno-stack-protector $(WARNINGS) -Ihelper/include
@@ -40,24 +41,36 @@ build/archive/%.o: helper/runtime/%.c $(HEADERS)
 
 # -z nodelete: its destructors of thread-specific data and its wrappers must outlive a dlclose.
 # -z now: a lazy binding would take more stack of a small thread than we do.
-$(LIBRARY): $(SHARED_OBJECTS) helper/runtime/exports.map
+$(LIBRARY): $(SHARED_OBJECTS) build/exports.map
 	$(Q)$(CC) -shared -Wl,-soname,libthreadleak.so.$(SOVERSION) -Wl,-z,nodelete -Wl,-z,now -Wl,-z,defs \
-		-Wl,--version-script=helper/runtime/exports.map $(LDFLAGS) -o $@ $(SHARED_OBJECTS)
+		-Wl,--version-script=build/exports.map $(LDFLAGS) -o $@ $(SHARED_OBJECTS)
 
 build/libthreadleak.so: $(LIBRARY)
 	$(Q)ln -sf $(<F) build/libthreadleak.so.$(SOVERSION)
 	$(Q)ln -sf libthreadleak.so.$(SOVERSION) $@
 
-build/libthreadleak.a: $(ARCHIVE_OBJECTS)
+# Two members: names that are ours alone must not meet the program's, and unload.o is needed by few.
+build/archive/threadleak.o: $(filter-out %/unload.o,$(ARCHIVE_OBJECTS))
+	$(Q)$(LD) -r -o $@ $^
+	$(Q)$(OBJCOPY) --localize-hidden $@
+
+build/libthreadleak.a: build/archive/threadleak.o build/archive/unload.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The linker options for programs that embed the archive, derived from the list of interposed functions.
-build/threadleak-static.ld: helper/runtime/interpose.c Makefile
+# What the linker has to be told, derived from the list of interposed functions and from the public header.
+INTERPOSED = $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' helper/runtime/real.h)
+PUBLIC = threadleak_registry $(shell grep -ohw 'threadleak_[a-z_]*_' helper/include/threadleak.h | sort -u)
+
+# No version node: an unversioned definition stands for every version of the libc function that it interposes.
+build/exports.map: helper/runtime/real.h helper/include/threadleak.h Makefile
 	@mkdir -p $(@D)
-	$(Q){ sed -n '/^#define FUNCTIONS/,/)$$/s/^ *X(\([a-z0-9_]*\)).*/-Wl,--wrap=\1/p' $<; \
-	  printf '%s\n' -Wl,-u,threadleak_registry -Wl,--export-dynamic-symbol=threadleak_registry \
-		-Wl,--eh-frame-hdr; } > $@
+	$(Q)printf '{ global: %s local: *; };\n' '$(patsubst %,%;,$(PUBLIC) $(INTERPOSED))' > $@
+
+build/threadleak-static.ld: helper/runtime/real.h Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' $(INTERPOSED:%=-Wl,--wrap=%) -Wl,-u,threadleak_registry \
+		-Wl,--export-dynamic-symbol=threadleak_registry -Wl,--eh-frame-hdr > $@
 
 # ---- tests ---------------------------------------------------------------------------------------
 

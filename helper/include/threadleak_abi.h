@@ -85,7 +85,8 @@ struct threadleak_registry {
     uint64_t failed_at_ns;       /* changes */
     uint64_t unseen_ends; /* changes: threads whose end cannot be seen (no key or memory for the hook) */
     uint64_t threads_inherited; /* fork child: records of the parent's that it dropped */
-    uint64_t reserved[5];
+    uint64_t lost_facts; /* changes: detaches of threads whose record was not found: one may look unjoined */
+    uint64_t reserved[4];
     struct threadleak_table records;
     struct threadleak_table sites;
     struct threadleak_table scopes;

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "init.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
-#include "interpose.h"
+#include "log.h"
+#include "modules.h"
 #include "options.h"
+#include "real.h"
 #include "registry.h"
-#include "report.h"
 #include "thread.h"
-
-extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 enum { UNBORN, STARTING, READY, PASSIVE };
 static uint32_t stage;
 
 void library_forked(void)
 {
-    if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == READY)
+    if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == READY && threadleak_registry.pid != (uint32_t)getpid())
         threads_fork_child();
 }
 
@@ -30,16 +30,31 @@ static void set_exiting(void)
     __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
 }
 
+void library_watch_exit(void)
+{
+    static uint32_t watched;
+    if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
+        atexit(set_exiting);
+}
+
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
  * that passes through both, and readers merge them. */
 static void notice_other_copy(void)
 {
-    struct threadleak_registry *other = dlsym ? dlsym(RTLD_DEFAULT, "threadleak_registry") : NULL;
+    struct threadleak_registry *other = real_symbol(RTLD_DEFAULT, "threadleak_registry");
     if (!other || other == &threadleak_registry || other->self != (uintptr_t)other)
         return;
     threadleak_registry.flags |= THREADLEAK_REGISTRY_SECOND_COPY;
-    report_note("another copy of the library is in this process; remove one of them "
+    log_note("another copy of the library is in this process; remove one of them "
                 "(linked in and preloaded?)");
+}
+
+/* What nearly every creation stack needs, while nothing (a seccomp filter, a small stack) is in the way. */
+static void enter_first_modules(void)
+{
+    uint16_t index;
+    module_of((uintptr_t)pthread_self, &index);
+    module_of(getauxval(AT_ENTRY), &index);
 }
 
 static void start(void)
@@ -47,17 +62,18 @@ static void start(void)
     int saved = errno;
     thread.starting = 1;
     options_read();
+    real_init();
     bool is_first = registry_init();
     if (is_first) {
-        if (!interpose_is_active())
+        if (!real_is_interposed())
             threadleak_registry.flags |= THREADLEAK_REGISTRY_HOOKS_INACTIVE;
         notice_other_copy();
+        enter_first_modules();
         threads_init();
         thread_begin_main();
         pthread_atfork(NULL, NULL, library_forked);
-        atexit(set_exiting);
     } else {
-        report_note("another copy of the library is in this process; this one stays passive");
+        log_note("another copy of the library is in this process; this one stays passive");
     }
     thread.starting = 0;
     errno = saved;

@@ -11,7 +11,12 @@
  * created by constructors that run before ours. */
 bool library_ready(void);
 
-/* Called in a fork child that no atfork handler has told (_Fork). */
+/* In a fork child, once or several times: as an atfork handler, or, where none ran (_Fork) or one that ran
+ * earlier created threads, before the child's first creation. */
 void library_forked(void);
+
+/* Called at each creation: from the first one on it is noted when exit handlers run. Registered then, because
+ * handlers run in reverse order: those of objects made before main, and all destructors of libraries, come later. */
+void library_watch_exit(void);
 
 #endif

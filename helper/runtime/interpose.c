@@ -1,108 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-#include "interpose.h"
-
-#include <dlfcn.h>
+/* The wrappers: what the library learns from each call, and that the call itself stays as it is. */
 #include <errno.h>
-#include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <threads.h>
+#include <unistd.h>
 
 #include "capture.h"
-#include "early.h"
 #include "init.h"
 #include "modules.h"
 #include "options.h"
+#include "real.h"
+#include "recent.h"
 #include "registry.h"
 #include "report.h"
 #include "scope.h"
 #include "sites.h"
 #include "thread.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-/* Every function that is interposed. */
-#define FUNCTIONS(X)                                                                                         \
-    X(pthread_create)                                                                                        \
-    X(pthread_join)                                                                                          \
-    X(pthread_tryjoin_np)                                                                                    \
-    X(pthread_timedjoin_np)                                                                                  \
-    X(pthread_clockjoin_np)                                                                                  \
-    X(pthread_detach)                                                                                        \
-    X(pthread_exit)                                                                                          \
-    X(pthread_setname_np)                                                                                    \
-    X(prctl)                                                                                                 \
-    X(thrd_create)                                                                                           \
-    X(thrd_join)                                                                                             \
-    X(thrd_detach)                                                                                           \
-    X(thrd_exit)                                                                                             \
-    X(dlclose)
-
-#ifdef THREADLEAK_WRAP
-
-#define WRAPPER(name) __wrap_##name
-#define REAL(name) __real_##name
-/* Weak: the archive must not pull dlclose into a fully static program. */
-#define DECLARE(name)                                                                                        \
-    extern __typeof__(name) __real_##name __attribute__((weak));                                             \
-    extern __typeof__(name) __wrap_##name;
-FUNCTIONS(DECLARE)
-
-bool interpose_is_active(void)
-{
-    return true;
-}
-
-#else
-
-#define WRAPPER(name) name
-#define REAL(name) ((__typeof__(name) *)real_function(REAL_##name, #name))
-#define NUMBER(name) REAL_##name,
-enum { FUNCTIONS(NUMBER) REAL_FUNCTIONS };
-
-static void *real_functions[REAL_FUNCTIONS];
-
-static int missing(void)
-{
-    return ENOSYS; /* a libc that lacks the function: bare, the program would not have started */
-}
-
-__attribute__((noinline, cold)) static void *resolve(unsigned number, const char *name)
-{
-    int saved = errno;
-    void *function = dlsym(RTLD_NEXT, name);
-    errno = saved;
-    if (!function)
-        function = (void *)missing;
-    __atomic_store_n(&real_functions[number], function, __ATOMIC_RELAXED);
-    return function;
-}
-
-static inline void *real_function(unsigned number, const char *name)
-{
-    void *function = __atomic_load_n(&real_functions[number], __ATOMIC_RELAXED);
-    return __builtin_expect(function != NULL, 1) ? function : resolve(number, name);
-}
-
-/* The dynamic linker looks symbols up in the order of its list: calls get here if we stand before the library
- * that has the real function. What is loaded by dlopen stands behind it. A sanitizer's own interceptor may
- * stand first: its next is ours. */
-bool interpose_is_active(void)
-{
-    Dl_info info;
-    struct link_map *ours = NULL, *real = NULL;
-    if (!dladdr1((void *)interpose_is_active, &info, (void **)&ours, RTLD_DL_LINKMAP) ||
-        !dladdr1((void *)REAL(pthread_create), &info, (void **)&real, RTLD_DL_LINKMAP))
-        return false;
-    while (ours && ours != real)
-        ours = ours->l_next;
-    return ours == real;
-}
-
-#endif
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
@@ -138,27 +56,34 @@ static uint32_t site_of(const struct capture_start *caller, uint32_t creator_sit
 
 static void inherit_name(struct threadleak_record *record, const struct threadleak_record *creator)
 {
-    if (creator) {
+    if (creator)
         memcpy(record->name, creator->name, sizeof record->name);
-        return;
-    }
-    char name[THREADLEAK_NAME_SIZE] = "";
-    REAL(prctl)(PR_GET_NAME, name);
-    record_name(record, name);
+    else
+        record_name_from_kernel(record);
 }
 
-/* A record for a thread that is about to be created, published: from its first instruction on it is known.
- * NULL: it stays untracked. */
-__attribute__((noinline)) static struct threadleak_record *
-creation_begin(const struct capture_start *caller, uintptr_t start, void *arg, uint32_t state)
+/* A creation under way. */
+struct creation {
+    struct threadleak_record *record; /* NULL: the thread stays untracked */
+    uint64_t id;
+    struct threadleak_record *outer; /* of the creation that this one, in a signal handler, interrupted */
+};
+
+static uint32_t default_state; /* of threads without attributes: pthread_setattr_default_np */
+
+/* A record for the thread that is about to be created, published: from its first instruction on it is known. */
+__attribute__((noinline)) static struct creation creation_begin(const struct capture_start *caller,
+                                                                uintptr_t start, void *arg, uint32_t state)
 {
+    struct creation creation = {NULL, 0, NULL};
     if (!library_ready())
-        return NULL;
+        return creation;
     if (__builtin_expect(thread_was_forked(), 0))
         library_forked();
+    library_watch_exit();
     struct threadleak_record *record = record_take();
     if (!record)
-        return NULL;
+        return creation;
     int saved = errno;
     const struct threadleak_record *creator = thread_record();
     uint16_t module;
@@ -175,18 +100,19 @@ creation_begin(const struct capture_start *caller, uintptr_t start, void *arg, u
     record->finished_ns = record->join_begun_ns = record->joiner = 0;
     record->start_module = module;
     inherit_name(record, creator);
-    record_publish(record);
+    creation = (struct creation){record, record_publish(record), thread.creating};
+    thread.creating = record;
     errno = saved;
-    return record;
+    return creation;
 }
 
-__attribute__((noinline, cold)) static void creation_failed(struct threadleak_record *record, int error)
+__attribute__((noinline, cold)) static void creation_failed(const struct creation *creation, int error)
 {
     if (!library_ready())
         return;
     struct threadleak_registry *registry = &threadleak_registry;
-    if (record)
-        record_cancel(record);
+    if (creation->record)
+        record_cancel(creation->record);
     __atomic_fetch_add(&registry->failed_creates, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&registry->failed_errno, (uint32_t)error, __ATOMIC_RELAXED);
     __atomic_store_n(&registry->failed_at_ns, registry_now(), __ATOMIC_RELAXED);
@@ -197,10 +123,24 @@ __attribute__((noinline, cold)) static void creation_failed(struct threadleak_re
         report_eagain();
 }
 
-static uint32_t state_from(const pthread_attr_t *attr)
+/* `pthread` is where libc stored the pthread_t, and the caller's. Read only while the thread has not begun: from
+ * then on it may free it, and is found through its TLS. */
+static void creation_end(const struct creation *creation, int error, const unsigned long *pthread)
+{
+    struct threadleak_record *record = creation->record;
+    if (record)
+        thread.creating = creation->outer;
+    if (error)
+        creation_failed(creation, error);
+    else if (record && __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) == creation->id &&
+             !__atomic_load_n(&record->pthread, __ATOMIC_ACQUIRE))
+        recent_note(*pthread, record, creation->id);
+}
+
+static uint32_t state_of_attributes(const pthread_attr_t *attr)
 {
     int detached;
-    if (!attr || pthread_attr_getdetachstate(attr, &detached) || detached != PTHREAD_CREATE_DETACHED)
+    if (pthread_attr_getdetachstate(attr, &detached) || detached != PTHREAD_CREATE_DETACHED)
         return 0;
     return THREADLEAK_STATE_DETACHED | THREADLEAK_STATE_BORN_DETACHED;
 }
@@ -210,10 +150,12 @@ EXPORT int WRAPPER(pthread_create)(pthread_t *restrict pthread, const pthread_at
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
-    struct threadleak_record *record = creation_begin(&caller, (uintptr_t)start, arg, state_from(attr));
-    int error = REAL(pthread_create)(pthread, attr, record ? run_posix : start, record ? record : arg);
-    if (error)
-        creation_failed(record, error);
+    uint32_t state = attr ? state_of_attributes(attr) : __atomic_load_n(&default_state, __ATOMIC_RELAXED);
+    struct creation creation = creation_begin(&caller, (uintptr_t)start, arg, state);
+    bool is_known = creation.record != NULL;
+    int error =
+        REAL(pthread_create)(pthread, attr, is_known ? run_posix : start, is_known ? creation.record : arg);
+    creation_end(&creation, error, pthread);
     return error;
 }
 
@@ -221,11 +163,20 @@ EXPORT int WRAPPER(thrd_create)(thrd_t *thr, thrd_start_t start, void *arg)
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
-    struct threadleak_record *record = creation_begin(&caller, (uintptr_t)start, arg, THREADLEAK_STATE_C11);
-    int result = REAL(thrd_create)(thr, record ? run_c11 : start, record ? record : arg);
-    if (result != thrd_success)
-        creation_failed(record, EAGAIN); /* without attributes it fails for lack of resources alone */
+    struct creation creation = creation_begin(&caller, (uintptr_t)start, arg, THREADLEAK_STATE_C11);
+    bool is_known = creation.record != NULL;
+    int result = REAL(thrd_create)(thr, is_known ? run_c11 : start, is_known ? creation.record : arg);
+    /* without attributes it fails for lack of resources alone */
+    creation_end(&creation, result == thrd_success ? 0 : EAGAIN, thr);
     return result;
+}
+
+EXPORT int WRAPPER(pthread_setattr_default_np)(const pthread_attr_t *attr)
+{
+    int error = REAL(pthread_setattr_default_np)(attr);
+    if (!error)
+        __atomic_store_n(&default_state, state_of_attributes(attr), __ATOMIC_RELAXED);
+    return error;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -253,57 +204,41 @@ EXPORT __attribute__((noreturn)) void WRAPPER(thrd_exit)(int result)
 
 /* ---- what is said of a thread: joined, detached, named ----------------------------------------*/
 
-/* A thread as a call found it: its record, or a fact left for it because it has not begun to run. */
-struct subject {
-    pthread_t pthread;
-    struct thread_found found;
-    int ticket;
-};
-
-/* Looks up `pthread` BEFORE the real call, after which it may be gone, and leaves `fact` where it has not
- * begun yet. */
-static struct subject find(pthread_t pthread, const struct early_fact *fact)
+/* Looks up `pthread` BEFORE the real call, after which it may be gone. */
+static struct thread_found find(pthread_t pthread)
 {
-    struct subject subject = {.pthread = pthread, .ticket = -1};
-    if (!library_ready())
-        return subject;
-    subject.found = thread_find(pthread);
-    if (__builtin_expect(subject.found.record != NULL, 1))
-        return subject;
-    subject.ticket = early_leave(pthread, fact);
-    subject.found = thread_find(pthread);
-    if (subject.found.record && !early_withdraw(subject.ticket, pthread))
-        subject.ticket = -1; /* it has picked the fact up */
-    return subject;
+    return library_ready() ? thread_find(pthread) : (struct thread_found){NULL, 0};
 }
 
-static void join_begin(struct subject *subject, pthread_t pthread)
+struct joining {
+    struct thread_found found;
+    uint64_t before_id; /* the thread's id is lower */
+};
+
+static void join_begin(struct joining *joining, pthread_t pthread)
 {
-    struct early_fact fact = {.joiner = thread_id(), .joined_ns = registry_now()};
-    *subject = find(pthread, &fact);
-    struct threadleak_record *record = subject->found.record;
+    joining->found = find(pthread);
+    joining->before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED);
+    struct threadleak_record *record = joining->found.record;
     if (!record)
         return;
-    __atomic_store_n(&record->joiner, fact.joiner, __ATOMIC_RELAXED);
-    __atomic_store_n(&record->join_begun_ns, fact.joined_ns, __ATOMIC_RELEASE);
+    __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
+    __atomic_store_n(&record->join_begun_ns, registry_now(), __ATOMIC_RELEASE);
 }
 
 /* The join came to nothing: it failed, timed out, or its thread was cancelled in it. */
 static void join_undo(void *argument)
 {
-    struct subject *subject = argument;
-    if (subject->ticket >= 0 && !early_withdraw(subject->ticket, subject->pthread))
-        subject->found = thread_find(subject->pthread); /* not joined, so still there */
-    struct threadleak_record *record = subject->found.record;
-    if (record && __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) == subject->found.id)
-        __atomic_store_n(&record->join_begun_ns, 0, __ATOMIC_RELAXED);
+    const struct thread_found *found = &((struct joining *)argument)->found;
+    if (found->record && __atomic_load_n(&found->record->id, __ATOMIC_ACQUIRE) == found->id)
+        __atomic_store_n(&found->record->join_begun_ns, 0, __ATOMIC_RELAXED);
 }
 
-static void join_done(const struct subject *subject)
+static void join_done(const struct joining *joining, pthread_t pthread)
 {
-    if (!library_ready())
-        return;
-    struct thread_found found = thread_find_joined(subject->pthread, subject->found);
+    struct thread_found found = joining->found;
+    if (!found.record && library_ready())
+        found = thread_find_joined(pthread, joining->before_id);
     if (found.record)
         record_mark(found.record, found.id, THREADLEAK_STATE_JOINED);
 }
@@ -311,14 +246,14 @@ static void join_done(const struct subject *subject)
 /* A join that blocks, and with it a cancellation point. */
 #define JOIN(pthread, success, call)                                                                         \
     do {                                                                                                     \
-        struct subject subject;                                                                              \
+        struct joining joining;                                                                              \
         int result;                                                                                          \
-        join_begin(&subject, pthread);                                                                       \
-        pthread_cleanup_push(join_undo, &subject);                                                           \
+        join_begin(&joining, pthread);                                                                       \
+        pthread_cleanup_push(join_undo, &joining);                                                           \
         result = call;                                                                                       \
         pthread_cleanup_pop(result != success);                                                              \
         if (result == success)                                                                               \
-            join_done(&subject);                                                                             \
+            join_done(&joining, pthread);                                                                    \
         return result;                                                                                       \
     } while (0)
 
@@ -345,50 +280,43 @@ EXPORT int WRAPPER(thrd_join)(thrd_t thr, int *value)
 
 EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 {
-    struct subject subject = {.pthread = pthread, .ticket = -1};
-    if (library_ready())
-        subject.found = thread_find(pthread); /* one that has not begun is busy: nothing to leave */
+    struct joining joining = {find(pthread), threadleak_registry.next_id};
     int error = REAL(pthread_tryjoin_np)(pthread, value);
     if (!error)
-        join_done(&subject);
+        join_done(&joining, pthread);
     return error;
 }
 
-static const struct early_fact detaching = {.state = THREADLEAK_STATE_DETACHED};
-
-static void detach_end(const struct subject *subject, bool is_detached)
+static void detached(struct thread_found found)
 {
-    if (!is_detached)
-        early_withdraw(subject->ticket, subject->pthread);
-    else if (subject->found.record)
-        record_mark(subject->found.record, subject->found.id, THREADLEAK_STATE_DETACHED);
+    if (found.record)
+        record_mark(found.record, found.id, THREADLEAK_STATE_DETACHED);
 }
 
 EXPORT int WRAPPER(pthread_detach)(pthread_t pthread)
 {
-    struct subject subject = find(pthread, &detaching);
+    struct thread_found found = find(pthread);
     int error = REAL(pthread_detach)(pthread);
-    detach_end(&subject, error == 0);
+    if (!error)
+        detached(found);
     return error;
 }
 
 EXPORT int WRAPPER(thrd_detach)(thrd_t thr)
 {
-    struct subject subject = find((pthread_t)thr, &detaching);
+    struct thread_found found = find((pthread_t)thr);
     int result = REAL(thrd_detach)(thr);
-    detach_end(&subject, result == thrd_success);
+    if (result == thrd_success)
+        detached(found);
     return result;
 }
 
 EXPORT int WRAPPER(pthread_setname_np)(pthread_t pthread, const char *name)
 {
-    struct early_fact fact = {.name = name};
-    struct subject subject = find(pthread, &fact);
+    struct thread_found found = find(pthread);
     int error = REAL(pthread_setname_np)(pthread, name);
-    if (error)
-        early_withdraw(subject.ticket, pthread);
-    else if (subject.found.record)
-        record_name(subject.found.record, name);
+    if (!error && found.record)
+        record_name(found.record, name);
     return error;
 }
 
@@ -401,15 +329,10 @@ EXPORT int WRAPPER(prctl)(int option, ...)
         arguments[i] = va_arg(list, unsigned long);
     va_end(list);
     int result = REAL(prctl)(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-    struct threadleak_record *record;
-    if (option == PR_SET_NAME && result == 0 && library_ready() && (record = thread_record()))
-        record_name(record, (const char *)arguments[0]);
-    return result;
-}
-
-EXPORT int WRAPPER(dlclose)(void *handle)
-{
-    int result = REAL(dlclose)(handle);
-    modules_changed();
+    if (option == PR_SET_NAME && result == 0 && library_ready()) {
+        struct threadleak_record *record = thread_record();
+        if (record && threadleak_registry.pid == (uint32_t)getpid()) /* a vfork child has our memory */
+            record_name(record, (const char *)arguments[0]);
+    }
     return result;
 }

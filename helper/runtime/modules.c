@@ -46,7 +46,7 @@ void modules_init(struct threadleak_table *table)
     table_init(table, sizeof first_modules[0], first_modules, sizeof first_modules, 1);
 }
 
-void modules_changed(void)
+void threadleak_modules_changed_(void)
 {
     __atomic_fetch_add(&generation, 1, __ATOMIC_RELEASE);
 }

@@ -7,57 +7,62 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "report.h"
+#include "log.h"
 #include "sites.h"
 
-struct options options = {.frames = 32};
+struct options options;
 
 /* Every option, once: its name, where it goes, and what it is for. */
 static const struct option {
     const char *name;
     size_t offset;
     uint32_t least, most; /* of a number; a text has most == 0 */
+    uint32_t normal;
     const char *help;
 } table[] = {
-    {"frames", offsetof(struct options, frames), 1, SITE_FRAMES_MAX,
-     "frames kept of a creation stack (default 32)"},
-    {"max_records", offsetof(struct options, max_records), 0, UINT32_MAX,
-     "threads kept at once, 0: as many as memory allows (default 0)"},
-    {"eagain_report", offsetof(struct options, eagain_report), 0, 1,
-     "1: print the threads by creation site when a creation fails with EAGAIN (default 0)"},
-    {"log_path", offsetof(struct options, log_path), 0, 0,
-     "file that notes and reports are appended to (default: stderr)"},
+    {"frames", offsetof(struct options, frames), 1, SITE_FRAMES_MAX, 32, "frames kept of a creation stack"},
+    {"max_records", offsetof(struct options, max_records), 0, UINT32_MAX, 0,
+     "threads kept at once, 0: as many as memory allows"},
+    {"eagain_report", offsetof(struct options, eagain_report), 0, 1, 0,
+     "1: print the threads by creation site when a creation fails with EAGAIN"},
+    {"log_path", offsetof(struct options, log_path), 0, 0, 0,
+     "file that notes and reports are appended to, instead of stderr"},
 };
 
 #define OPTIONS (sizeof table / sizeof table[0])
 
 static void print_help(void)
 {
-    struct report report;
-    report_begin(&report);
-    report_text(&report, "threadleak: THREADLEAK_OPTIONS=key=value:key=value, with the keys\n");
+    struct log log;
+    log_begin(&log);
+    log_text(&log, "threadleak: THREADLEAK_OPTIONS=key=value:key=value, with the keys\n");
     for (size_t i = 0; i < OPTIONS; i++) {
-        report_text(&report, "  ");
-        report_text(&report, table[i].name);
+        log_text(&log, "  ");
+        log_text(&log, table[i].name);
         for (size_t n = strlen(table[i].name); n < 16; n++)
-            report_text(&report, " ");
-        report_text(&report, table[i].help);
-        report_text(&report, "\n");
+            log_text(&log, " ");
+        log_text(&log, table[i].help);
+        if (table[i].most) {
+            log_text(&log, " (default ");
+            log_number(&log, table[i].normal);
+            log_text(&log, ")");
+        }
+        log_text(&log, "\n");
     }
-    report_text(&report, "  help            print this and go on\n");
-    report_end(&report);
+    log_text(&log, "  help            print this and go on\n");
+    log_end(&log);
 }
 
 static void complain(const char *what, const char *key)
 {
-    struct report report;
-    report_begin(&report);
-    report_text(&report, "threadleak: THREADLEAK_OPTIONS: ");
-    report_text(&report, what);
-    report_text(&report, " '");
-    report_text(&report, key);
-    report_text(&report, "'; THREADLEAK_OPTIONS=help prints what there is\n");
-    report_end(&report);
+    struct log log;
+    log_begin(&log);
+    log_text(&log, "threadleak: THREADLEAK_OPTIONS: ");
+    log_text(&log, what);
+    log_text(&log, " '");
+    log_text(&log, key);
+    log_text(&log, "'; THREADLEAK_OPTIONS=help prints what there is\n");
+    log_end(&log);
 }
 
 static bool parse_number(const char *text, const struct option *option, uint32_t *number)
@@ -71,6 +76,11 @@ static bool parse_number(const char *text, const struct option *option, uint32_t
     }
     *number = (uint32_t)value;
     return value >= option->least && value <= option->most;
+}
+
+static void set_number(const struct option *option, uint32_t number)
+{
+    memcpy((char *)&options + option->offset, &number, sizeof number);
 }
 
 static void set(const char *key, const char *value)
@@ -87,7 +97,7 @@ static void set(const char *key, const char *value)
         if (!table[i].most && *value && strlen(value) < sizeof options.log_path)
             strcpy(field, value);
         else if (table[i].most && parse_number(value, &table[i], &number))
-            memcpy(field, &number, sizeof number);
+            set_number(&table[i], number);
         else
             complain("unusable value for", key);
         return;
@@ -121,6 +131,9 @@ static const char *split(const char *text, char *word, size_t size, char **value
 
 void options_read(void)
 {
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (table[i].most)
+            set_number(&table[i], table[i].normal);
     const char *text = getauxval(AT_SECURE) ? NULL : getenv("THREADLEAK_OPTIONS");
     char word[512], *value;
     while (text) {

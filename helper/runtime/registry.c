@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry.h"
 
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,10 +68,11 @@ struct threadleak_record *record_take(void)
     return pool_take(&records, options.max_records);
 }
 
-void record_publish(struct threadleak_record *record)
+uint64_t record_publish(struct threadleak_record *record)
 {
     uint64_t id = __atomic_fetch_add(&threadleak_registry.next_id, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&record->id, id, __ATOMIC_RELEASE);
+    return id;
 }
 
 static void give_back(struct threadleak_record *record)
@@ -108,36 +112,49 @@ bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits)
 void record_name(struct threadleak_record *record, const char *name)
 {
     uint64_t words[2] = {0, 0};
-    strncpy((char *)words, name, sizeof words - 1);
+    memcpy(words, name, strnlen(name, sizeof words - 1));
     __atomic_store_n((uint64_t *)record->name, words[0], __ATOMIC_RELAXED);
     __atomic_store_n((uint64_t *)record->name + 1, words[1], __ATOMIC_RELAXED);
 }
 
-struct threadleak_record *registry_fork_child(const struct threadleak_record *survivor)
+void record_name_from_kernel(struct threadleak_record *record)
+{
+    char name[THREADLEAK_NAME_SIZE] = "";
+    syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
+    record_name(record, name);
+}
+
+static void drop(struct threadleak_record *record)
+{
+    record->sequence++;
+    record->id = record->pthread = 0;
+    pool_give(&records, record);
+}
+
+void registry_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating)
 {
     struct threadleak_registry *registry = &threadleak_registry;
-    struct threadleak_record kept;
-    if (survivor)
-        kept = *survivor;
-    registry->threads_inherited = registry->next_id - 1 - registry->released - (survivor ? 1 : 0);
+    uint64_t kept = 0, dropped = 0;
+    for (uint64_t i = 0; i < registry->records.used; i++) {
+        struct threadleak_record *record = table_entry(&registry->records, (uint32_t)i);
+        if (!record->id)
+            continue;
+        bool stays = record == survivor || record == creating;
+        kept += stays;
+        dropped += !stays;
+        if (!stays)
+            drop(record);
+    }
+    registry->threads_inherited = dropped;
+    registry->released = registry->next_id - 1 - kept;
     registry->parent_pid = registry->pid;
     registry->pid = (uint32_t)getpid();
     registry->fork_generation++;
-    __atomic_fetch_or(&registry->flags, THREADLEAK_REGISTRY_FORK_CHILD, __ATOMIC_RELAXED);
+    registry->flags |= THREADLEAK_REGISTRY_FORK_CHILD;
     registry->failed_creates = registry->failed_eagain = registry->failed_errno = 0;
-    registry->failed_at_ns = registry->unseen_ends = 0;
-    records.free = 0;
-    table_reset(&registry->records, 0);
+    registry->failed_at_ns = registry->unseen_ends = registry->lost_facts = 0;
+    registry->records.dropped = 0;
+    registry->records.growing = registry->modules.growing = 0; /* by threads that are not here */
     sites_fork_child();
-    registry->released = registry->next_id - 1;
-    struct threadleak_record *record = NULL;
-    if (survivor) {
-        record = table_entry(&registry->records, table_take(&registry->records));
-        kept.state = (kept.state | THREADLEAK_STATE_MAIN) & ~(uint32_t)THREADLEAK_STATE_DETACHED;
-        kept.join_begun_ns = kept.joiner = 0;
-        *record = kept;
-        registry->released--;
-    }
-    scopes_fork_child(record ? record->scope : 0);
-    return record;
+    scopes_fork_child(survivor, creating);
 }

@@ -20,9 +20,10 @@ extern struct threadleak_registry threadleak_registry;
  * this one, did so before; this copy then has to stay passive. */
 bool registry_init(void);
 
-/* In a fork child: drops the records of the threads that are not here, all but `survivor`'s (or NULL), and
- * returns where that one lies now. */
-struct threadleak_record *registry_fork_child(const struct threadleak_record *survivor);
+/* In a fork child: gives back the records of the threads that are not here, all but the two: that of the thread
+ * that called fork, and that of the one which it was creating when a signal handler called fork. Both may be
+ * NULL. Costs a look at each record, and a write to those in use. */
+void registry_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating);
 
 /* CLOCK_MONOTONIC_COARSE in nanoseconds: 5 ns a call instead of 22. */
 uint64_t registry_now(void);
@@ -30,8 +31,8 @@ uint64_t registry_now(void);
 /* A record to be filled in by the caller, invisible to readers; NULL (and counted): no room. */
 struct threadleak_record *record_take(void);
 
-/* Makes a filled-in record visible, under the next id. */
-void record_publish(struct threadleak_record *record);
+/* Makes a filled-in record visible, under the next id, which is returned. */
+uint64_t record_publish(struct threadleak_record *record);
 
 /* Takes back a published record whose thread could not be created. */
 void record_cancel(struct threadleak_record *record);
@@ -39,6 +40,9 @@ void record_cancel(struct threadleak_record *record);
 /* Adds `bits` (THREADLEAK_STATE_*) to the record that had `id` when the caller found it. A record that is
  * joined, or both detached and finished, is thereby given back: returns true then. */
 bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits);
+
+/* Gives the record the name that the kernel has for the calling thread. */
+void record_name_from_kernel(struct threadleak_record *record);
 
 /* Sets the name, as the kernel would: at most 15 bytes of it. */
 void record_name(struct threadleak_record *record, const char *name);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "scope.h"
 
-#include <string.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "init.h"
+#include "real.h"
 #include "registry.h"
 #include "table.h"
 #include "thread.h"
@@ -78,17 +80,30 @@ void scope_drop(uint32_t index)
     }
 }
 
+/* Byte by byte, not by strncpy: ThreadSanitizer intercepts that, and does not see what orders the threads that
+ * have this entry one after the other. */
 static void copy_name(struct threadleak_scope *scope, const char *name)
 {
-    memset(scope->name, 0, sizeof scope->name);
-    if (name)
-        strncpy(scope->name, name, sizeof scope->name - 1);
+    for (size_t i = 0; i < sizeof scope->name; i++) {
+        bool is_end = !name || !*name || i == sizeof scope->name - 1;
+        __atomic_store_n(&scope->name[i], is_end ? '\0' : *name++, __ATOMIC_RELAXED);
+        if (is_end)
+            name = NULL;
+    }
 }
 
-__attribute__((visibility("default"))) threadleak_scope_t threadleak_scope_begin_(const char *name)
+/* Where this copy is the passive one of two, and the program's calls come to it all the same. */
+static void *active_copy(const char *name)
 {
-    if (!library_ready())
-        return 0;
+    return real_symbol(RTLD_NEXT, name);
+}
+
+EXPORT threadleak_scope_t threadleak_scope_begin_(const char *name)
+{
+    if (!library_ready()) {
+        __typeof__(threadleak_scope_begin_) *begin = active_copy("threadleak_scope_begin_");
+        return begin ? begin(name) : 0;
+    }
     struct threadleak_scope *scope = pool_take(&pool, 0);
     if (!scope)
         return 0;
@@ -103,14 +118,32 @@ __attribute__((visibility("default"))) threadleak_scope_t threadleak_scope_begin
     return thread.scope = scope_handle(table_index(scopes(), (uintptr_t)scope));
 }
 
-__attribute__((visibility("default"))) void threadleak_scope_end_(threadleak_scope_t handle)
+/* The thread leaves `scope`, and what it has open inside. */
+static void leave(threadleak_scope_t handle, const struct threadleak_scope *scope)
 {
+    for (threadleak_scope_t at = thread.scope; at && at != handle;) {
+        const struct threadleak_scope *inner = scope_of(at);
+        at = inner ? scope_handle(inner->parent) : 0;
+        if (!at)
+            return; /* it is in another one */
+    }
+    if (thread.scope)
+        thread.scope = scope_handle(scope->parent);
+}
+
+EXPORT void threadleak_scope_end_(threadleak_scope_t handle)
+{
+    if (!library_ready()) {
+        __typeof__(threadleak_scope_end_) *end = active_copy("threadleak_scope_end_");
+        if (end)
+            end(handle);
+        return;
+    }
     uint32_t index = scope_hold(handle);
     if (!index)
         return;
     struct threadleak_scope *scope = scope_at(index);
-    if (thread.scope == handle)
-        thread.scope = scope_handle(scope->parent);
+    leave(handle, scope);
     uint64_t open = 0; /* whoever sets the time ends it */
     if (__atomic_compare_exchange_n(&scope->ended_ns, &open, registry_now(), 0, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED)) {
@@ -120,7 +153,13 @@ __attribute__((visibility("default"))) void threadleak_scope_end_(threadleak_sco
     scope_drop(index);
 }
 
-void scopes_fork_child(uint32_t held)
+static void count_user(const struct threadleak_record *record)
+{
+    if (record && record->scope)
+        scope_at(record->scope)->users++;
+}
+
+void scopes_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating)
 {
     uint32_t used = (uint32_t)scopes()->used;
     scopes()->growing = 0;
@@ -129,8 +168,9 @@ void scopes_fork_child(uint32_t held)
     for (uint32_t i = 1; i < used; i++)
         if (scope_at(i)->id && scope_at(i)->parent)
             scope_at(scope_at(i)->parent)->users++;
-    if (held)
-        scope_at(held)->users++;
+    count_user(survivor);
+    if (creating != survivor)
+        count_user(creating);
     for (uint32_t i = 1; i < used; i++)
         if (scope_at(i)->id && scope_at(i)->flags & THREADLEAK_SCOPE_ENDED)
             scope_drop(i); /* not open: the user counted above */

@@ -21,7 +21,7 @@ void scope_drop(uint32_t index);
 /* The handle of a scope that the caller holds; 0 for 0. */
 threadleak_scope_t scope_handle(uint32_t index);
 
-/* In a fork child: one record alone, which refers to `held` (or 0), is left. */
-void scopes_fork_child(uint32_t held);
+/* In a fork child: the records of these two threads (or NULL) are all that is left. */
+void scopes_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating);
 
 #endif

@@ -82,14 +82,14 @@ struct threadleak_site *site_draft(uint64_t **frames)
 /* The draft became a site, or it can be written anew. */
 static void draft_done(struct threadleak_site *draft, bool is_site)
 {
-    if (draft == thread.draft) {
-        if (is_site)
-            thread.draft = NULL;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        thread.draft_busy = 0;
-    } else if (!is_site) {
+    bool is_own = draft == thread.draft;
+    if (is_own && (is_site || !thread.keeps_draft))
+        thread.draft = NULL;
+    if (!is_site && !(is_own && thread.keeps_draft))
         pool_give(&drafts, draft);
-    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (is_own)
+        thread.draft_busy = 0;
 }
 
 void site_thread_ends(void)
@@ -164,6 +164,11 @@ void sites_fork_child(void)
 {
     sites()->dropped = 0;
     sites()->growing = 0;
-    for (uint32_t i = 1; i < sites()->used; i++)
-        site_at(i)->created = 0;
+    drafts.free = 0; /* the drafts of threads that are not here are free too */
+    for (uint32_t i = 1; i < sites()->used; i++) {
+        struct threadleak_site *site = site_at(i);
+        site->created = 0;
+        if (!site->frame_count && site != thread.draft)
+            pool_give(&drafts, site);
+    }
 }

@@ -28,6 +28,8 @@ void table_init(struct threadleak_table *table, uint32_t entry_size, void *memor
 
 static void grow(struct threadleak_table *table)
 {
+    if (table->chunk_count == THREADLEAK_CHUNKS)
+        return;
     if (__atomic_exchange_n(&table->growing, 1, __ATOMIC_ACQUIRE))
         return; /* somebody else does, or this is a signal handler that interrupted it */
     uint32_t chunks = table->chunk_count;
@@ -59,7 +61,7 @@ uint32_t table_take(struct threadleak_table *table)
     } while (
         !__atomic_compare_exchange_n(&table->used, &index, index + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     uint64_t half_of_last = table->chunk_count > 1 ? room / 4 * 3 : room / 2;
-    if (index >= half_of_last && table->chunk_count < THREADLEAK_CHUNKS)
+    if (index >= half_of_last)
         grow(table);
     return (uint32_t)index;
 }
@@ -86,19 +88,6 @@ uint32_t table_index(const struct threadleak_table *table, uint64_t address)
         return offset % table->entry_size ? TABLE_FULL : (uint32_t)(before + offset / table->entry_size);
     }
     return TABLE_FULL;
-}
-
-void table_reset(struct threadleak_table *table, uint32_t reserved_entries)
-{
-    uint64_t left = table->used;
-    for (uint32_t i = 0; i < table->chunk_count && left; i++) {
-        uint64_t count = left < table->chunks[i].count ? left : table->chunks[i].count;
-        memset((void *)(uintptr_t)table->chunks[i].address, 0, count * table->entry_size);
-        left -= count;
-    }
-    table->used = reserved_entries;
-    table->dropped = 0;
-    table->growing = 0;
 }
 
 static uint32_t *link_of(const struct pool *pool, void *entry)

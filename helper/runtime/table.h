@@ -30,9 +30,6 @@ void *table_entry(const struct threadleak_table *table, uint32_t index);
 /* The index of the entry at `address`, which may be any number: TABLE_FULL if no entry begins there. */
 uint32_t table_index(const struct threadleak_table *table, uint64_t address);
 
-/* Empties the table of a fork child: entries read as zero again. No other thread may exist. */
-void table_reset(struct threadleak_table *table, uint32_t reserved_entries);
-
 /* Entries of a table that are handed out again once they were given back. */
 struct pool {
     struct threadleak_table *table;

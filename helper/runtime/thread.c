@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "thread.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <sys/prctl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "early.h"
+#include "real.h"
+#include "recent.h"
 #include "registry.h"
 #include "scope.h"
 #include "sites.h"
 #include "table.h"
-
-/* Weak: a fully static program need not have it. */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 __thread struct thread_self thread;
 
@@ -25,7 +22,7 @@ static bool have_end_key;
  * (nptl_db/structs.def). A load instead of a system call. */
 static int32_t offset_of_tid(void)
 {
-    const uint32_t *field = dlsym ? dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid") : NULL;
+    const uint32_t *field = real_symbol(RTLD_DEFAULT, "_thread_db_pthread_tid");
     if (!field || field[0] != 32 || field[1] != 1 || field[2] > 65536)
         return 0;
     uint32_t tid = *(const uint32_t *)((char *)pthread_self() + field[2]);
@@ -59,24 +56,28 @@ void threads_init(void)
     have_end_key = pthread_key_create(&end_key, thread_end) == 0;
 }
 
-static uint32_t watch_end(struct threadleak_record *record)
+static bool watch_end(struct threadleak_record *record)
 {
     int saved = errno;
     if (have_end_key && pthread_setspecific(end_key, record) == 0)
-        return 0;
+        return true;
     errno = saved;
     __atomic_fetch_add(&threadleak_registry.unseen_ends, 1, __ATOMIC_RELAXED);
-    return THREADLEAK_STATE_NO_END;
+    return false;
 }
 
 void thread_begin(struct threadleak_record *record)
 {
-    thread.record = record;
+    uint32_t state = THREADLEAK_STATE_STARTED;
+    thread.keeps_draft = watch_end(record);
+    if (!thread.keeps_draft)
+        state |= THREADLEAK_STATE_NO_END;
+    thread.id = record->id;
     thread.scope = scope_handle(record->scope);
     __atomic_store_n(&record->tid, current_tid(), __ATOMIC_RELAXED);
-    __atomic_store_n(&record->pthread, (uint64_t)pthread_self(), __ATOMIC_RELAXED);
-    __atomic_fetch_or(&record->state, THREADLEAK_STATE_STARTED | watch_end(record), __ATOMIC_SEQ_CST);
-    early_pick_up(record);
+    __atomic_store_n(&record->pthread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
+    __atomic_store_n(&thread.record, record, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&record->state, state, __ATOMIC_RELEASE);
 }
 
 void thread_begin_main(void)
@@ -86,52 +87,96 @@ void thread_begin_main(void)
     struct threadleak_record *record = record_take();
     if (!record)
         return;
-    char name[THREADLEAK_NAME_SIZE] = "";
-    prctl(PR_GET_NAME, name);
-    record_name(record, name);
+    record_name_from_kernel(record);
     record->created_ns = threadleak_registry.start_monotonic_ns;
     record->state = THREADLEAK_STATE_MAIN;
-    thread_begin(record);
     record_publish(record);
+    thread_begin(record);
 }
 
 struct threadleak_record *thread_record(void)
 {
-    return thread.record == THREAD_RELEASED ? NULL : thread.record;
+    struct threadleak_record *record = thread.record;
+    if (!record || record == THREAD_RELEASED)
+        return NULL;
+    return __atomic_load_n(&record->id, __ATOMIC_RELAXED) == thread.id ? record : NULL;
 }
 
 uint64_t thread_id(void)
 {
-    struct threadleak_record *record = thread_record();
-    return record ? record->id : 0;
+    return thread_record() ? thread.id : 0;
 }
 
-struct thread_found thread_find(pthread_t pthread)
+/* Its word in TLS, which is zero until it has begun. */
+static struct thread_found find_begun(pthread_t pthread)
 {
     struct thread_found none = {NULL, 0};
-    uint64_t word = *(const uint64_t *)((char *)pthread + threadleak_registry.self_offset);
-    if (table_index(&threadleak_registry.records, word) == TABLE_FULL)
+    const uint64_t *word = (const uint64_t *)((char *)pthread + threadleak_registry.self_offset);
+    uint64_t address = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    if (table_index(&threadleak_registry.records, address) == TABLE_FULL)
         return none;
-    struct threadleak_record *record = (struct threadleak_record *)(uintptr_t)word;
+    struct threadleak_record *record = (struct threadleak_record *)(uintptr_t)address;
     struct thread_found found = {record, __atomic_load_n(&record->id, __ATOMIC_ACQUIRE)};
     bool is_its = __atomic_load_n(&record->pthread, __ATOMIC_RELAXED) == (uint64_t)pthread;
     return is_its && found.id ? found : none;
 }
 
-struct thread_found thread_find_joined(pthread_t pthread, struct thread_found found)
+static struct thread_found find_recent(pthread_t pthread)
 {
-    if (found.record)
+    struct thread_found none = {NULL, 0}, found;
+    found.record = recent_find((uint64_t)pthread, &found.id);
+    if (!found.record || __atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
+        return none;
+    uint64_t owner = __atomic_load_n(&found.record->pthread, __ATOMIC_RELAXED);
+    return !owner || owner == (uint64_t)pthread ? found : none;
+}
+
+static bool somebody_is_unborn(void)
+{
+    const struct threadleak_table *table = &threadleak_registry.records;
+    uint64_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
+    for (uint64_t i = 0; i < used; i++) {
+        const struct threadleak_record *record = table_entry(table, (uint32_t)i);
+        if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) &&
+            !(__atomic_load_n(&record->state, __ATOMIC_ACQUIRE) & THREADLEAK_STATE_STARTED))
+            return true;
+    }
+    return false;
+}
+
+#define LOOKS 1000 /* for a thread that is being created, each after a chance for others to run */
+
+struct thread_found thread_find(pthread_t pthread)
+{
+    struct thread_found found = find_begun(pthread);
+    if (__builtin_expect(found.record != NULL, 1) || pthread == pthread_self())
         return found;
-    /* The join began before the thread ran its first instruction. By now it has run and ended, and no other
-     * thread with this pthread_t can have been created before it was joined: the oldest record is its. */
+    /* Not begun; or pthread_create has not returned yet, and another thread speaks of it already; or a thread
+     * that no wrapper created, which is the case unless somebody is unborn. */
+    for (int i = 0; i < LOOKS; i++) {
+        found = find_recent(pthread);
+        if (!found.record)
+            found = find_begun(pthread);
+        if (found.record || !somebody_is_unborn())
+            return found;
+        sched_yield();
+    }
+    __atomic_fetch_add(&threadleak_registry.lost_facts, 1, __ATOMIC_RELAXED);
+    return found;
+}
+
+struct thread_found thread_find_joined(pthread_t pthread, uint64_t before_id)
+{
+    /* By now it has run and ended. Its pthread_t may be another thread's already, whose id is higher; those that
+     * had it before are joined, or are about to be marked so by whoever joined them, and their ids are lower. */
+    struct thread_found found = {NULL, 0};
     const struct threadleak_table *table = &threadleak_registry.records;
     uint64_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
     for (uint64_t i = 0; i < used; i++) {
         struct threadleak_record *record = table_entry(table, (uint32_t)i);
         uint64_t id = __atomic_load_n(&record->id, __ATOMIC_ACQUIRE);
-        uint32_t state = __atomic_load_n(&record->state, __ATOMIC_RELAXED);
-        if (id && record->pthread == (uint64_t)pthread && !(state & THREADLEAK_STATE_JOINED) &&
-            (!found.record || id < found.id))
+        if (id && id < before_id && id > found.id &&
+            __atomic_load_n(&record->pthread, __ATOMIC_RELAXED) == (uint64_t)pthread)
             found = (struct thread_found){record, id};
     }
     return found;
@@ -140,16 +185,19 @@ struct thread_found thread_find_joined(pthread_t pthread, struct thread_found fo
 bool thread_was_forked(void)
 {
     const struct threadleak_record *record = thread_record();
-    return record && threadleak_registry.tid_offset && record->tid != current_tid();
+    if (record && threadleak_registry.tid_offset && record->tid == current_tid())
+        return false; /* one load says so nearly always */
+    return threadleak_registry.pid != (uint32_t)getpid();
 }
 
 void threads_fork_child(void)
 {
-    struct threadleak_record *record = registry_fork_child(thread_record());
-    early_fork_child();
+    struct threadleak_record *record = thread_record();
     if (record) {
+        const uint32_t detached = THREADLEAK_STATE_DETACHED | THREADLEAK_STATE_BORN_DETACHED;
+        record->state = (record->state & ~detached) | THREADLEAK_STATE_MAIN;
+        record->join_begun_ns = record->joiner = 0;
         record->tid = current_tid();
-        thread.record = record;
-        /* the destructor's argument only has to be non-null; the record is found through `thread` */
     }
+    registry_fork_child(record, thread.creating);
 }

@@ -12,15 +12,18 @@
 #include "threadleak.h"
 #include "threadleak_abi.h"
 
-/* 32 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
+/* 48 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
  * pthread_t: that finds the record of another thread without a hash table, and readers do the same. */
 struct thread_self {
-    struct threadleak_record *record; /* NULL: not ours; THREAD_RELEASED: given back */
-    threadleak_scope_t scope;         /* the current one */
-    uint8_t end_rounds;               /* of destructors that ran already */
-    uint8_t starting;                 /* this thread initializes the library */
-    uint8_t draft_busy;               /* a creation is under way, which writes to the draft */
-    struct threadleak_site *draft;    /* where it writes the next creation stack */
+    struct threadleak_record *record;   /* NULL: not ours; THREAD_RELEASED: given back */
+    uint64_t id;                        /* of the record: it may be another thread's after our end was seen */
+    threadleak_scope_t scope;           /* the current one */
+    struct threadleak_record *creating; /* of the thread that this one is about to create */
+    struct threadleak_site *draft;      /* where it writes the next creation stack */
+    uint8_t draft_busy;                 /* a creation is under way, which writes to the draft */
+    uint8_t keeps_draft;                /* its end will be seen, and gives the draft back */
+    uint8_t end_rounds;                 /* of destructors that ran already */
+    uint8_t starting;                   /* this thread initializes the library */
 };
 
 #define THREAD_RELEASED ((struct threadleak_record *)1)
@@ -50,14 +53,14 @@ struct threadleak_record *thread_record(void);
 /* The id of the calling thread, 0 if it has no record. */
 uint64_t thread_id(void);
 
-/* The record of the thread `pthread`, which must be a valid pthread_t as for pthread_join itself. */
+/* The record of the thread `pthread`, which must be a valid pthread_t as for pthread_join itself: also where
+ * the thread has not run its first instruction yet. */
 struct thread_found thread_find(pthread_t pthread);
 
-/* The same after a join has succeeded: `found` as it was before, or, where the thread had not begun to run
- * then, what its record turned out to be. */
-struct thread_found thread_find_joined(pthread_t pthread, struct thread_found found);
+/* The same after a join that thread_find knew nothing for: `before_id` is next_id as it was before the join. */
+struct thread_found thread_find_joined(pthread_t pthread, uint64_t before_id);
 
-/* Whether the calling thread came out of a fork that ran no atfork handlers (_Fork). */
+/* Whether this process came out of a fork that ran no atfork handlers (_Fork). */
 bool thread_was_forked(void);
 
 /* In a fork child: the calling thread is the only one, and the main one from now on. */

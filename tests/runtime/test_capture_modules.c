@@ -160,12 +160,12 @@ static void the_same_plugin_again_is_the_same_module(void **state)
     for (int i = 0; i < 2; i++) {
         struct plugin first = load(names[i]);
         unload(&first);
-        modules_changed();
+        threadleak_modules_changed_();
         struct plugin again = load(names[i]);
         if (again.run == first.run)
             assert_int_equal(again.module, first.module);
         unload(&again);
-        modules_changed();
+        threadleak_modules_changed_();
     }
 }
 
@@ -174,12 +174,12 @@ static void replace_by_another(const char *name, const char *other, bool tell)
     struct plugin before = load(name);
     unload(&before);
     if (tell)
-        modules_changed();
+        threadleak_modules_changed_();
     struct plugin after = load(other);
     assert_ptr_equal(after.run, before.run); /* else this tests nothing: the plugins are made for it */
     assert_int_not_equal(after.module, before.module);
     unload(&after);
-    modules_changed();
+    threadleak_modules_changed_();
 }
 
 static void another_plugin_at_the_same_place(void **state)
@@ -219,7 +219,7 @@ static void a_rebuilt_plugin(void **state)
         modules[i] = plugin.module;
         unload(&plugin);
         if (i >= 1)
-            modules_changed();
+            threadleak_modules_changed_();
     }
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < i; j++)
@@ -304,7 +304,7 @@ static void errno_is_kept(void **state)
     module_of(address, &index);
     assert_int_equal(errno, EXDEV);
     dlclose(handle);
-    modules_changed();
+    threadleak_modules_changed_();
 }
 
 static void no_room_is_counted(void **state)

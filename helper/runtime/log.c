@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "options.h"
+
+void log_begin(struct log *log)
+{
+    log->saved_errno = errno;
+    log->length = 0;
+    long fd = -1;
+    if (options.log_path[0])
+        fd = syscall(SYS_openat, AT_FDCWD, options.log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    log->opened = fd >= 0;
+    log->fd = fd >= 0 ? (int)fd : STDERR_FILENO;
+}
+
+static void flush(struct log *log)
+{
+    for (size_t done = 0; done < log->length;) {
+        long n = syscall(SYS_write, log->fd, log->text + done, log->length - done);
+        if (n <= 0 && errno != EINTR)
+            break; /* nobody to tell */
+        done += n > 0 ? (size_t)n : 0;
+    }
+    log->length = 0;
+}
+
+void log_text(struct log *log, const char *text)
+{
+    for (; *text; text++) {
+        if (log->length == sizeof log->text)
+            flush(log);
+        log->text[log->length++] = *text;
+    }
+}
+
+static void log_digits(struct log *log, uint64_t number, unsigned base)
+{
+    char digits[24], *at = digits + sizeof digits - 1;
+    *at = '\0';
+    do
+        *--at = "0123456789abcdef"[number % base];
+    while (number /= base);
+    log_text(log, at);
+}
+
+void log_number(struct log *log, uint64_t number)
+{
+    log_digits(log, number, 10);
+}
+
+void log_address(struct log *log, uint64_t address)
+{
+    log_text(log, "0x");
+    log_digits(log, address, 16);
+}
+
+void log_end(struct log *log)
+{
+    flush(log);
+    if (log->opened)
+        syscall(SYS_close, log->fd);
+    errno = log->saved_errno;
+}
+
+void log_note(const char *text)
+{
+    struct log log;
+    log_begin(&log);
+    log_text(&log, "threadleak: ");
+    log_text(&log, text);
+    log_text(&log, "\n");
+    log_end(&log);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * log.h - how the library itself prints. Raw write system calls alone: no malloc, no stdio, no cancellation
+ * point, no change of errno; usable when neither memory nor threads can be had.
+ */
+#ifndef THREADLEAK_LOG_H
+#define THREADLEAK_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A text under way: gathered, and written in few pieces to options.log_path or stderr. */
+struct log {
+    int fd;
+    bool opened;
+    int saved_errno;
+    size_t length;
+    char text[400];
+};
+
+void log_begin(struct log *log);
+void log_text(struct log *log, const char *text);
+void log_number(struct log *log, uint64_t number);
+void log_address(struct log *log, uint64_t address);
+void log_end(struct log *log);
+
+/* One line: "threadleak: TEXT". */
+void log_note(const char *text);
+
+#endif
