@@ -179,8 +179,8 @@ struct threadleak_module {
     uint64_t end;
     uint64_t bias; /* address in memory less address in the file (link_map.l_addr) */
     uint64_t eh_frame_hdr;
-    uint64_t link_map;
-    uint32_t flags;
+    uint64_t link_map;      /* changes: where the same build was loaded again */
+    uint32_t checksum;      /* of its unwind tables and name, where it has no build-id */
     uint32_t build_id_size; /* bytes, 0: it has none */
     uint8_t build_id[THREADLEAK_BUILD_ID_MAX];
     char name[176]; /* path; of a longer one the end */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cfi.h"
 #include "modules.h"
@@ -75,15 +78,52 @@ static void keep(struct rule_set *set, uint64_t key, cfi_rule_t rule)
     __atomic_store_n(&set->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
-/* The end of the stack that holds `sp`: of a thread's stack its descriptor, which glibc puts there, as it
- * does on a stack that the program supplied; main's descriptor lies elsewhere, below. Of a coroutine's stack
- * it is only a limit. */
 extern void *__libc_stack_end;
 
-static uintptr_t stack_end(uintptr_t sp)
+/* How far out the stack can be read. */
+struct extent {
+    uintptr_t end; /* up to here without asking */
+    uintptr_t
+        limit; /* no stack goes on beyond: of a thread's its descriptor, which glibc puts there, as it does
+                  on a stack that the program supplied; of main's where the kernel put the arguments */
+};
+
+#define PAGE 4096
+#define OWN_STACK 8192 /* of a thread, at least: a coroutine's stack can lie no closer to its outer end */
+#define MAIN_STACK (64u << 20)   /* the kernel keeps other mappings farther away (mmap_base, MIN_GAP) */
+#define LARGEST_FRAME (8u << 20) /* else it is no frame */
+
+static struct extent extent_of(const struct capture_start *start)
 {
-    uintptr_t descriptor = (uintptr_t)pthread_self();
-    return sp < descriptor ? descriptor : (uintptr_t)__libc_stack_end;
+    uintptr_t sp = start->sp, main_end = (uintptr_t)__libc_stack_end, descriptor = (uintptr_t)pthread_self();
+    if (main_end - sp < MAIN_STACK)
+        return (struct extent){main_end, main_end};
+    if (start->top - sp < OWN_STACK && sp < descriptor)
+        return (struct extent){descriptor, descriptor};
+    /* far from the outer end, or a coroutine's: nobody knows where that ends */
+    return (struct extent){(sp | (PAGE - 1)) + 1, sp < descriptor ? descriptor : UINTPTR_MAX - PAGE};
+}
+
+/* rt_sigprocmask reads the new set before it finds that there is no such `how` (kernel/signal.c): EFAULT
+ * tells what cannot be read, and nothing else happens. */
+static bool is_readable(uintptr_t page)
+{
+    int saved = errno;
+    syscall(SYS_rt_sigprocmask, -1, page, NULL, 8);
+    bool readable = errno != EFAULT;
+    errno = saved;
+    return readable;
+}
+
+/* One more page. False: the stack ends here. */
+static __attribute__((noinline, cold)) bool extend(struct extent *extent, uintptr_t sp)
+{
+    if (extent->end >= extent->limit || extent->end - sp > LARGEST_FRAME || !is_readable(extent->end))
+        return false;
+    extent->end += PAGE;
+    if (extent->end > extent->limit)
+        extent->end = extent->limit;
+    return true;
 }
 
 /* Removes a pointer authentication code (aarch64). */
@@ -98,59 +138,65 @@ static inline uintptr_t strip(uintptr_t pc)
 #endif
 }
 
-/* Goes from a frame to its caller's by a rule of any kind. False: what it says cannot be; nothing was read
- * then but words of the stack from the stack pointer on. */
-static inline bool step(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
+#define BEYOND 0x80000000u /* why a walk stops: the frame's caller lies beyond the end of the extent */
+
+/* Goes from a frame to its caller's by a rule of any kind: 0, BEYOND, or THREADLEAK_SITE_CUT where what the
+ * rule says cannot be. Nothing was read then but words of the stack from the stack pointer on. */
+static inline uint32_t step(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
 {
     const uintptr_t word = sizeof(uintptr_t);
     uintptr_t sp = frame->sp, fp = frame->fp;
     uintptr_t cfa = (cfi_base(rule) == CFI_FROM_SP ? sp : fp) + (uintptr_t)cfi_offset(rule);
     if (cfi_base(rule) == CFI_LOADED_BY_FP) {
-        if (cfa < sp || cfa > end - word || cfa % word)
-            return false;
+        if (cfa < sp || cfa % word)
+            return THREADLEAK_SITE_CUT;
+        if (cfa > end - word)
+            return BEYOND;
         cfa = *(uintptr_t *)cfa;
     }
     uintptr_t ra_slot = cfa + (uintptr_t)cfi_ra_slot(rule);
     uintptr_t fp_slot = (cfi_fp_is_saved_by_fp(rule) ? fp : cfa) + (uintptr_t)cfi_fp_slot(rule);
-    if (cfa <= sp || cfa > end || cfa % word || ra_slot < sp)
-        return false;
+    if (cfa <= sp || cfa % word || ra_slot < sp)
+        return THREADLEAK_SITE_CUT;
+    if (cfa > end)
+        return BEYOND;
     if (cfi_fp_is_saved(rule)) {
         if (fp_slot < sp || fp_slot > cfa - word || fp_slot % word)
-            return false;
+            return THREADLEAK_SITE_CUT;
         frame->fp = *(uintptr_t *)fp_slot;
     }
     frame->pc = strip(*(uintptr_t *)ra_slot);
     frame->sp = cfa;
-    return true;
+    return 0;
 }
 
 /* The same for a plain rule, of which most was checked when it was made. */
-static inline bool step_plainly(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
+static inline uint32_t step_plainly(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
 {
     uintptr_t cfa = frame->sp + (uintptr_t)cfi_offset(rule);
     if (cfa > end)
-        return false;
+        return BEYOND;
     if (cfi_fp_slot(rule))
         frame->fp = *(uintptr_t *)(cfa + (uintptr_t)cfi_fp_slot(rule));
     frame->pc = strip(*(uintptr_t *)(cfa + (uintptr_t)cfi_ra_slot(rule)));
     frame->sp = cfa;
-    return true;
+    return 0;
 }
 
 /* Goes to the caller's frame and returns 0; or why the stack ends here. */
 static inline uint32_t go_out(struct capture_start *frame, cfi_rule_t rule, uintptr_t end)
 {
     if (cfi_is_plain(rule))
-        return step_plainly(frame, rule, end) ? 0 : THREADLEAK_SITE_CUT;
+        return step_plainly(frame, rule, end);
     /* ld.so's entry point has no rule, but where it is called there is no room for a caller's frame */
-    if (rule == CFI_OUTERMOST || (rule == CFI_NONE && frame->sp == end))
+    if (rule == CFI_OUTERMOST || (rule == CFI_NONE && frame->sp == (uintptr_t)__libc_stack_end))
         return THREADLEAK_SITE_COMPLETE;
-    return rule != CFI_NONE && step(frame, rule, end) ? 0 : THREADLEAK_SITE_CUT;
+    return rule != CFI_NONE ? step(frame, rule, end) : THREADLEAK_SITE_CUT;
 }
 
 struct walk {
     struct capture_start frame; /* not yet written down */
-    uintptr_t stack_end;
+    struct extent extent;
     const struct threadleak_module *module; /* of the frame before */
     uintptr_t module_start;
     uintptr_t module_size;
@@ -190,7 +236,7 @@ static uint32_t walk_known(struct walk *walk)
     struct capture_start frame = walk->frame;
     uint64_t *at = walk->frames + walk->count, *last = walk->frames + walk->max;
     /* copies: as far as the compiler knows, *at could be one of these */
-    const uintptr_t end = walk->stack_end, start = walk->module_start, size = walk->module_size;
+    const uintptr_t end = walk->extent.end, start = walk->module_start, size = walk->module_size;
     const uint64_t tag = walk->tag;
     uint32_t flags = 0;
     while (at != last && call_at(frame.pc) - start < size) {
@@ -229,19 +275,25 @@ static __attribute__((noinline)) uint32_t walk_unknown(struct walk *walk)
 {
     uint64_t key = walk->tag | THREADLEAK_FRAME_PC(walk->frame.pc);
     walk->frames[walk->count++] = key;
-    return go_out(&walk->frame, find_rule(walk, key), walk->stack_end);
+    return go_out(&walk->frame, find_rule(walk, key), walk->extent.end);
 }
 
 unsigned capture_stack(const struct capture_start *start, uint64_t *frames, unsigned max, uint32_t *flags)
 {
-    struct walk walk = {.frame = *start, .stack_end = stack_end(start->sp), .frames = frames, .max = max};
+    struct walk walk = {.frame = *start, .extent = extent_of(start), .frames = frames, .max = max};
     walk.frame.pc = strip(start->pc);
     enter_module(&walk);
-    while (!(*flags = walk_known(&walk))) {
-        if (!is_in_module(&walk, walk.frame.pc) && enter_module(&walk))
+    for (;;) {
+        uint32_t why = walk_known(&walk);
+        if (!why && !is_in_module(&walk, walk.frame.pc) && enter_module(&walk))
             continue;
-        if ((*flags = walk_unknown(&walk)))
-            break;
+        if (!why)
+            why = walk_unknown(&walk);
+        if (why == BEYOND && extend(&walk.extent, walk.frame.sp)) {
+            walk.count--; /* the frame that could not be left is tried again */
+        } else if (why) {
+            *flags = why == BEYOND ? THREADLEAK_SITE_CUT : why;
+            return walk.count;
+        }
     }
-    return walk.count;
 }

@@ -17,6 +17,7 @@ struct capture_start {
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t fp;
+    uintptr_t top; /* an address near the outer end of the thread's own stack, or 0: not known, and slower */
 };
 
 /* Fills `start`, a struct capture_start, with the caller of the function in which it stands. That function
@@ -26,6 +27,7 @@ struct capture_start {
         (start).pc = (uintptr_t)__builtin_return_address(0);                                                 \
         (start).sp = (uintptr_t)__builtin_dwarf_cfa();                                                       \
         (start).fp = *(uintptr_t *)__builtin_frame_address(0);                                               \
+        (start).top = 0;                                                                                     \
     } while (0)
 
 /* Writes at most `max` frames (THREADLEAK_FRAME: pc and module), innermost first, and returns how many.

@@ -46,7 +46,7 @@ static void notice_other_copy(void)
         return;
     threadleak_registry.flags |= THREADLEAK_REGISTRY_SECOND_COPY;
     log_note("another copy of the library is in this process; remove one of them "
-                "(linked in and preloaded?)");
+             "(linked in and preloaded?)");
 }
 
 /* What nearly every creation stack needs, while nothing (a seccomp filter, a small stack) is in the way. */

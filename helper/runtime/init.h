@@ -16,7 +16,8 @@ bool library_ready(void);
 void library_forked(void);
 
 /* Called at each creation: from the first one on it is noted when exit handlers run. Registered then, because
- * handlers run in reverse order: those of objects made before main, and all destructors of libraries, come later. */
+ * handlers run in reverse order: those of objects made before main, and all destructors of libraries, come
+ * later. */
 void library_watch_exit(void);
 
 #endif

@@ -71,7 +71,8 @@ struct creation {
 
 static uint32_t default_state; /* of threads without attributes: pthread_setattr_default_np */
 
-/* A record for the thread that is about to be created, published: from its first instruction on it is known. */
+/* A record for the thread that is about to be created, published: from its first instruction on it is known.
+ */
 __attribute__((noinline)) static struct creation creation_begin(const struct capture_start *caller,
                                                                 uintptr_t start, void *arg, uint32_t state)
 {
@@ -123,8 +124,8 @@ __attribute__((noinline, cold)) static void creation_failed(const struct creatio
         report_eagain();
 }
 
-/* `pthread` is where libc stored the pthread_t, and the caller's. Read only while the thread has not begun: from
- * then on it may free it, and is found through its TLS. */
+/* `pthread` is where libc stored the pthread_t, and the caller's. Read only while the thread has not begun:
+ * from then on it may free it, and is found through its TLS. */
 static void creation_end(const struct creation *creation, int error, const unsigned long *pthread)
 {
     struct threadleak_record *record = creation->record;
@@ -150,6 +151,7 @@ EXPORT int WRAPPER(pthread_create)(pthread_t *restrict pthread, const pthread_at
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
+    caller.top = thread.stack_top;
     uint32_t state = attr ? state_of_attributes(attr) : __atomic_load_n(&default_state, __ATOMIC_RELAXED);
     struct creation creation = creation_begin(&caller, (uintptr_t)start, arg, state);
     bool is_known = creation.record != NULL;
@@ -163,6 +165,7 @@ EXPORT int WRAPPER(thrd_create)(thrd_t *thr, thrd_start_t start, void *arg)
 {
     struct capture_start caller;
     CAPTURE_CALLER(caller);
+    caller.top = thread.stack_top;
     struct creation creation = creation_begin(&caller, (uintptr_t)start, arg, THREADLEAK_STATE_C11);
     bool is_known = creation.record != NULL;
     int result = REAL(thrd_create)(thr, is_known ? run_c11 : start, is_known ? creation.record : arg);

@@ -165,7 +165,7 @@ static uint32_t checksum(const struct threadleak_module *module)
         sum = (sum ^ *(const uint32_t *)at) * 0x9e3779b97f4a7c15u;
     for (const char *name = link_map_of(module)->l_name; *name; name++)
         sum = (sum ^ (uint8_t)*name) * 0x9e3779b97f4a7c15u;
-    return (uint32_t)(sum >> 40);
+    return (uint32_t)(sum >> 32);
 }
 
 static bool is_at(const struct threadleak_module *module, const struct dl_find_object *found)
@@ -173,7 +173,7 @@ static bool is_at(const struct threadleak_module *module, const struct dl_find_o
     return module->start == (uintptr_t)found->dlfo_map_start &&
            module->end == (uintptr_t)found->dlfo_map_end &&
            module->eh_frame_hdr == (uintptr_t)found->dlfo_eh_frame &&
-           module->link_map == (uintptr_t)found->dlfo_link_map;
+           __atomic_load_n(&module->link_map, __ATOMIC_RELAXED) == (uintptr_t)found->dlfo_link_map;
 }
 
 /* Whether the file of `module`, at whose place one is loaded, is that one. */
@@ -203,15 +203,51 @@ static uint32_t first_slot(uintptr_t start)
     return (uint32_t)((start / PAGE * 0x9e3779b97f4a7c15u) >> 32);
 }
 
-/* Fills an entry that nobody refers to yet. The empty slot: no room. */
-static union slot make_entry(const struct dl_find_object *found)
+/* An entry that nobody refers to any more, for the next module. */
+static uint32_t spare;
+
+static uint32_t take_entry(void)
+{
+    uint32_t index = __atomic_exchange_n(&spare, 0, __ATOMIC_ACQUIRE);
+    return index ? index : table_take(modules);
+}
+
+static void forget_entry(uint32_t index)
+{
+    memset(table_entry(modules, index), 0, sizeof(struct threadleak_module));
+    __atomic_store_n(&spare, index, __ATOMIC_RELEASE);
+}
+
+/* The module that was there before, if `index` is the same build, loaded again where it was: else each reload
+ * of a plugin would make new modules, and new sites. */
+static uint32_t same_as_before(uint32_t index)
+{
+    struct threadleak_module *module = table_entry(modules, index);
+    uint64_t used = __atomic_load_n(&modules->used, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 1; i < used && (module->build_id_size || module->checksum); i++) {
+        struct threadleak_module *other = table_entry(modules, i);
+        if (i == index || other->start != module->start || other->end != module->end ||
+            other->eh_frame_hdr != module->eh_frame_hdr || other->checksum != module->checksum ||
+            other->build_id_size != module->build_id_size ||
+            memcmp(other->build_id, module->build_id, module->build_id_size) != 0 ||
+            memcmp(other->name, module->name, sizeof module->name) != 0)
+            continue;
+        __atomic_store_n(&other->link_map, module->link_map, __ATOMIC_RELAXED);
+        forget_entry(index);
+        return i;
+    }
+    return index;
+}
+
+/* Fills an entry that nobody refers to yet, which then is `*new_index`. The empty slot: no room. */
+static union slot make_entry(const struct dl_find_object *found, uint32_t *new_index)
 {
     union slot slot = {0};
     if (__atomic_load_n(&modules->used, __ATOMIC_RELAXED) > MODULES_MAX) {
         __atomic_fetch_add(&modules->dropped, 1, __ATOMIC_RELAXED);
         return slot;
     }
-    uint32_t index = table_take(modules);
+    uint32_t index = take_entry();
     if (index > MODULES_MAX)
         return slot;
     int saved_errno = errno;
@@ -223,20 +259,14 @@ static union slot make_entry(const struct dl_find_object *found)
     module->link_map = (uintptr_t)found->dlfo_link_map;
     copy_name(module);
     uintptr_t build_id = find_build_id(module);
-    slot.index = index;
     slot.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
     slot.has_build_id = build_id >= module->start && build_id < module->start + PAGE;
-    uint64_t witness = slot.has_build_id ? build_id - module->start : checksum(module);
-    slot.witness = witness;
+    module->checksum = slot.has_build_id ? 0 : checksum(module);
+    slot.witness = slot.has_build_id ? build_id - module->start : module->checksum >> 8;
+    slot.index = same_as_before(index);
+    *new_index = slot.index == index ? index : 0;
     errno = saved_errno;
     return slot;
-}
-
-/* A lost race leaves an entry that nobody refers to: readers see one without a start. */
-static void forget(union slot slot)
-{
-    if (slot.word)
-        memset(entry(slot), 0, sizeof(struct threadleak_module));
 }
 
 /* What to put where `old` is, if that still is the file that was found; else the empty slot. */
@@ -248,7 +278,7 @@ static union slot renewed(union slot old, const struct dl_find_object *found)
         return old;
     union slot next = old;
     next.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
-    if (old.has_build_id || checksum(entry(old)) != old.witness)
+    if (old.has_build_id || checksum(entry(old)) != entry(old)->checksum)
         return (union slot){0};
     return next;
 }
@@ -263,25 +293,27 @@ static bool may_be_used(union slot old, const struct dl_find_object *found)
 static __attribute__((noinline)) union slot enter(const struct dl_find_object *found)
 {
     union slot mine = {0}, none = {0};
+    uint32_t new_index = 0;
     uint32_t first = first_slot((uintptr_t)found->dlfo_map_start);
     for (uint32_t i = 0; i < SLOTS; i++) {
         uint64_t *at = &slots[(first + i) % SLOTS];
         union slot old = {__atomic_load_n(at, __ATOMIC_ACQUIRE)};
         while (may_be_used(old, found)) {
             union slot next = renewed(old, found);
-            if (!next.word && !mine.word && !(mine = make_entry(found)).word)
+            if (!next.word && !mine.word && !(mine = make_entry(found, &new_index)).word)
                 return none;
             if (!next.word)
                 next = mine;
             if (!__atomic_compare_exchange_n(at, &old.word, next.word, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
                 continue;
-            if (next.index != mine.index)
-                forget(mine);
+            if (new_index && next.index != new_index)
+                forget_entry(new_index); /* somebody else has entered it meanwhile */
             return next;
         }
     }
     __atomic_fetch_add(&modules->dropped, 1, __ATOMIC_RELAXED);
-    forget(mine);
+    if (new_index)
+        forget_entry(new_index);
     return none;
 }
 

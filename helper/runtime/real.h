@@ -2,10 +2,11 @@
  *
  * real.h - the functions of libc that the library stands before, and how to reach them.
  *
- * In the shared library our wrappers carry libc's names and find the real functions with dlsym(RTLD_NEXT): all of
- * them at start-up, since dlsym takes the loader's lock, clears a pending dlerror and needs a kilobyte of stack;
- * one by one before that, since constructors of other libraries create threads before ours runs. In the archive
- * they are __wrap_NAME and call __real_NAME, for the linker's option --wrap=NAME (docs/embedding.md).
+ * In the shared library our wrappers carry libc's names and find the real functions with dlsym(RTLD_NEXT):
+ * all of them at start-up, since dlsym takes the loader's lock, clears a pending dlerror and needs a kilobyte
+ * of stack; one by one before that, since constructors of other libraries create threads before ours runs. In
+ * the archive they are __wrap_NAME and call __real_NAME, for the linker's option --wrap=NAME
+ * (docs/embedding.md).
  */
 #ifndef THREADLEAK_REAL_H
 #define THREADLEAK_REAL_H

@@ -5,7 +5,8 @@
 
 #define SLOTS 1024 /* a power of two */
 
-/* A sequence lock of one writer at a time: odd while it writes. A second writer gives up instead of waiting. */
+/* A sequence lock of one writer at a time: odd while it writes. A second writer gives up instead of waiting.
+ */
 static struct slot {
     uint64_t sequence;
     uint64_t pthread;
@@ -22,8 +23,8 @@ void recent_note(uint64_t pthread, struct threadleak_record *record, uint64_t id
 {
     struct slot *slot = slot_of(pthread);
     uint64_t sequence = __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED);
-    if (sequence % 2 || !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, 0, __ATOMIC_ACQUIRE,
-                                                     __ATOMIC_RELAXED))
+    if (sequence % 2 || !__atomic_compare_exchange_n(&slot->sequence, &sequence, sequence + 1, 0,
+                                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return;
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __atomic_store_n(&slot->pthread, pthread, __ATOMIC_RELAXED);

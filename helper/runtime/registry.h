@@ -20,9 +20,9 @@ extern struct threadleak_registry threadleak_registry;
  * this one, did so before; this copy then has to stay passive. */
 bool registry_init(void);
 
-/* In a fork child: gives back the records of the threads that are not here, all but the two: that of the thread
- * that called fork, and that of the one which it was creating when a signal handler called fork. Both may be
- * NULL. Costs a look at each record, and a write to those in use. */
+/* In a fork child: gives back the records of the threads that are not here, all but the two: that of the
+ * thread that called fork, and that of the one which it was creating when a signal handler called fork. Both
+ * may be NULL. Costs a look at each record, and a write to those in use. */
 void registry_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating);
 
 /* CLOCK_MONOTONIC_COARSE in nanoseconds: 5 ns a call instead of 22. */

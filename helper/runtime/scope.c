@@ -80,8 +80,8 @@ void scope_drop(uint32_t index)
     }
 }
 
-/* Byte by byte, not by strncpy: ThreadSanitizer intercepts that, and does not see what orders the threads that
- * have this entry one after the other. */
+/* Byte by byte, not by strncpy: ThreadSanitizer intercepts that, and does not see what orders the threads
+ * that have this entry one after the other. */
 static void copy_name(struct threadleak_scope *scope, const char *name)
 {
     for (size_t i = 0; i < sizeof scope->name; i++) {

@@ -73,6 +73,7 @@ void thread_begin(struct threadleak_record *record)
     if (!thread.keeps_draft)
         state |= THREADLEAK_STATE_NO_END;
     thread.id = record->id;
+    thread.stack_top = (uintptr_t)__builtin_frame_address(0);
     thread.scope = scope_handle(record->scope);
     __atomic_store_n(&record->tid, current_tid(), __ATOMIC_RELAXED);
     __atomic_store_n(&record->pthread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
@@ -167,8 +168,9 @@ struct thread_found thread_find(pthread_t pthread)
 
 struct thread_found thread_find_joined(pthread_t pthread, uint64_t before_id)
 {
-    /* By now it has run and ended. Its pthread_t may be another thread's already, whose id is higher; those that
-     * had it before are joined, or are about to be marked so by whoever joined them, and their ids are lower. */
+    /* By now it has run and ended. Its pthread_t may be another thread's already, whose id is higher; those
+     * that had it before are joined, or are about to be marked so by whoever joined them, and their ids are
+     * lower. */
     struct thread_found found = {NULL, 0};
     const struct threadleak_table *table = &threadleak_registry.records;
     uint64_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);

@@ -12,7 +12,7 @@
 #include "threadleak.h"
 #include "threadleak_abi.h"
 
-/* 48 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
+/* 56 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
  * pthread_t: that finds the record of another thread without a hash table, and readers do the same. */
 struct thread_self {
     struct threadleak_record *record;   /* NULL: not ours; THREAD_RELEASED: given back */
@@ -20,6 +20,7 @@ struct thread_self {
     threadleak_scope_t scope;           /* the current one */
     struct threadleak_record *creating; /* of the thread that this one is about to create */
     struct threadleak_site *draft;      /* where it writes the next creation stack */
+    uintptr_t stack_top;                /* an address near the outer end of its stack */
     uint8_t draft_busy;                 /* a creation is under way, which writes to the draft */
     uint8_t keeps_draft;                /* its end will be seen, and gives the draft back */
     uint8_t end_rounds;                 /* of destructors that ran already */
@@ -57,7 +58,8 @@ uint64_t thread_id(void);
  * the thread has not run its first instruction yet. */
 struct thread_found thread_find(pthread_t pthread);
 
-/* The same after a join that thread_find knew nothing for: `before_id` is next_id as it was before the join. */
+/* The same after a join that thread_find knew nothing for: `before_id` is next_id as it was before the join.
+ */
 struct thread_found thread_find_joined(pthread_t pthread, uint64_t before_id);
 
 /* Whether this process came out of a fork that ran no atfork handlers (_Fork). */

@@ -12,15 +12,16 @@ from typing import (
     Annotated,
     Any,
     Callable,
+    Dict,
     Generic,
     Iterable,
     Iterator,
     List,
     NamedTuple,
+    Sequence,
     Tuple,
     Type,
     TypeVar,
-    get_type_hints,
 )
 
 MAGIC = b"THRDLEAK"
@@ -78,7 +79,8 @@ class Header(NamedTuple):
     failed_at_ns: U64
     unseen_ends: U64
     threads_inherited: U64
-    reserved: Annotated[bytes, "40s"]
+    lost_facts: U64
+    reserved: Annotated[bytes, "32s"]
     records: Annotated[bytes, "288s"]
     sites: Annotated[bytes, "288s"]
     scopes: Annotated[bytes, "288s"]
@@ -172,7 +174,7 @@ class Module(NamedTuple):
     bias: U64
     eh_frame_hdr: U64
     link_map: U64
-    flags: U32
+    checksum: U32
     build_id_size: U32
     build_id: Annotated[bytes, "32s"]
     name: Annotated[bytes, "176s"]
@@ -195,10 +197,22 @@ class Layout(Generic[T]):
         self.make: Callable[[Iterable[Any]], T] = partial(tuple.__new__, kind)  # type: ignore
         self.fields: List[Field] = []
         self.size = 0
-        for name, hint in get_type_hints(kind, include_extras=True).items():
+        for name, hint in kind.__annotations__.items():
             code = hint.__metadata__[0]
             self.fields.append(Field(name, self.size, struct.calcsize("<" + code), code))
             self.size += self.fields[-1].size
+        self._by_name = {field.name: field for field in self.fields}
+        self._rows: Dict[int, Tuple[struct.Struct, Tuple[None, ...]]] = {}
+
+    def _row(self, stride: int) -> Tuple[struct.Struct, Tuple[None, ...]]:
+        """What of a struct lies in `stride` bytes, and what stands for the rest."""
+        if stride not in self._rows:
+            known = [field for field in self.fields if field.offset + field.size <= stride]
+            end = known[-1].offset + known[-1].size if known else 0
+            codes = "".join(field.code for field in known)
+            unknown = (None,) * (len(self.fields) - len(known))
+            self._rows[stride] = struct.Struct(f"<{codes}{stride - end}x"), unknown
+        return self._rows[stride]
 
     def one(self, data: bytes) -> T:
         """From all bytes of one struct, as long as the writer has it."""
@@ -206,15 +220,23 @@ class Layout(Generic[T]):
 
     def many(self, data: bytes, stride: int) -> Iterator[T]:
         """From structs that lie `stride` bytes apart; what is left over at the end is ignored."""
-        known = [field for field in self.fields if field.offset + field.size <= stride]
-        end = known[-1].offset + known[-1].size if known else 0
-        row = struct.Struct("<" + "".join(field.code for field in known) + f"{stride - end}x")
+        row, unknown = self._row(stride)
         rows: Iterable[Tuple[Any, ...]]
         rows = row.iter_unpack(memoryview(data)[: len(data) // stride * stride])
-        if len(known) < len(self.fields):
-            unknown = (None,) * (len(self.fields) - len(known))
+        if unknown:
             rows = (values + unknown for values in rows)
         return map(self.make, rows)
+
+    def at(self, data: bytes, index: int, stride: int) -> T:
+        """One of structs that lie `stride` bytes apart."""
+        row, unknown = self._row(stride)
+        return self.make(row.unpack_from(data, index * stride) + unknown)
+
+    def column(self, data: bytes, name: str, stride: int) -> Sequence[int]:
+        """One field, which every writer has, of all structs; `stride` is a multiple of 8."""
+        field = self._by_name[name]
+        step, first = stride // field.size, field.offset // field.size
+        return memoryview(data).cast(field.code)[first::step]  # type: ignore[call-overload,no-any-return]
 
 
 CHUNK = Layout(Chunk)
