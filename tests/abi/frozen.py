@@ -63,9 +63,12 @@ class FrozenTarget:
         return [Region(start, start + len(data))] if of_file else []
 
     def threads(self) -> List[Thread]:
-        return [Thread(tid, tid, number) for number, tid in enumerate(self._threads, 1)]
+        return [Thread(tid, tid) for tid in self._threads]
 
     def thread_name(self, thread: Thread) -> Optional[str]:
+        return None
+
+    def number_of(self, thread: Thread) -> Optional[int]:
         return None
 
     def pthread_of(self, thread: Thread) -> Optional[int]:

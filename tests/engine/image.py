@@ -221,11 +221,13 @@ class FakeTarget:
                 yield Region(start, start + len(content))
 
     def threads(self) -> List[Thread]:
-        fakes = enumerate(self.fakes.values(), 1)
-        return [Thread(fake.tid, fake.own_tid or fake.tid, number) for number, fake in fakes]
+        return [Thread(fake.tid, fake.own_tid or fake.tid) for fake in self.fakes.values()]
 
     def thread_name(self, thread: Thread) -> Optional[str]:
         return self.fakes[thread.tid].name
+
+    def number_of(self, thread: Thread) -> Optional[int]:
+        return list(self.fakes).index(thread.tid) + 1
 
     def pthread_of(self, thread: Thread) -> Optional[int]:
         self.register_reads += 1

@@ -35,7 +35,7 @@ class Evidence:
         age = self.at.now_ns - ns
         if not ns or age < 0:
             return ""
-        if self.at.exact:
+        if self.at.live:
             return f" {duration(age)} ago"
         if age < self.at.settings.settle_ms * 1_000_000:
             return ""
@@ -103,7 +103,7 @@ class Evidence:
         return ", judged as at the end of the process (--at-end)"
 
     def _midlife(self) -> str:
-        if self.at.exact:
+        if self.at.live:
             return "The process goes on, so somebody may yet join it."
         return "The process was not at its end, so somebody might yet have joined it."
 

@@ -2,10 +2,13 @@
 """Ten thousand equal leaks are one group: the threads of one creation stack and start routine."""
 
 from collections import Counter
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from operator import attrgetter
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from ..read.model import Copy
+from ..read.records import Kind
 from .classes import ALL
-from .verdicts import Verdict
+from .verdicts import Decision, Verdict
 
 _RANK = {class_: rank for rank, class_ in enumerate(ALL)}
 
@@ -25,8 +28,11 @@ class Group:
     def __init__(self, key: Key, verdicts: List[Verdict]):
         self.key = key
         self.verdicts = verdicts
-        self.leaked = sum(verdict.leaked for verdict in verdicts)
-        verdicts.sort(key=_order)
+        verdicts.sort(key=attrgetter("thread.index"))
+        decisions = Counter(map(attrgetter("decision"), verdicts))
+        if len(decisions) > 1:
+            verdicts.sort(key=lambda verdict: _order(verdict.decision))
+        self.leaked = sum(count for each, count in decisions.items() if each.leaked)
 
     def by_class(self) -> Dict[str, int]:
         counts = Counter(verdict.class_ for verdict in self.verdicts)
@@ -34,47 +40,59 @@ class Group:
 
     def created_ns(self) -> Tuple[int, int]:
         """Oldest and newest creation; 0 where no record tells."""
-        times = [v.thread.record.created_ns for v in self.verdicts if v.thread.record is not None]
-        return (min(times), max(times)) if times else (0, 0)
+        copy = self.verdicts[0].thread.copy
+        if copy is None:
+            return (0, 0)
+        created = copy.records.column("created_ns")
+        times = [created[verdict.thread.index] for verdict in self.verdicts]
+        return (min(times), max(times))
 
 
-def _order(verdict: Verdict) -> Tuple[bool, int, int]:
-    record = verdict.thread.record
-    return (not verdict.leaked, _RANK[verdict.class_], record.id if record is not None else 0)
+def _order(decision: Decision) -> Tuple[bool, int]:
+    return (not decision.leaked, _RANK[decision.class_])
 
 
 def group(verdicts: Iterable[Verdict]) -> List[Group]:
     """Groups with leaked threads first, then larger ones."""
-    members: Dict[Tuple[int, int, int, bool], List[Verdict]] = {}
+    kinds: Dict[Tuple[Optional[Copy], Optional[Kind], bool], List[Verdict]] = {}
     for verdict in verdicts:
         thread = verdict.thread
-        record, copy = thread.record, thread.copy
-        if record is None or copy is None:
-            key = (0, 0, 0, thread.is_main)
-        else:
-            key = (copy.number, record.site, record.start, thread.is_main)
-        members.setdefault(key, []).append(verdict)
-    groups = [Group(Key(*key), found) for key, found in members.items()]
+        kinds.setdefault((thread.copy, thread.kind, thread.is_main), []).append(verdict)
+    members: Dict[Key, List[Verdict]] = {}
+    for (copy, kind, is_main), found in kinds.items():
+        key = Key(0, 0, 0, is_main)
+        if copy is not None and kind is not None:
+            key = Key(copy.number, kind.site, kind.start, is_main)
+        members.setdefault(key, []).extend(found)
+    groups = [Group(key, found) for key, found in members.items()]
     groups.sort(key=lambda each: (-each.leaked, each.key.main, -len(each.verdicts), each.key))
     return groups
 
 
-def id_ranges(verdicts: Iterable[Verdict]) -> str:
-    """The ids as people write them: 3-9, 12, 2.4-2.6."""
-    ids: List[Tuple[int, int]] = []
+def id_ranges(verdicts: Iterable[Verdict], width: int = 0) -> str:
+    """The ids as people write them: 3-9, 12, 2.4-2.6. At most `width` characters of it, unless that is 0."""
+    indices: Dict[Copy, List[int]] = {}
     for verdict in verdicts:
-        thread = verdict.thread
-        if thread.record is not None and thread.copy is not None:
-            ids.append((thread.copy.number, thread.record.id))
-    ids.sort()
-    runs: List[List[int]] = []
-    for copy, number in ids:
-        if runs and runs[-1][0] == copy and runs[-1][2] + 1 == number:
-            runs[-1][2] = number
-        else:
-            runs.append([copy, number, number])
-    words = []
-    for copy, first, last in runs:
-        prefix = "" if copy == 1 else f"{copy}."
-        words.append(f"{prefix}{first}" if first == last else f"{prefix}{first}-{prefix}{last}")
-    return ", ".join(words)
+        copy = verdict.thread.copy
+        if copy is not None:
+            indices.setdefault(copy, []).append(verdict.thread.index)
+    text = ""
+    for copy in sorted(indices, key=attrgetter("number")):
+        for first, last in _runs([copy.records.ids[index] for index in sorted(indices[copy])]):
+            name = copy.name_of(first)
+            text += ", " if text else ""
+            text += name if first == last else f"{name}-{copy.name_of(last)}"
+            if 0 < width < len(text):
+                return text[: width - 3] + "..."
+    return text
+
+
+def _runs(ids: List[int]) -> Iterator[Tuple[int, int]]:
+    """(first, last) of those that follow each other."""
+    first = last = ids[0]
+    for number in ids[1:]:
+        if number != last + 1:
+            yield first, last
+            first = number
+        last = number
+    yield first, last

@@ -4,6 +4,7 @@
 import re
 from collections import Counter
 from errno import errorcode
+from operator import attrgetter
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
@@ -47,9 +48,9 @@ class Report:
         self.at = moment(registry, target.now_ns(), settings)
         self.judge = Judge(self.at, self.stacks, rules)
         self.evidence = Evidence(self.judge)
-        self.verdicts: List[Verdict] = [self.judge.judge(thread) for thread in threads.infos]
-        self.leaked = [verdict for verdict in self.verdicts if verdict.leaked]
-        self._counts = Counter([verdict.class_ for verdict in self.verdicts])
+        self.verdicts = self.judge.judge_all(threads.infos)
+        self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
+        self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
 
     @property
@@ -57,13 +58,17 @@ class Report:
         """Alive, the main thread too, and unjoined, and untracked."""
         return len(self.verdicts)
 
-    def by_class(self) -> Dict[str, int]:
-        return {class_: self._counts[class_] for class_ in ALL if self._counts[class_]}
+    def by_class(self, leaked_only: bool = False) -> Dict[str, int]:
+        counts = dict.fromkeys(ALL, 0)
+        for decision, count in self._decisions.items():
+            if decision.leaked or not leaked_only:
+                counts[decision.class_] += count
+        return {class_: count for class_, count in counts.items() if count}
 
     def name_of(self, thread: ThreadInfo) -> Optional[str]:
         """The registry's, which a core has too; else the kernel's."""
-        if thread.record is not None:
-            return text_of(thread.record.name)
+        if thread.copy is not None:
+            return text_of(thread.copy.records.name(thread.index))
         return self.target.thread_name(thread.kernel) if thread.kernel is not None else None
 
     def read_states(self, verdicts: Iterable[Verdict], most: int = STATES_MAX) -> None:
@@ -114,11 +119,11 @@ class Report:
 
     def _notices(self, threads: Threads) -> Iterable[Notice]:
         registry = self.registry
-        untracked = self._counts[UNTRACKED]
+        untracked = self.by_class().get(UNTRACKED, 0)
         if untracked:
             text = _plural(untracked, "untracked thread") + ", not in the registry"
             yield Notice(UNTRACKED, text, untracked)
-        waiting = sum([bool(verdict.waiting) for verdict in self.verdicts])
+        waiting = sum(count for each, count in self._decisions.items() if each.waiting)
         if waiting:
             text = _plural(waiting, "unjoined thread")
             text += " not counted yet: just finished, or being joined"
@@ -165,6 +170,13 @@ def _lost(registry: Registry) -> Iterable[Notice]:
     if dropped:
         text = f"{_plural(dropped, 'scope')} dropped for lack of room: their threads belong to the one around"
         yield Notice("dropped_scopes", text, dropped, blind=True)
+    facts = sum(copy.header.lost_facts for copy in registry.copies)
+    if facts:
+        text = (
+            f"{_plural(facts, 'detach or join', 'detaches or joins')} could not be matched with a"
+        )
+        text += " record: a thread that looks unjoined may be none"
+        yield Notice("lost_facts", text, facts)
     for kind, count, example in registry.anomalies:
         yield Notice("anomaly", f"damaged: {kind}: {count:,} ({example})", count, blind=True)
 

@@ -4,10 +4,11 @@
 Sentences are not made here but in evidence.py, for the threads that are shown.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Copy, Registry, Scope, text_of
+from ..read.records import Kind
 from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, ThreadInfo
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, SUSPICION, UNJOINED, UNTRACKED
@@ -20,28 +21,62 @@ class Settings(NamedTuple):
     settle_ms: int = 500
 
 
-class Verdict:
-    __slots__ = ("thread", "class_", "leaked", "confidence", "expected_by", "waiting")
+JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
 
-    def __init__(self, thread: ThreadInfo, class_: str, confidence: str = SUSPICION):
-        self.thread = thread
+
+class Decision:
+    """What a verdict says. Threads of one kind in one state share it."""
+
+    __slots__ = ("class_", "leaked", "confidence", "expected_by", "waiting")
+
+    def __init__(self, class_: str, confidence: str = SUSPICION, waiting: str = ""):
         self.class_ = class_
+        self.leaked = class_ in LEAKED and not waiting
         self.confidence = confidence
-        self.leaked = class_ in LEAKED
         self.expected_by: Optional[str] = None
-        self.waiting = ""  # why an unjoined thread is not counted yet
+        self.waiting = waiting  # why an unjoined thread is not counted yet
+
+    def expect(self, why: str) -> None:
+        self.leaked = False
+        self.expected_by = why
 
 
-JOINING, JUST_FINISHED = "joining", "just finished"  # Verdict.waiting
+class Verdict:
+    __slots__ = ("thread", "decision")
+
+    def __init__(self, thread: ThreadInfo, decision: Decision):
+        self.thread = thread
+        self.decision = decision
+
+    @property
+    def class_(self) -> str:
+        return self.decision.class_
+
+    @property
+    def leaked(self) -> bool:
+        return self.decision.leaked
+
+    @property
+    def confidence(self) -> str:
+        return self.decision.confidence
+
+    @property
+    def expected_by(self) -> Optional[str]:
+        return self.decision.expected_by
+
+    @property
+    def waiting(self) -> str:
+        return self.decision.waiting
 
 
 class Moment(NamedTuple):
     """When, and at which point in the life of the process, the look was taken."""
 
-    now_ns: int
-    exact: bool  # else the process was stopped at that time or later
+    now_ns: int  # the latest at which the process is known to have run
+    live: bool  # else a core, which does not tell when the process died
     exiting: bool
     main_finished: bool
+    lost_facts: bool  # so that no unjoined thread is surely one
     settings: Settings
 
     @property
@@ -51,15 +86,11 @@ class Moment(NamedTuple):
 
 def moment(registry: Registry, now_ns: Optional[int], settings: Settings) -> Moment:
     exiting = any(copy.header.flags & abi.EXITING for copy in registry.copies)
-    main_finished = any(
-        record.state & abi.MAIN and record.state & abi.FINISHED
-        for copy in registry.copies
-        for record in copy.records
-    )
-    exact = now_ns is not None
-    if now_ns is None:
-        now_ns = max(copy.latest_ns() for copy in registry.copies)
-    return Moment(now_ns, exact, exiting, main_finished, settings)
+    main_finished = any(copy.main_finished() for copy in registry.copies)
+    lost_facts = any(copy.header.lost_facts for copy in registry.copies)
+    live = now_ns is not None
+    now_ns = max(now_ns or 0, *(copy.latest_ns() for copy in registry.copies))
+    return Moment(now_ns, live, exiting, main_finished, lost_facts, settings)
 
 
 class Judge:
@@ -67,6 +98,8 @@ class Judge:
         self.at = at
         self.stacks = stacks
         self.rules = rules
+        self._by_name = any(rule.field == "name" for rule in rules)
+        self._decisions: Dict[Tuple[object, ...], Decision] = {}
         self._scopes: Dict[Tuple[int, int], Optional[Scope]] = {}
         self._values: Dict[Tuple[str, int, int, int], Tuple[str, ...]] = {}
 
@@ -78,77 +111,97 @@ class Judge:
             self._scopes[key] = next(ended, None)
         return self._scopes[key]
 
-    def judge(self, thread: ThreadInfo) -> Verdict:
-        verdict = self._classify(thread)
-        if self.rules and not thread.is_main:
-            rule = first_match(self.rules, verdict.class_, lambda field: self.value(thread, field))
-            if rule is not None:
-                verdict.expected_by = str(rule)
-                verdict.leaked = False
-        return verdict
+    def judge_all(self, threads: Iterable[ThreadInfo]) -> List[Verdict]:
+        """What is the same for many threads is decided once."""
+        decisions, by_name = self._decisions, self._by_name
+        waits: Dict[int, str] = {}
+        copy: Optional[Copy] = None
+        verdicts = []
+        for thread in threads:  # those of a copy follow each other
+            if thread.copy is not copy:
+                copy = thread.copy
+                waits = self._waits(copy) if copy is not None else {}
+            wait = waits.get(thread.index, "")
+            name = self.value(thread, "name") if by_name else ()
+            key = (thread.kind, thread.state, thread.is_main, wait, name)
+            decision = decisions.get(key)
+            if decision is None:
+                decision = decisions[key] = self._decide(thread, wait)
+            verdicts.append(Verdict(thread, decision))
+        return verdicts
 
-    def _classify(self, thread: ThreadInfo) -> Verdict:
-        record, copy = thread.record, thread.copy
+    def _waits(self, copy: Copy) -> Dict[int, str]:
+        """Index of a record -> why its thread, if it finished, may yet be joined."""
+        records, at = copy.records, self.at
+        since = max(0, at.now_ns - at.settings.settle_ms * 1_000_000)
+        ends, joins = records.column("finished_ns"), records.column("join_begun_ns")
+        waits = {index: JUST_FINISHED for index, ns in enumerate(ends) if ns > since}
+        waits.update((index, JOINING) for index, ns in enumerate(joins) if ns)
+        return waits
+
+    def _decide(self, thread: ThreadInfo, wait: str) -> Decision:
+        decision = self._classify(thread, wait)
+        if self.rules and not thread.is_main:
+            rule = first_match(self.rules, decision.class_, lambda field: self.value(thread, field))
+            if rule is not None:
+                decision.expect(str(rule))
+        return decision
+
+    def _classify(self, thread: ThreadInfo, wait: str) -> Decision:
+        kind, copy = thread.kind, thread.copy
         if thread.is_main:
-            return Verdict(thread, ALIVE)
-        if record is None or copy is None:
-            return Verdict(thread, UNTRACKED)
-        scope_ended = record.scope and self.ended_scope(copy, record.scope) is not None
+            return Decision(ALIVE)
+        if kind is None or copy is None:
+            return Decision(UNTRACKED)
+        scope_ended = kind.scope and self.ended_scope(copy, kind.scope) is not None
         at = self.at
         sure = PROOF if scope_ended or at.ended else SUSPICION
         if thread.state == FINISHED or thread.state == ENDING:
-            return self._unjoined(thread, record, sure)
+            return self._unjoined(thread.state, wait, sure)
         if not (scope_ended or at.exiting or at.settings.at_end):
-            return Verdict(thread, ALIVE)
-        verdict = Verdict(thread, OUTLIVED, sure)
-        if at.settings.allow_detached and record.state & abi.DETACHED:
-            verdict.leaked = False
-            verdict.expected_by = "--allow detached"
-        return verdict
+            return Decision(ALIVE)
+        decision = Decision(OUTLIVED, sure)
+        if at.settings.allow_detached and kind.state & abi.DETACHED:
+            decision.expect("--allow detached")
+        return decision
 
-    def _unjoined(self, thread: ThreadInfo, record: abi.Record, sure: str) -> Verdict:
+    def _unjoined(self, state: str, wait: str, sure: str) -> Decision:
         at = self.at
-        verdict = Verdict(thread, UNJOINED, sure)
-        age = at.now_ns - record.finished_ns if record.finished_ns else None
-        recent = age is not None and age < at.settings.settle_ms * 1_000_000
-        if record.join_begun_ns:
-            verdict.waiting = JOINING
-        elif not (at.exiting or at.settings.at_end):
-            if thread.state == ENDING or (recent and at.exact):
-                verdict.waiting = JUST_FINISHED
-            elif recent:
+        if wait == JOINING:
+            return Decision(UNJOINED, waiting=JOINING)
+        if not (at.exiting or at.settings.at_end):
+            if state == ENDING or (wait and at.live):
+                return Decision(UNJOINED, waiting=JUST_FINISHED)
+            if wait:
                 # a core does not tell when the process died: the thread may have finished long before
-                verdict.confidence = SUSPICION
-        if verdict.waiting:
-            verdict.leaked = False
-            verdict.confidence = SUSPICION
-        return verdict
+                sure = SUSPICION
+        return Decision(UNJOINED, SUSPICION if at.lost_facts else sure)
 
     def value(self, thread: ThreadInfo, field: str) -> Tuple[str, ...]:
         """What a rule's glob is compared with."""
-        record, copy = thread.record, thread.copy
-        if record is None or copy is None:
+        kind, copy = thread.kind, thread.copy
+        if kind is None or copy is None:
             if field != "name" or thread.kernel is None:
                 return ()
             name = self.stacks.target.thread_name(thread.kernel)
             return (name,) if name else ()
         if field == "name":
-            return (text_of(record.name),)
+            return (text_of(copy.records.name(thread.index)),)
         if field in ("site", "scope"):
-            key = (field, copy.number, getattr(record, field), 0)
+            key = (field, copy.number, getattr(kind, field), 0)
         else:
-            key = (field, copy.number, record.start, record.start_module)
+            key = (field, copy.number, kind.start, kind.start_module)
         if key not in self._values:
-            self._values[key] = self._make_value(copy, record, field)
+            self._values[key] = self._make_value(copy, kind, field)
         return self._values[key]
 
-    def _make_value(self, copy: Copy, record: abi.Record, field: str) -> Tuple[str, ...]:
+    def _make_value(self, copy: Copy, kind: Kind, field: str) -> Tuple[str, ...]:
         if field == "scope":
-            return tuple(scope.name for scope in copy.scope_chain(record.scope))
+            return tuple(scope.name for scope in copy.scope_chain(kind.scope))
         if field == "site":
-            frames = self.stacks.creation(copy, record.site).frames
+            frames = self.stacks.creation(copy, kind.site).frames
             return tuple(frame.function for frame in frames if frame.function)
-        start = self.stacks.start(copy, record)
+        start = self.stacks.start(copy, kind)
         if field == "start":
             return (start.function,) if start.function else ()
         return (start.module, start.module.rsplit("/", 1)[-1]) if start.module else ()

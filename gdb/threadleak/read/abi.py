@@ -22,6 +22,7 @@ from typing import (
     Tuple,
     Type,
     TypeVar,
+    Union,
 )
 
 MAGIC = b"THRDLEAK"
@@ -187,6 +188,7 @@ class Field(NamedTuple):
     code: str  # of the struct module
 
 
+Buffer = Union[bytes, bytearray]
 T = TypeVar("T", bound=Tuple[Any, ...])
 
 
@@ -227,12 +229,12 @@ class Layout(Generic[T]):
             rows = (values + unknown for values in rows)
         return map(self.make, rows)
 
-    def at(self, data: bytes, index: int, stride: int) -> T:
+    def at(self, data: Buffer, index: int, stride: int) -> T:
         """One of structs that lie `stride` bytes apart."""
         row, unknown = self._row(stride)
         return self.make(row.unpack_from(data, index * stride) + unknown)
 
-    def column(self, data: bytes, name: str, stride: int) -> Sequence[int]:
+    def column(self, data: Buffer, name: str, stride: int) -> Sequence[int]:
         """One field, which every writer has, of all structs; `stride` is a multiple of 8."""
         field = self._by_name[name]
         step, first = stride // field.size, field.offset // field.size

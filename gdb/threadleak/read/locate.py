@@ -11,9 +11,10 @@ from typing import Iterable, List, Optional, Tuple
 from ..target.base import Region, Target, TargetError
 from . import abi
 from .model import Anomalies, Copy, Registry
-from .registry import BLOCK, read_copy
+from .registry import read_copy
 
 SYMBOL = "threadleak_registry"
+BLOCK = 4 << 20  # read at once
 MORE_COPIES_MAX = 64 << 20  # bytes to look through once one copy is known
 ANY_COPY_MAX = 4 << 30  # bytes to look through where no symbol tells
 COPIES_MAX = 8

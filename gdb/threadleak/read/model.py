@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the registry says, once it has been read and checked."""
 
-from operator import attrgetter
+from bisect import bisect_left
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import abi
+from .records import Records
 
 CHAIN_MAX = 64  # creators of creators, scopes in scopes: more than anyone reads
 
@@ -62,21 +63,30 @@ class Copy:
         self.number = number  # 1, and more only where a process has several
         self.found_by = ""  # "symbol", "scan" or "address"
         self.header = header
-        self.records: List[abi.Record] = []
+        self.records = Records()
         self.sites: List[Optional[Site]] = []
         self.scopes: List[Optional[Scope]] = []
         self.modules: List[Optional[Module]] = []
         self.dropped: Dict[str, int] = {}  # by table: requests for which there was no room
-        self._by_id: Optional[Dict[int, abi.Record]] = None
 
     def name_of(self, record_id: int) -> str:
         """How people name a record: its id, in further copies behind the copy's number."""
         return str(record_id) if self.number == 1 else f"{self.number}.{record_id}"
 
     def record(self, record_id: int) -> Optional[abi.Record]:
-        if self._by_id is None:
-            self._by_id = {record.id: record for record in self.records}
-        return self._by_id.get(record_id)
+        index = self.index_of(record_id)
+        return self.records[index] if index is not None else None
+
+    def index_of(self, record_id: int) -> Optional[int]:
+        """Where in `records` it is."""
+        index = bisect_left(self.records.ids, record_id)
+        found = index < len(self.records) and self.records.ids[index] == record_id
+        return index if found else None
+
+    def main_finished(self) -> bool:
+        """Whether the main thread left by pthread_exit."""
+        both = abi.MAIN | abi.FINISHED
+        return any(kind.state & both == both for kind in self.records.distinct_kinds())
 
     def site(self, index: int) -> Optional[Site]:
         return self.sites[index] if index < len(self.sites) else None
@@ -124,7 +134,7 @@ class Copy:
         header = self.header
         latest = max(header.start_monotonic_ns, header.failed_at_ns)
         for field in ("created_ns", "finished_ns", "join_begun_ns"):
-            latest = max(latest, max(map(attrgetter(field), self.records), default=0))
+            latest = max(latest, max(self.records.column(field), default=0))
         for scope in self.scopes:
             if scope is not None:
                 latest = max(latest, scope.begun_ns, scope.ended_ns)

@@ -9,8 +9,11 @@ from typing import Any, Iterator, List, Optional, Tuple
 from ..target.base import Target, TargetError
 from . import abi
 from .model import Anomalies, Copy, Module, Scope, Site, text_of
+from .records import Records
 
-BLOCK = 4 << 20  # read at once: a hostile count must not make anybody allocate more than that
+# Read at once: a hostile count must not make anybody allocate more than that; and much larger blocks are
+# fresh memory each time, whose first touch costs more than the reading.
+BLOCK = 256 << 10
 # More entries than this reader takes: threads that Linux can have (PID_MAX_LIMIT), modules that a frame can
 # name, and stacks and scopes far beyond what any program makes.
 MOST = {"records": 1 << 22, "sites": 1 << 20, "scopes": 1 << 20, "modules": 1 << 16}
@@ -50,9 +53,10 @@ class _Table:
         self.anomalies = anomalies
         self.entry_size = table.entry_size
         self.used = table.used
+        self.unreadable = 0  # of these, after blocks() went through them
         self.chunks = list(abi.CHUNK.many(table.chunks, abi.CHUNK.size))[: table.chunk_count]
         copy.dropped[name] = table.dropped
-        if not abi.FIRST_SIZES[layout] <= self.entry_size <= MAX_ENTRY:
+        if not abi.FIRST_SIZES[layout] <= self.entry_size <= MAX_ENTRY or self.entry_size % 8:
             raise TargetError(f"{self} is damaged: an entry has {self.entry_size} bytes")
         if not 1 <= table.chunk_count <= abi.CHUNKS:
             raise TargetError(f"{self} is damaged: it has {table.chunk_count} chunks")
@@ -88,6 +92,7 @@ class _Table:
                     data = target.read(address, count * self.entry_size)
                 except TargetError as error:
                     self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
+                    self.unreadable += count
                 yield index, data, count
                 index, left, address = (
                     index + count,
@@ -199,32 +204,24 @@ def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]
     return sites
 
 
-def _records(target: Target, table: _Table, copy: Copy) -> List[abi.Record]:
-    anomalies, next_id = table.anomalies, copy.header.next_id
-    sites, scopes, modules = len(copy.sites), len(copy.scopes), len(copy.modules)
-    records: List[abi.Record] = []
-    seen = set()
-    readable = not table.used
-    for first, data, count in table.blocks(target):
-        if data is None:
-            continue
-        readable = True
-        for record in abi.RECORD.many(data, table.entry_size):
-            record_id = record.id
-            if not record_id:
-                continue
-            if record_id >= next_id or record_id in seen:
-                anomalies.add("records with an impossible id", f"id {record_id}")
-                continue
-            seen.add(record_id)
-            # 0 names none, and is right while the table is still empty
-            if record.site >= sites and record.site:
-                anomalies.add("records whose site is not there", f"id {record_id}")
-            if record.scope >= scopes and record.scope:
-                anomalies.add("records whose scope is not there", f"id {record_id}")
-            if record.start_module >= modules and record.start_module:
-                anomalies.add("records whose module is not there", f"id {record_id}")
-            records.append(record)
-    if not readable:
+def _records(target: Target, table: _Table, copy: Copy) -> Records:
+    blocks = (data for _, data, _ in table.blocks(target) if data is not None)
+    records = Records(blocks, table.entry_size)
+    if table.unreadable == table.used > 0:
         raise TargetError("the registry is here, but none of its records can be read")
+    impossible = records.sort(copy.header.next_id)
+    if impossible:
+        kind = "records with an impossible id"
+        table.anomalies.add(kind, f"id {impossible[0]}", len(impossible))
+    for field, count, what in (
+        ("site", len(copy.sites), "site"),
+        ("scope", len(copy.scopes), "scope"),
+        ("start_module", len(copy.modules), "module"),
+    ):
+        # 0 names none, and is right while the table is still empty
+        first_wrong, indices = max(count, 1), records.column(field)
+        if max(indices, default=0) >= first_wrong:
+            ids = [id for id, index in zip(records.ids, indices) if index >= first_wrong]
+            kind = f"records whose {what} is not there"
+            table.anomalies.add(kind, f"id {ids[0]}", len(ids))
     return records

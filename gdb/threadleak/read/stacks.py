@@ -6,11 +6,12 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..target.base import Frame, Target, Thread
 from . import abi
 from .model import Copy, Module
+from .records import Kind
 
 
 class Stack(NamedTuple):
@@ -44,7 +45,7 @@ class Stacks:
         for pc, module in site.frames if site is not None else ():
             yield from self.at(copy, pc, module, True)
 
-    def start(self, copy: Copy, record: abi.Record) -> Frame:
+    def start(self, copy: Copy, record: Union[abi.Record, Kind]) -> Frame:
         """The start routine."""
         return self.at(copy, record.start, record.start_module, False)[-1]
 

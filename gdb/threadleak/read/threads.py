@@ -6,11 +6,13 @@ older than the thread that has its tid now; the pthread_t (the fs base) and two 
 thread (its tid in the descriptor, the library's own word in TLS) decide then, at the price of registers.
 """
 
+from operator import attrgetter
 from typing import Dict, List, NamedTuple, Optional, Set
 
 from ..target.base import Target, TargetError, Thread
 from . import abi
 from .model import Copy, Registry
+from .records import Kind
 
 REGISTERS_MAX = 64  # threads whose registers are read to find out whose they are
 
@@ -23,29 +25,43 @@ STATES = (RUNNING, BLOCKED, ALIVE, STARTING, ENDING, FINISHED)
 class ThreadInfo:
     """One thread: its record, or None if untracked, and its kernel thread, or None if that is gone."""
 
-    __slots__ = ("copy", "record", "kernel", "state", "is_main", "end_unseen")
+    __slots__ = ("copy", "index", "kind", "kernel", "state", "is_main", "_record")
 
     def __init__(
         self,
         copy: Optional[Copy],
-        record: Optional[abi.Record],
+        index: int,
+        kind: Optional[Kind],
         kernel: Optional[Thread],
         state: str,
         is_main: bool = False,
-        end_unseen: bool = False,
     ):
         self.copy = copy
-        self.record = record
+        self.index = index  # of its record in copy.records, whose kind is `kind`; -1 if it has none
+        self.kind = kind
         self.kernel = kernel
         self.state = state  # one of STATES
         self.is_main = is_main
-        self.end_unseen = end_unseen  # it is gone, and no hook told
+        self._record: Optional[abi.Record] = None
+
+    @property
+    def record(self) -> Optional[abi.Record]:
+        if self._record is None and self.copy is not None:
+            self._record = self.copy.records[self.index]
+        return self._record
+
+    @property
+    def end_unseen(self) -> bool:
+        """It is gone, and no hook told."""
+        return (
+            self.state == FINISHED and self.kind is not None and not self.kind.state & abi.FINISHED
+        )
 
     @property
     def id(self) -> Optional[str]:
-        if self.copy is None or self.record is None:
-            return None
-        return self.copy.name_of(self.record.id)
+        return (
+            self.copy.name_of(self.copy.records.ids[self.index]) if self.copy is not None else None
+        )
 
     @property
     def tid(self) -> Optional[int]:
@@ -136,72 +152,99 @@ class _Reconciler:
             return None
 
     def _copy(self, copy: Copy) -> None:
-        unfinished: Dict[int, abi.Record] = {}
-        rivals: Dict[int, List[abi.Record]] = {}  # of one tid
-        finished: List[abi.Record] = []
-        several = len(self.registry.copies) > 1
-        for record in copy.records:
-            state = record.state
-            if several and record.pthread:
-                if self.seen_pthreads.setdefault(record.pthread, copy.number) != copy.number:
-                    continue
+        """The threads of a copy's records, in the order of their ids."""
+        kinds, tids = copy.records.kinds(), copy.records.column("tid")
+        others = self._seen_by_others(copy)
+        unfinished: Dict[int, int] = {}  # tid -> index of the record
+        rivals: Dict[int, List[int]] = {}  # of one tid
+        finished: List[int] = []
+        first = len(self.infos)
+        for index, (kind, tid) in enumerate(zip(kinds, tids)):
+            state = kind.state
+            if index in others:
+                continue
             if state & abi.MAIN:
-                self._main(copy, record)
-            elif state & (abi.JOINED | abi.FINISHED) == 0:
-                tid = record.tid
-                if not (state & abi.STARTED and tid):
-                    self.infos.append(ThreadInfo(copy, record, None, STARTING))
-                elif tid in unfinished:
-                    rivals.setdefault(tid, [unfinished[tid]]).append(record)
-                else:
-                    unfinished[tid] = record
-            elif state & (abi.JOINED | abi.DETACHED) == 0:
-                finished.append(record)
-        for tid, record in unfinished.items():
-            self._alive(copy, tid, rivals.get(tid) or [record])
-        for record in finished:
-            self._finished(copy, record)
+                self._main(copy, index, kind)
+            elif state & (abi.JOINED | abi.FINISHED):
+                finished.append(index)
+            elif not (state & abi.STARTED and tid):
+                self.infos.append(ThreadInfo(copy, index, kind, None, STARTING))
+            elif tid in unfinished:
+                rivals.setdefault(tid, [unfinished[tid]]).append(index)
+            else:
+                unfinished[tid] = index
+        by_tid = self.by_tid
+        for tid, index in unfinished.items():
+            thread = by_tid.get(tid)
+            if thread is None or tid in rivals or thread.tid in self.taken:
+                self._alive(copy, tid, rivals.get(tid) or [index], kinds)
+                continue
+            self.taken.add(thread.tid)
+            self.infos.append(ThreadInfo(copy, index, kinds[index], thread, ALIVE))
+        for index in finished:
+            self._finished(copy, index, kinds[index], tids[index])
+        self.infos[first:] = sorted(self.infos[first:], key=attrgetter("index"))
 
-    def _main(self, copy: Copy, record: abi.Record) -> None:
+    def _seen_by_others(self, copy: Copy) -> Set[int]:
+        """Indices of records whose thread an earlier copy knows too."""
+        found: Set[int] = set()
+        if len(self.registry.copies) > 1:
+            for index, pthread in enumerate(copy.records.column("pthread")):
+                first = self.seen_pthreads.setdefault(pthread, copy.number) if pthread else 0
+                if first and first != copy.number:
+                    found.add(index)
+        return found
+
+    def _main(self, copy: Copy, index: int, kind: Kind) -> None:
         thread = self.by_tid.get(copy.header.pid)
-        if thread is None or record.state & abi.FINISHED:
+        if thread is None or kind.state & abi.FINISHED:
             return  # it called pthread_exit; the kernel may keep a zombie of it, which is no thread
         self.taken.add(thread.tid)
-        self.infos.append(ThreadInfo(copy, record, thread, ALIVE, is_main=True))
+        self.infos.append(ThreadInfo(copy, index, kind, thread, ALIVE, is_main=True))
 
-    def _alive(self, copy: Copy, tid: int, records: List[abi.Record]) -> None:
+    def _alive(self, copy: Copy, tid: int, indices: List[int], kinds: List[Kind]) -> None:
         """Records that say of themselves to be the running thread `tid`. At most one is right."""
         thread = self.by_tid.get(tid)
-        if thread is not None and thread.tid in self.taken:
-            thread = None
-        owner: Optional[abi.Record] = None
-        if thread is not None:
-            owner = records[0]
-            if len(records) > 1:
-                pthread = self._pthread(thread)
-                same = [record for record in records if record.pthread == pthread]
-                owner = max(same or records, key=lambda record: record.id)
+        owner = -1
+        if thread is not None and thread.tid not in self.taken:
+            owner = indices[0]
+            if len(indices) > 1:
+                pthread, pthreads = self._pthread(thread), copy.records.column("pthread")
+                owner = max([each for each in indices if pthreads[each] == pthread] or indices)
             self.taken.add(thread.tid)
-            self.infos.append(ThreadInfo(copy, owner, thread, ALIVE))
-        for record in records:
-            if record is owner:
+            self.infos.append(ThreadInfo(copy, owner, kinds[owner], thread, ALIVE))
+        for index in indices:
+            if index == owner:
                 continue
-            if record.state & abi.DETACHED:
+            if kinds[index].state & abi.DETACHED:
                 self.detached_gone += 1
             else:
-                self.infos.append(ThreadInfo(copy, record, None, FINISHED, end_unseen=True))
+                self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
 
-    def _finished(self, copy: Copy, record: abi.Record) -> None:
-        """Joinable, its end was seen. The kernel may have it a moment longer."""
-        thread = self.by_tid.get(record.tid)
-        if thread is not None and thread.tid not in self.taken and record.pthread:
-            offset = copy.header.tid_offset
-            # the kernel sets the word to 0 when the thread is gone (CLONE_CHILD_CLEARTID)
-            if not offset or self._peek(record.pthread + offset, 4):
-                self.taken.add(thread.tid)
-                self.infos.append(ThreadInfo(copy, record, thread, ENDING))
-                return
-        self.infos.append(ThreadInfo(copy, record, None, FINISHED))
+    def _finished(self, copy: Copy, index: int, kind: Kind, tid: int) -> None:
+        """Its end was seen. The kernel may have it a moment longer; joined or detached, it is forgotten then."""
+        thread = self.by_tid.get(tid)
+        kept = not kind.state & (abi.JOINED | abi.DETACHED)
+        free = thread is not None and thread.tid not in self.taken
+        if thread is None or not free or not self._is_ending(copy, index, tid, thread):
+            if kept:
+                self.infos.append(ThreadInfo(copy, index, kind, None, FINISHED))
+            return
+        self.taken.add(thread.tid)
+        if kept:
+            self.infos.append(ThreadInfo(copy, index, kind, thread, ENDING))
+        else:
+            self.detached_ending += 1
+
+    def _is_ending(self, copy: Copy, index: int, tid: int, thread: Thread) -> bool:
+        """Whether the kernel's thread is that of the finished record, not a new one with its tid."""
+        pthread, offset = copy.records.column("pthread")[index], copy.header.tid_offset
+        if not pthread:
+            return False
+        # the kernel sets the word to 0 when the thread is gone (CLONE_CHILD_CLEARTID)
+        if offset:
+            return self._peek(pthread + offset, 4) == tid
+        return self._pthread(thread) == pthread
 
     def _unclaimed(self) -> None:
         """Kernel threads that no record claimed: the main thread, or one that is being created, or that is
@@ -214,8 +257,8 @@ class _Reconciler:
         main = self.by_tid.get(main_tid)
         for thread in left:
             if main is not None and thread.tid == main.tid:
-                if not self._main_is_gone():
-                    self.infos.append(ThreadInfo(None, None, thread, ALIVE, is_main=True))
+                if not any(copy.main_finished() for copy in self.registry.copies):
+                    self.infos.append(ThreadInfo(None, -1, None, thread, ALIVE, is_main=True))
                 continue
             word = 0
             if looks < REGISTERS_MAX:
@@ -234,19 +277,12 @@ class _Reconciler:
             if info is not None and info.kernel is None:
                 info.kernel = thread
             else:
-                self.infos.append(ThreadInfo(None, None, thread, ALIVE))
+                self.infos.append(ThreadInfo(None, -1, None, thread, ALIVE))
 
     def _is_phantom(self, thread: Thread) -> bool:
         """libthread_db lists threads by what glibc's memory says. Where a core's numbers are those of another
         PID namespace, it makes up threads with numbers that no registers in the core belong to."""
         return self.target.kind == "core" and self.pthreads.get(thread.tid, 0) is None
-
-    def _main_is_gone(self) -> bool:
-        return any(
-            record.state & abi.MAIN and record.state & abi.FINISHED
-            for copy in self.registry.copies
-            for record in copy.records
-        )
 
     def _own_word(self, thread: Thread) -> int:
         """The library's own word in TLS: the address of the thread's record, GIVEN_BACK, or 0."""

@@ -12,7 +12,7 @@ from ..read.model import Copy, text_of
 from ..read.threads import ENDING, FINISHED
 from . import text
 from .places import own_place, place, stack_lines
-from .sanitize import clean, shorten
+from .sanitize import clean
 from .style import PLAIN, Style
 from .times import clock
 
@@ -41,8 +41,9 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
 def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
     thread, record, copy = verdict.thread, verdict.thread.record, verdict.thread.copy
     state = thread.state
-    if thread.kernel is not None and thread.kernel.number is not None:
-        state += f", GDB's thread {thread.kernel.number} (`thread {thread.kernel.number}`)"
+    number = report.target.number_of(thread.kernel) if thread.kernel is not None else None
+    if number is not None:
+        state += f", GDB's thread {number} (`thread {number}`)"
     rows = [("state", state), ("tid", str(thread.tid or "-"))]
     if record is not None and copy is not None:
         rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
@@ -146,10 +147,10 @@ def _siblings(report: Report, verdict: Verdict) -> List[str]:
         for other in report.verdicts
         if other is not verdict
         and other.thread.copy is copy
-        and other.thread.record is not None
-        and other.thread.record.site == record.site
+        and other.thread.kind is not None
+        and other.thread.kind.site == record.site
     ]
     lines = ["", f"{site.created:,} created here so far, {len(same) + 1:,} still known"]
     if same:
-        lines[-1] += f"; the others: ids {shorten(id_ranges(same), 120)}"
+        lines[-1] += f"; the others: ids {id_ranges(same, text.IDS_WIDTH)}"
     return lines

@@ -7,7 +7,7 @@ from ..judge.groups import Group, id_ranges
 from ..judge.report import Report
 from . import text
 from .places import own_place, place, stack_lines
-from .sanitize import clean, shorten
+from .sanitize import clean
 from .style import PLAIN, Style
 from .times import clock
 
@@ -24,7 +24,7 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     if group.key.main:
         title += ", the main thread"
     lines = [style.paint("highlight" if group.leaked else "title", title)]
-    rows = [("ids", shorten(id_ranges(group.verdicts), 120)), ("names", _names(report, group))]
+    rows = [("ids", id_ranges(group.verdicts, text.IDS_WIDTH)), ("names", _names(report, group))]
     if record is not None and copy is not None and not group.key.main:
         start = report.stacks.start(copy, record)
         rows += [
@@ -57,15 +57,11 @@ def _names(report: Report, group: Group) -> str:
 
 
 def _scopes(group: Group) -> str:
-    scopes = {}
-    for verdict in group.verdicts:
-        record, copy = verdict.thread.record, verdict.thread.copy
-        if record is not None and copy is not None and record.scope not in scopes:
-            chain = copy.scope_chain(record.scope)
-            scopes[record.scope] = clean(chain[0].name) if chain else ""
-        if len(scopes) > NAMES_SHOWN:
-            break
-    names = [name for name in scopes.values() if name]
+    copy = group.verdicts[0].thread.copy
+    kinds = dict.fromkeys(verdict.thread.kind for verdict in group.verdicts)
+    scopes = dict.fromkeys(kind.scope for kind in kinds if kind is not None)
+    chains = [copy.scope_chain(scope) for scope in scopes] if copy is not None else []
+    names = [clean(chain[0].name) for chain in chains[: NAMES_SHOWN + 1] if chain]
     return ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
 
-import json
 from typing import Any, Dict, Iterable, List, Optional
 
 from ..judge.blame import own_frame
@@ -15,7 +14,17 @@ from ..target.base import Frame, TargetError
 SCHEMA = "threadleak/1"
 STACK_FRAMES = 256
 
-parse = json.loads
+
+def parse(text: str) -> Any:
+    import json  # by those alone who ask for JSON: it takes long to load
+
+    return json.loads(text)
+
+
+def _dump(shown: Dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(shown, indent=1) + "\n"
 
 
 def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> str:
@@ -50,7 +59,7 @@ def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> 
         ],
         "error": None,
     }
-    return json.dumps(shown, indent=1) + "\n"
+    return _dump(shown)
 
 
 def failure(sentence: str) -> str:
@@ -65,7 +74,7 @@ def failure(sentence: str) -> str:
         "findings": [],
         "error": sentence,
     }
-    return json.dumps(shown, indent=1) + "\n"
+    return _dump(shown)
 
 
 def _address(value: Optional[int]) -> Optional[str]:
@@ -125,7 +134,7 @@ def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
         "detached": bool(record.state & abi.DETACHED),
         "created_at": copy.epoch_s(record.created_ns),
         "finished_at": copy.epoch_s(record.finished_ns),
-        "age_s": round(age_ns / 1e9, 3) if report.at.exact else None,
+        "age_s": round(age_ns / 1e9, 3) if report.at.live else None,
         "creation_stack": [_frame(frame) for frame in stack.frames],
         "creation_stack_complete": stack.complete,
         "own_frame": own_frame(stack.frames),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The text report: the summary line, what concerns the process, then a table."""
 
-from typing import Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from ..judge.classes import ALL, SUSPICION
+from ..judge.classes import SUSPICION
 from ..judge.groups import id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
@@ -14,14 +14,15 @@ from .style import PLAIN, Style
 
 EQUAL_ROWS = 8  # of threads that differ in nothing but number and name
 SCOPE_WIDTH = 40
+IDS_WIDTH = 120
 STACK_FRAMES = 64
 
 
 def summary(report: Report) -> str:
     """threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 27"""
     leaked = report.leaked
-    counts = [(sum(v.class_ == class_ for v in leaked), class_) for class_ in ALL]
-    classes = ", ".join(f"{count:,} {class_}" for count, class_ in counts if count)
+    counts = report.by_class(leaked_only=True)
+    classes = ", ".join(f"{count:,} {class_}" for class_, count in counts.items())
     detail = f" ({classes})" if leaked else ""
     noun = "thread" if len(leaked) == 1 else "threads"
     return f"threadleak: {len(leaked):,} leaked {noun}{detail} of {report.threads:,}"
@@ -112,26 +113,35 @@ def thread_table(
         rows += [_row(report, verdict, style) for verdict in shown]
         rest = run[len(shown) :]
         if rest:
-            ids = id_ranges(rest)
-            of = f": ids {shorten(ids, 120)}" if ids else ""
+            ids = id_ranges(rest, IDS_WIDTH)
+            of = f": ids {ids}" if ids else ""
             rows.append((f"... and {len(rest):,} more like these{of}",))
     return table(rows, style) if len(rows) > 1 else []
 
 
 def _runs(verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
     runs: List[List[Verdict]] = []
+    known: Dict[Tuple[object, ...], Tuple[object, ...]] = {}
     last: Tuple[object, ...] = ()
     for verdict in verdicts:
-        thread, record = verdict.thread, verdict.thread.record
-        what: Tuple[object, ...] = (thread.copy, record is None)
-        if record is not None:
-            what = (thread.copy, record.site, record.start, record.scope)
-        what += (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
+        thread = verdict.thread
+        key = (thread.kind, verdict.decision, thread.state, thread.is_main)
+        what = known.get(key)
+        if what is None:
+            what = known[key] = _likeness(verdict)
         if what != last:
             runs.append([])
         runs[-1].append(verdict)
         last = what
     return runs
+
+
+def _likeness(verdict: Verdict) -> Tuple[object, ...]:
+    """What is equal for threads that differ in nothing that the table shows but number and name."""
+    thread, kind = verdict.thread, verdict.thread.kind
+    place = (kind.site, kind.start, kind.scope) if kind is not None else ()
+    said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
+    return (thread.copy, place, said)
 
 
 def listing(

@@ -16,7 +16,6 @@ class Thread(NamedTuple):
 
     tid: int  # as the debugger numbers it
     own_tid: int  # as the process itself sees it, in its own PID namespace
-    number: Optional[int]  # the debugger's own thread number
 
 
 class Frame(NamedTuple):
@@ -52,7 +51,8 @@ class Target(Protocol):
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""
 
     def now_ns(self) -> Optional[int]:
-        """CLOCK_MONOTONIC of the process when it was stopped; None: not known, as in a core."""
+        """CLOCK_MONOTONIC of the process at the latest moment at which it is known to have run; None: not
+        known, as in a core."""
 
     def limits(self) -> List[str]:
         """Sentences that say what this target cannot tell: a truncated core, for one."""
@@ -61,7 +61,7 @@ class Target(Protocol):
         """All of it, across adjacent mappings, or an error."""
 
     def symbol(self, name: str) -> List[int]:
-        """The addresses of a data symbol, of every copy that symbol tables tell of."""
+        """The addresses of a data symbol, as far as symbol tables tell: of one copy or of more."""
 
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         """Memory that the process can write, adjacent mappings joined: private copies of a file's pages,
@@ -72,6 +72,9 @@ class Target(Protocol):
 
     def thread_name(self, thread: Thread) -> Optional[str]:
         ...
+
+    def number_of(self, thread: Thread) -> Optional[int]:
+        """The debugger's own number of the thread."""
 
     def pthread_of(self, thread: Thread) -> Optional[int]:
         """Its pthread_t: on x86-64 the fs base, so this reads registers."""

@@ -8,15 +8,15 @@ need the thread to be selected; whatever is selected is selected again afterward
 import contextlib
 import re
 import time
-from operator import itemgetter
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import gdb
 
 from . import elf, procfs
 from .base import Frame, Region, TargetError, Thread
+from .lastrun import LastRun
 
-_stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+_last_run = LastRun(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC), procfs.started_ns())
 _generation = 0
 
 
@@ -25,19 +25,40 @@ def _changed(event: Any) -> None:
     _generation += 1
 
 
+def _process(inferior: Any) -> Tuple[int, int]:
+    return inferior.num, inferior.pid
+
+
+def _resumed(event: Any) -> None:
+    _last_run.resumed(_process(event.inferior_thread.inferior))
+    _changed(event)
+
+
 def _stopped(event: Any) -> None:
-    global _stopped_ns
-    _stopped_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    thread = event.inferior_thread  # None: all of them
+    inferiors = gdb.inferiors() if thread is None else [thread.inferior]
+    _last_run.stopped(map(_process, inferiors))
+    _changed(event)
+
+
+def _new_thread(event: Any) -> None:
+    _last_run.appeared(_process(event.inferior_thread.inferior))
     _changed(event)
 
 
 def watch_events() -> None:
     """Called once: lets `generation` and `now_ns` know when the inferior ran."""
+    gdb.events.before_prompt.connect(_last_run.prompt)
+    gdb.events.cont.connect(_resumed)
     gdb.events.stop.connect(_stopped)
-    for name in ("cont", "exited", "new_objfile", "clear_objfiles", "memory_changed"):
+    gdb.events.new_thread.connect(_new_thread)
+    for name in ("exited", "new_objfile", "clear_objfiles", "memory_changed"):
         getattr(gdb.events, name).connect(_changed)
-    for name in ("inferior_deleted", "register_changed", "new_thread"):
+    for name in ("inferior_deleted", "register_changed"):
         getattr(gdb.events, name).connect(_changed)
+    for inferior in gdb.inferiors():
+        if inferior.pid:
+            _last_run.appeared(_process(inferior))
 
 
 def generation() -> Any:
@@ -124,7 +145,9 @@ class DebuggerTarget:
         return ids[-1] if ids else self.pid or 0
 
     def now_ns(self) -> Optional[int]:
-        return _stopped_ns if self.local and procfs.has_our_clock(self.inferior.pid) else None
+        if self.local and procfs.has_our_clock(self.inferior.pid):
+            return _last_run.at_ns(_process(self.inferior))
+        return None
 
     def limits(self) -> List[str]:
         if self.kind != "core":
@@ -150,17 +173,12 @@ class DebuggerTarget:
             raise TargetError(f"memory at {address:#x} cannot be read: {error}") from None
 
     def symbol(self, name: str) -> List[int]:
-        found = set()
-        for objfile in gdb.objfiles():
-            for lookup in (objfile.lookup_global_symbol, objfile.lookup_static_symbol):
-                with contextlib.suppress(gdb.error):
-                    symbol = lookup(name)
-                    if symbol is not None:
-                        found.add(int(symbol.value().address))
-        with contextlib.suppress(gdb.error):  # this one knows symbols without debug info too
+        """One copy's, in GDB's order; the scan for magic bytes finds the others. This call knows symbols
+        without debug info too."""
+        with contextlib.suppress(gdb.error):
             with gdb.with_parameter("language", "c"):
-                found.add(int(gdb.parse_and_eval(f"(unsigned long)&{name}")))
-        return sorted(found)
+                return [int(gdb.parse_and_eval(f"(unsigned long)&{name}"))]
+        return []
 
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         if self.kind == "core":
@@ -170,15 +188,18 @@ class DebuggerTarget:
         return []
 
     def threads(self) -> List[Thread]:
-        found = [Thread(tid, tid, thread.num) for tid, thread in self._handles.items()]
+        found = list(map(Thread, self._handles, self._handles))
         if self.local and len(procfs.ns_ids(f"{self.pid}")) > 1:
             for index, thread in enumerate(found):
                 ids = procfs.ns_ids(f"{self.pid}/task/{thread.tid}")
                 found[index] = thread._replace(own_tid=ids[-1] if ids else thread.tid)
-        return sorted(found, key=itemgetter(2))
+        return found
 
     def thread_name(self, thread: Thread) -> Optional[str]:
         return self._handles[thread.tid].name  # type: ignore[no-any-return]
+
+    def number_of(self, thread: Thread) -> Optional[int]:
+        return self._handles[thread.tid].num  # type: ignore[no-any-return]
 
     @contextlib.contextmanager
     def _in(self, thread: Thread) -> Iterator[Any]:

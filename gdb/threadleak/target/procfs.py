@@ -2,6 +2,7 @@
 """What /proc says of a local process (proc(5)): its memory, the files that its code comes from, its ids."""
 
 import os
+import time
 from bisect import bisect_right
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -94,6 +95,21 @@ def has_our_clock(pid: int) -> bool:
         return os.readlink(f"/proc/{pid}/ns/time") == os.readlink("/proc/self/ns/time")
     except OSError:
         return True  # a kernel without them
+
+
+def started_ns() -> int:
+    """CLOCK_MONOTONIC when we were started, no later than that: the field starttime counts ticks of
+    CLOCK_BOOTTIME, which goes on while the machine sleeps."""
+    now_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    booted_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    try:
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+            ticks = int(
+                file.read().rpartition(") ")[2].split()[19]
+            )  # the third field is the first there
+    except (OSError, ValueError, IndexError):
+        return 0
+    return now_ns - (booted_ns - ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"))
 
 
 def has_died(pid: int) -> bool:
