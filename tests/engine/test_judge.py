@@ -128,6 +128,22 @@ CASES = [
         *("unjoined", False, "suspicion", "Not counted yet: that is less than 500 ms"),
     ),
     Case(
+        *(
+            "finished after the moment that the target tells",
+            record(2, ENDED),
+            dict(now=T0 + 50 * MS),
+        ),
+        *("unjoined", False, "suspicion", "It finished 0 ms ago"),
+    ),
+    Case(
+        *(
+            "finished, a detach or join was lost",
+            record(2, ENDED, scope=CLOSED),
+            dict(lost_facts=1),
+        ),
+        *("unjoined", True, "suspicion", "Its scope `closed` ended"),
+    ),
+    Case(
         *("just finished, --settle-ms 0", record(2, ENDED)),
         dict(now=T0 + 100 * MS, settings=Settings(settle_ms=0)),
         *("unjoined", True, "suspicion", "somebody may yet join it"),
@@ -243,6 +259,14 @@ def test_damage_is_no_green_light_but_leaks_are_leaks() -> None:
     assert seen.status(seen.leaked) == BLIND
     seen = report([record(2, ENDED, site=99)])
     assert seen.status(seen.leaked) == LEAKS
+
+
+def test_lost_facts_are_told_and_no_reason_for_another_status() -> None:
+    seen = report([record(2, ENDED)], lost_facts=2)
+    texts = [notice.text for notice in seen.notices]
+    assert [text for text in texts if "2 detaches or joins could not be matched" in text]
+    assert seen.status(seen.leaked) == LEAKS
+    assert report([], lost_facts=2).status([]) == CLEAN
 
 
 def test_what_else_is_told_of_the_process() -> None:

@@ -3,6 +3,7 @@
 
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Any, List, NamedTuple, Tuple
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from threadleak.target import elf, procfs
 from threadleak.target.base import Region, TargetError
+from threadleak.target.lastrun import LastRun
 
 LOAD, NOTE = 1, 4
 R, W, X = 4, 2, 1
@@ -167,3 +169,65 @@ def test_a_zombie_has_died() -> None:
         assert procfs.has_died(child)
     finally:
         os.waitpid(child, 0)
+
+
+# ---- when a process ran last ---------------------------------------------------------------------
+
+
+class Clock:
+    """Time goes on only where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def last_run() -> Tuple[LastRun, Clock]:
+    """Of a debugger that was started at 1000."""
+    clock = Clock()
+    return LastRun(clock, clock.now), clock
+
+
+def test_attached_at_start_up() -> None:
+    """Symbols take a while; then the stop of attaching is reported, or was before we were there."""
+    seen, clock = last_run()
+    clock.now = 3000
+    seen.appeared("process")
+    clock.now = 5000
+    seen.stopped("process")
+    assert seen.at_ns("process") == seen.at_ns("another") == 1000
+
+
+def test_attached_by_a_command() -> None:
+    seen, clock = last_run()
+    clock.now = 2000
+    seen.prompt()
+    clock.now = 4000
+    seen.appeared("process")
+    seen.stopped("process")
+    clock.now = 6000
+    seen.prompt()  # a later one says nothing of a process that stands still
+    assert seen.at_ns("process") == 2000
+
+
+def test_continued_and_stopped() -> None:
+    seen, clock = last_run()
+    seen.appeared("process")
+    clock.now = 2000
+    seen.resumed("process")
+    assert seen.at_ns("process") == 2000
+    clock.now = 7000
+    seen.stopped("other")
+    seen.stopped("process")
+    clock.now = 9000
+    seen.stopped("process")
+    assert seen.at_ns("process") == 7000 and seen.at_ns("other") == 1000
+
+
+def test_when_we_were_started() -> None:
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    started = procfs.started_ns()
+    used = time.process_time_ns()
+    assert 0 < started <= now - used // os.cpu_count()  # type: ignore[operator]

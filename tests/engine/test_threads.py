@@ -67,6 +67,14 @@ def test_the_kernel_may_have_a_thread_a_moment_longer() -> None:
     assert states(threads) == [("1", ALIVE), ("2", ENDING)]
 
 
+def test_a_detached_thread_whose_end_was_seen_but_that_the_kernel_still_has() -> None:
+    """Its record is about to be given back: it is no leak, and not untracked."""
+    held = word(2, TID_OFFSET, PID + 1, 4)
+    for state in (ENDED | abi.DETACHED, ENDED | abi.JOINED):
+        threads, _ = run([record(2, state)], [kernel(2)], [held])
+        assert states(threads) == [("1", ALIVE)] and threads.detached_ending == 1
+
+
 def test_a_tid_in_use_again_is_another_thread() -> None:
     """The first one's word is 0; the second one has a record of its own, or none."""
     gone = word(2, TID_OFFSET, 0, 4)

@@ -29,15 +29,20 @@ def _process(inferior: Any) -> Tuple[int, int]:
     return inferior.num, inferior.pid
 
 
+def _of_event(event: Any) -> Tuple[int, int]:
+    """Of several processes only the selected one surely runs or stops, unless the event names a thread, as it
+    does in non-stop mode."""
+    thread = event.inferior_thread
+    return _process(gdb.selected_inferior() if thread is None else thread.inferior)
+
+
 def _resumed(event: Any) -> None:
-    _last_run.resumed(_process(event.inferior_thread.inferior))
+    _last_run.resumed(_of_event(event))
     _changed(event)
 
 
 def _stopped(event: Any) -> None:
-    thread = event.inferior_thread  # None: all of them
-    inferiors = gdb.inferiors() if thread is None else [thread.inferior]
-    _last_run.stopped(map(_process, inferiors))
+    _last_run.stopped(_of_event(event))
     _changed(event)
 
 

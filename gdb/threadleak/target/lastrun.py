@@ -7,7 +7,7 @@ threads look younger: after a `continue` that of the stop event; before any, the
 can have attached sooner; and where there was no prompt yet, the debugger's own start.
 """
 
-from typing import Callable, Dict, Hashable, Iterable, Set
+from typing import Callable, Dict, Hashable, Set
 
 
 class LastRun:
@@ -28,11 +28,11 @@ class LastRun:
         self._ran_ns[process] = self._clock_ns()
         self._running.add(process)
 
-    def stopped(self, processes: Iterable[Hashable]) -> None:
-        """Attaching reports a stop as well, of processes that nobody resumed."""
-        for process in self._running.intersection(processes):
-            self._ran_ns[process] = self._clock_ns()
+    def stopped(self, process: Hashable) -> None:
+        """Attaching reports a stop as well, of a process that nobody resumed."""
+        if process in self._running:
             self._running.remove(process)
+            self._ran_ns[process] = self._clock_ns()
 
     def at_ns(self, process: Hashable) -> int:
         self.appeared(process)

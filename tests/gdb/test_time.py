@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""A thread that finished right before the process was stopped may yet be joined, however long ago that is by
+now, and however long GDB took to attach."""
+
+import pytest
+from run_gdb import LOADER, Run, run_gdb
+from workshop import Running, Workshop
+
+NOT_COUNTED = "1 unjoined thread not counted yet"
+
+
+@pytest.fixture
+def process(workshop: Workshop) -> Running:
+    return workshop.start(workshop.program("just_finished"))
+
+
+def finish(process: Running) -> str:
+    """The thread finishes while this GDB command runs."""
+    return f"shell echo > {process.folder}/go; cat {process.folder}/gone"
+
+
+def look(process: Running, *commands: str) -> Run:
+    attach = f"attach {process.pid}"
+    return run_gdb(
+        loader=None, commands=[finish(process), attach, *commands, "threadleak list --all"]
+    )
+
+
+def test_symbols_are_read_while_the_process_stands_still(process: Running) -> None:
+    seen = look(process, "shell sleep 1", f"source {LOADER}")
+    assert NOT_COUNTED in seen.outputs[-1]
+    assert "unjoined, just finished" in seen.outputs[-1]
+
+
+def test_it_is_known_to_have_run_until_it_stopped_again(process: Running) -> None:
+    interrupt = f"shell (sleep 1; kill -INT {process.pid}) >/dev/null 2>&1 &"
+    seen = look(process, f"source {LOADER}", interrupt, "continue")
+    assert NOT_COUNTED not in seen.outputs[-1]
+    assert seen.first_line == "threadleak: 1 leaked thread (1 unjoined) of 2"
