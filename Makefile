@@ -92,7 +92,7 @@ UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
 
 .PHONY: check-runtime
 check-runtime: $(UNIT_TESTS)
-	$(Q)for test in $^; do $$test || exit 1; done
+	$(Q)for test in $^; do timeout 300 $$test || exit 1; done
 
 include tests/runtime/capture.mk
 

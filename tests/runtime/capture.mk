@@ -48,4 +48,4 @@ build/tests/test_capture_modules: tests/runtime/test_capture_modules.c tests/run
 
 .PHONY: check-capture
 check-capture: $(CAPTURE_TESTS) build/tests/test_capture_cfi build/tests/test_capture_modules
-	$(Q)for test in $^; do $$test || exit 1; done
+	$(Q)for test in $^; do timeout 300 $$test || exit 1; done

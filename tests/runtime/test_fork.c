@@ -5,6 +5,7 @@
  * first check that failed, or 0.
  */
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,9 +47,9 @@ static void check_new_threads(uint64_t before)
     CHECK(id >= before);
     CHECK(pthread_create(&pthread, NULL, returns, NULL) == 0);
     AWAIT(view_state(id) & THREADLEAK_STATE_FINISHED);
-    CHECK(view_records() == 2);
+    uint64_t records = view_records();
     CHECK(pthread_join(pthread, NULL) == 0);
-    CHECK(view_records() == 1);
+    CHECK(view_records() == records - 1);
 }
 
 static void check_clean(uint64_t inherited, pid_t parent)
@@ -159,6 +160,65 @@ static void a_grandchild_counts_generations(void **state)
     assert_int_equal(status_of(pid), 0);
 }
 
+static volatile sig_atomic_t children, failures, is_child;
+
+/* Interrupts a creation, and the child goes on with it. */
+static void forks_on_signal(int signal)
+{
+    (void)signal;
+    pid_t pid = fork();
+    if (pid == 0) {
+        is_child = 1;
+        return;
+    }
+    int status;
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && status)
+        failures = failures + 1;
+    children = children + 1;
+}
+
+static void *sends_signals(void *main_thread)
+{
+    while (children < 100)
+        pthread_kill(*(pthread_t *)main_thread, SIGUSR1);
+    return NULL;
+}
+
+static void check_creation_in_child(int error)
+{
+    alarm(20);
+    CHECK(error == 0);
+    CHECK(threadleak_registry.flags & THREADLEAK_REGISTRY_FORK_CHILD);
+    AWAIT(view_records() <= 2); /* itself, and the thread that is or was being created */
+    check_new_threads(0);
+    _exit(0);
+}
+
+static void a_signal_handler_that_forks_in_a_creation(void **state)
+{
+    (void)state;
+    sigset_t usr1;
+    struct sigaction action = {.sa_handler = forks_on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigaction(SIGUSR1, &action, NULL);
+    pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    pthread_t sender, self = pthread_self();
+    pthread_create(&sender, NULL, sends_signals, &self);
+    while (children < 100) {
+        pthread_t pthread;
+        pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+        int error = pthread_create(&pthread, NULL, returns, NULL);
+        pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+        if (is_child)
+            check_creation_in_child(error);
+        if (!error)
+            pthread_join(pthread, NULL);
+    }
+    pthread_join(sender, NULL);
+    assert_int_equal(failures, 0);
+}
+
 static void vfork_changes_nothing(void **state)
 {
     (void)state;
@@ -180,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_child_without_handlers_is_noticed_at_its_first_creation, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_grandchild_counts_generations, setup, teardown),
+        cmocka_unit_test(a_signal_handler_that_forks_in_a_creation),
         cmocka_unit_test_setup_teardown(vfork_changes_nothing, setup, teardown),
     };
     return cmocka_run_group_tests_name("fork", tests, NULL, NULL);

@@ -71,6 +71,20 @@ static void threads_belong_to_the_innermost_open_scope(void **state)
     assert_int_equal(open_scopes(), 0);
 }
 
+static void the_end_of_the_outer_scope_leaves_the_inner_one_too(void **state)
+{
+    (void)state;
+    pthread_t pthread;
+    threadleak_scope_t outer = threadleak_scope_begin("outer");
+    threadleak_scope_t inner = threadleak_scope_begin("inner");
+    threadleak_scope_end(outer);
+    uint64_t id = create(&pthread, at_gate, NULL);
+    assert_null(scope_of(id));
+    release(pthread);
+    threadleak_scope_end(inner);
+    assert_int_equal(open_scopes(), 0);
+}
+
 static pthread_t grandchild;
 static uint64_t grandchild_id;
 
@@ -160,6 +174,7 @@ int main(void)
     sem_init(&gate, 0, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_belong_to_the_innermost_open_scope),
+        cmocka_unit_test(the_end_of_the_outer_scope_leaves_the_inner_one_too),
         cmocka_unit_test(children_of_children_inherit_even_after_the_end),
         cmocka_unit_test(a_scope_can_end_on_another_thread_and_its_handle_goes_stale),
         cmocka_unit_test(scopes_of_parallel_threads_are_recycled),

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <threads.h>
 #include <time.h>
@@ -215,8 +216,69 @@ static void detached_threads_leave_no_record(void **state)
     assert_null(view_record(id));
 }
 
-/* The creator speaks of the thread before it has run: most often, on a busy machine. */
+#define UNBORN 200
+
+/* Under SCHED_FIFO, on one processor, no thread runs its first instruction before its creator waits. */
+static struct unborn {
+    pthread_t pthread[UNBORN];
+    uint64_t id[UNBORN];
+    int begun, without_name, not_detached;
+} unborn;
+
+static void *speaks_of_the_unborn(void *arg)
+{
+    for (int i = 0; i < UNBORN; i++) {
+        unborn.id[i] = view_next_id();
+        if (pthread_create(&unborn.pthread[i], NULL, at_gate, arg))
+            return "a creation failed";
+    }
+    for (int i = 0; i < UNBORN; i++) {
+        unborn.begun += (view_state(unborn.id[i]) & THREADLEAK_STATE_STARTED) != 0;
+        if (i % 2)
+            pthread_detach(unborn.pthread[i]);
+    }
+    for (int i = 0; i < UNBORN; i++)
+        pthread_setname_np(unborn.pthread[i], "early name");
+    for (int i = 0; i < UNBORN; i++) {
+        bool is_detached = view_state(unborn.id[i]) & THREADLEAK_STATE_DETACHED;
+        unborn.without_name += strcmp(view_record(unborn.id[i])->name, "early name") != 0;
+        unborn.not_detached += is_detached != i % 2;
+    }
+    for (int i = 0; i < UNBORN; i++)
+        sem_post(&gate);
+    for (int i = 0; i < UNBORN; i += 2)
+        pthread_join(unborn.pthread[i], NULL);
+    return NULL;
+}
+
 static void what_is_said_before_the_first_instruction_is_kept(void **state)
+{
+    (void)state;
+    pthread_t pthread;
+    pthread_attr_t attr;
+    cpu_set_t one;
+    struct sched_param first = {.sched_priority = 10};
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    pthread_attr_init(&attr);
+    pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+    pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
+    pthread_attr_setschedparam(&attr, &first);
+    pthread_attr_setaffinity_np(&attr, sizeof one, &one);
+    uint64_t lost = threadleak_registry.lost_facts;
+    if (pthread_create(&pthread, &attr, speaks_of_the_unborn, NULL))
+        skip(); /* needs CAP_SYS_NICE */
+    void *complaint;
+    pthread_join(pthread, &complaint);
+    assert_null(complaint);
+    print_message("begun before the creator waited: %d of %d\n", unborn.begun, UNBORN);
+    assert_int_equal(unborn.without_name, 0);
+    assert_int_equal(unborn.not_detached, 0);
+    AWAIT(view_records() == 1);
+    assert_int_equal(threadleak_registry.lost_facts, lost);
+}
+
+static void threads_that_are_gone_at_once_leave_nothing(void **state)
 {
     (void)state;
     for (int i = 0; i < 5000; i++) {
@@ -229,15 +291,72 @@ static void what_is_said_before_the_first_instruction_is_kept(void **state)
             pthread_join(pthread, NULL);
     }
     AWAIT(view_records() == 1);
-    for (int i = 0; i < 200; i++) {
-        pthread_t pthread;
-        uint64_t id = create(&pthread, at_gate, NULL);
-        pthread_setname_np(pthread, "early name");
-        AWAIT(view_state(id) & THREADLEAK_STATE_STARTED);
-        AWAIT(strncmp(view_record(id)->name, "early name", 16) == 0);
-        sem_post(&gate);
-        pthread_join(pthread, NULL);
+}
+
+static void detached_by_default(void **state)
+{
+    (void)state;
+    pthread_t pthread;
+    pthread_attr_t attr, before;
+    pthread_getattr_default_np(&before);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    assert_int_equal(pthread_setattr_default_np(&attr), 0);
+    uint64_t id = create(&pthread, returns, NULL);
+    AWAIT(!view_record(id));
+    assert_int_equal(pthread_setattr_default_np(&before), 0);
+    id = create(&pthread, returns, NULL);
+    finish(id);
+    assert_int_equal(pthread_join(pthread, NULL), 0);
+}
+
+static pthread_key_t late_key;
+static pthread_t created_late;
+static uint64_t id_of_late, id_in_destructor;
+static sem_t in_destructor;
+
+/* The second round: the library has seen the thread's end already. */
+static void creates_in_destructor(void *round)
+{
+    if (round == (void *)1) {
+        pthread_setspecific(late_key, (void *)2);
+        return;
     }
+    sem_post(&in_destructor);
+    at_gate(NULL);
+    id_in_destructor = create(&created_late, at_gate, NULL);
+}
+
+static void *sets_key(void *arg)
+{
+    pthread_setspecific(late_key, (void *)1);
+    return arg;
+}
+
+/* Its record is given back, and another thread's, while its destructor still creates threads. */
+static void a_destructor_that_creates_threads_after_a_detach(void **state)
+{
+    (void)state;
+    pthread_t pthread;
+    sem_init(&in_destructor, 0, 0);
+    pthread_key_create(&late_key, creates_in_destructor);
+    id_of_late = create(&pthread, sets_key, NULL);
+    while (sem_wait(&in_destructor))
+        ;
+    uint32_t generation = threadleak_registry.fork_generation;
+    pthread_detach(pthread);
+    pthread_t other;
+    uint64_t other_id = create(&other, at_gate, NULL);
+    AWAIT(view_state(other_id) & THREADLEAK_STATE_STARTED);
+    sem_post(&gate);
+    sem_post(&gate);
+    AWAIT(id_in_destructor && view_state(id_in_destructor) & THREADLEAK_STATE_STARTED);
+    assert_int_equal(threadleak_registry.fork_generation, generation);
+    sem_post(&gate);
+    pthread_join(other, NULL);
+    pthread_join(created_late, NULL);
+    pthread_key_delete(late_key);
+    AWAIT(view_records() == 1);
 }
 
 static void names_follow_the_kernel(void **state)
@@ -363,6 +482,9 @@ int main(void)
         cmocka_unit_test(a_join_under_way_is_shown_and_a_cancelled_one_hides_nothing),
         cmocka_unit_test(detached_threads_leave_no_record),
         cmocka_unit_test(what_is_said_before_the_first_instruction_is_kept),
+        cmocka_unit_test(threads_that_are_gone_at_once_leave_nothing),
+        cmocka_unit_test(detached_by_default),
+        cmocka_unit_test(a_destructor_that_creates_threads_after_a_detach),
         cmocka_unit_test(names_follow_the_kernel),
         cmocka_unit_test(a_failed_creation_is_counted_and_leaves_nothing),
         cmocka_unit_test(sites_and_ancestry),
