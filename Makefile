@@ -18,6 +18,7 @@ PYTHON := /usr/bin/python3
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS ?= -O2 -g
 OBJCOPY ?= objcopy
+comma := ,
 Q := $(if $(V),,@)
 RUNTIME_FLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-exceptions \
 	-fno-stack-protector $(WARNINGS) -Ihelper/include
@@ -137,7 +138,8 @@ bench: all $(patsubst %,build/bench/%,bench_wrapper bench_capture create_join ma
 build/bench/bench_wrapper: tests/bench/bench_wrapper.c build/libthreadleak.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer $(WARNINGS) -Ihelper/include $< \
-		build/libthreadleak.a -Wl,--eh-frame-hdr -o $@
+		build/libthreadleak.a -Wl,--eh-frame-hdr \
+		$(patsubst %,-Wl$(comma)--wrap=%,$(filter-out pthread_create pthread_join,$(INTERPOSED))) -o $@
 
 build/bench/bench_capture: tests/bench/bench_capture.c build/libthreadleak.a
 	@mkdir -p $(@D)

@@ -83,6 +83,9 @@ class FrozenTarget:
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
         return [Frame(pc)]
 
+    def data_symbol(self, address: int) -> Optional[str]:
+        return None
+
     def module_at(self, pc: int) -> Optional[str]:
         return None
 

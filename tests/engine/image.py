@@ -191,6 +191,8 @@ class FakeTarget:
         self.reads = 0
         self.register_reads = 0
         self.limit_list: List[str] = []
+        self.functions: Dict[int, Any] = dict(FUNCTIONS)
+        self.data_symbols: Dict[int, str] = {}
 
     def own_pid(self) -> int:
         return self.pid or 0
@@ -243,8 +245,11 @@ class FakeTarget:
         return self.fakes[thread.tid].state
 
     def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
-        function, file, line = FUNCTIONS.get(pc, (None, None, None))
+        function, file, line = self.functions.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]
+
+    def data_symbol(self, address: int) -> Optional[str]:
+        return self.data_symbols.get(address)
 
     def module_at(self, pc: int) -> Optional[str]:
         if TEXT <= pc < TEXT + 0x200000:

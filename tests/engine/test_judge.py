@@ -208,6 +208,21 @@ def test_untracked_is_no_leak_and_fails_only_where_asked() -> None:
     assert "clone()" in seen.evidence.why(seen.verdicts[1])[0]
 
 
+def test_the_fix_speaks_of_the_end_that_the_thread_outlived() -> None:
+    for data, until in (
+        (record(2, scope=CLOSED), "before its scope ends"),
+        (record(2, scope=OPEN), "before the process ends"),
+        (record(2, DETACHED), "before the process ends"),
+    ):
+        seen = report([data], settings=Settings(at_end=True))
+        assert until in (seen.evidence.fix(seen.verdicts[1]) or "")
+
+
+def test_a_fork_child_of_a_process_without_threads() -> None:
+    seen = report([], flags=abi.FORK_CHILD, parent_pid=41)
+    assert [notice.text for notice in seen.notices] == ["a fork child of process 41"]
+
+
 def test_the_fix_speaks_of_the_api_that_made_the_thread() -> None:
     seen = report([record(2, ENDED), record(3, ENDED | abi.C11)])
     fixes = [seen.evidence.fix(verdict) or "" for verdict in seen.verdicts[1:]]
@@ -276,7 +291,9 @@ def test_what_else_is_told_of_the_process() -> None:
     ]
     seen = report([], flags=abi.FORK_CHILD | abi.SECOND_COPY, parent_pid=41, threads_inherited=3)
     kinds = {notice.kind: notice.text for notice in seen.notices}
-    assert kinds["forked"] == "a fork child of 41, which had 3 threads that are not here"
+    assert (
+        kinds["forked"] == "a fork child of process 41: 3 other threads of its parent are not here"
+    )
     assert "second_copy" in kinds
 
 

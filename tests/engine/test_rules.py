@@ -4,6 +4,8 @@
 from pathlib import Path
 
 import pytest
+from threadleak.judge.verdicts import function_names
+from threadleak.target.base import Frame
 from threadleak.judge.rules import RuleError, first_match, load_rules, parse_rule, save_rules
 
 LINES = ["name:worker-* pool threads live as long as the process", "class=unjoined site:old x"]
@@ -49,6 +51,14 @@ def test_parts() -> None:
 def test_globs(glob: str, value: str, applies: bool) -> None:
     rule = parse_rule(f"name:{glob} reason")
     assert rule.applies("alive", lambda field: (value,)) == applies
+
+
+def test_a_function_is_known_with_and_without_its_arguments() -> None:
+    frames = [Frame(1, "use_openmp()"), Frame(2, "main"), Frame(3)]
+    names = function_names(frames)
+    assert names == ("use_openmp()", "use_openmp", "main")
+    for glob in ("use_openmp", "use_openmp()", "use_*"):
+        assert parse_rule(f"site:{glob} reason").applies("alive", lambda field: names)
 
 
 def test_a_long_name_cannot_stall_a_glob() -> None:

@@ -5,10 +5,27 @@ import re
 from typing import List
 
 import pytest
-from image import MAIN, PID, T0, MS, FakeTarget, FakeThread, image, record, scope, site
+from hypothesis import given
+from hypothesis import strategies as st
+from image import (
+    LIBC,
+    MAIN,
+    MS,
+    PID,
+    T0,
+    TEXT,
+    FakeTarget,
+    FakeThread,
+    frame,
+    image,
+    record,
+    scope,
+    site,
+)
 from test_judge import CLOSED, ENDED, LATER, report
 from threadleak.judge.blame import first_own, is_wrapper, own_frame
-from threadleak.judge.groups import group, id_ranges
+from threadleak.judge.groups import group, id_ranges, merge_alike
+from threadleak.judge.names import brief, without_arguments
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
@@ -47,6 +64,7 @@ def test_id_ranges() -> None:
     copy = seen.registry.copies[0]
     copy.number = 2
     assert id_ranges(seen.verdicts[1:]) == "2.2-2.4, 2.7, 2.9-2.10"
+    assert id_ranges(seen.verdicts[1:], 12) == "2.2-2.4, ..."
 
 
 # ---- blame ---------------------------------------------------------------------------------------
@@ -63,6 +81,13 @@ def test_id_ranges() -> None:
         ("testing::internal::HandleExceptions", "/srv/tests", True),
         ("uv_thread_create_ex", "/usr/bin/node", True),
         ("__interceptor_pthread_create", "/srv/server", True),
+        ("os::create_thread(Thread*, os::ThreadType, unsigned long)", "/opt/libjvm.so", True),
+        ("llvm::llvm_execute_on_thread_impl(void* (*)(void*), void*)", "/usr/bin/clangd", True),
+        ("std::jthread::jthread<void (&)()>(void (&)())", "/srv/server", True),
+        ("std::async<void (&)()>(std::launch, void (&)())", "/srv/server", True),
+        ("GOMP_parallel", "/srv/server", True),
+        ("boost::thread::start_thread()", "/srv/server", True),
+        ("os::run()", "/srv/server", False),
         ("start_worker", "/srv/server", False),
         ("stdlib_start", "/srv/server", False),
         ("worker", "/srv/libcrypto_user.so", False),
@@ -141,12 +166,52 @@ def test_clean(raw: str, shown: str) -> None:
     assert clean(raw) == shown
 
 
+@pytest.mark.parametrize(
+    "name, bare",
+    [
+        ("use_openmp()", "use_openmp"),
+        ("app::Pool::run(int) const", "app::Pool::run"),
+        ("main::{lambda(int)#1}::operator()(int) const", "main::{lambda(int)#1}::operator()"),
+        ("bool operator< <int>(A<int> const&)", "bool operator< <int>"),
+        ("f(void (*)(int)) [clone .constprop.0]", "f"),
+        ("plain", "plain"),
+        ("void (*)(int)", "void (*)(int)"),
+        (")", ")"),
+        ("", ""),
+    ],
+)
+def test_names_without_arguments(name: str, bare: str) -> None:
+    assert without_arguments(name) == bare
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("short(int)", "short(int)"),
+        ("app::(anonymous namespace)::Pool::run_all(int)", "app::Pool::run_all(int)"),
+        ("app::Pool::run_all(std::vector<int, std::allocator<int> > const&)", "app::Pool::run_all"),
+        ("void app::invoke<void (app::Pool::*)(int), app::Pool*>(int&&)", "app::invoke<>"),
+        ("a::b<int>::c<std::vector<int> >::operator<< <char>(x)", "a::b<>::c<>::operator<< <>"),
+        ("a_name_without_any_of_these_things", "a_name_w...y_of_these_things"),
+        ("void (*)(std::vector<int> const&)", "void (*)...:vector<> const&)"),
+    ],
+)
+def test_names_made_brief(name: str, shown: str) -> None:
+    assert len(brief(name, 28)) <= 28
+    assert brief(name, 28) == shown
+
+
+@given(st.text("a:<>(){}[] *&~operator,", max_size=60), st.integers(4, 40))
+def test_any_name_can_be_made_brief(name: str, width: int) -> None:
+    assert len(brief(name, width)) <= width
+
+
 def test_shorten() -> None:
     assert shorten("abcdefgh", 8) == "abcdefgh" and shorten("abcdefghi", 8) == "abcde..."
 
 
 @pytest.mark.parametrize(
-    "frame, shown",
+    "at, shown",
     [
         (Frame(16, "f", "/x/lib.so", 2, "/src/a.c", 7), "f (a.c:7)"),
         (Frame(16, "f", "/x/lib.so", 2, "/src/a.c"), "f (a.c)"),
@@ -156,8 +221,8 @@ def test_shorten() -> None:
         (Frame(16), "0x10"),
     ],
 )
-def test_places(frame: Frame, shown: str) -> None:
-    assert place(frame) == shown
+def test_places(at: Frame, shown: str) -> None:
+    assert place(at) == shown
 
 
 def test_explain_tells_the_whole_story() -> None:
@@ -227,3 +292,58 @@ def test_styles_change_no_character() -> None:
     stripped = [re.sub("\x1b\\[1?m", "", line) for line in loud]
     assert loud != plain and stripped[:2] == plain[:2]
     assert [line.split() for line in stripped] == [line.split() for line in plain]
+
+
+# ---- what looks the same -------------------------------------------------------------------------
+
+
+def test_sites_of_one_line_stand_together() -> None:
+    """The return addresses of an unrolled loop; another line is another group."""
+    pcs = (TEXT + 0x1205, TEXT + 0x1215, TEXT + 0x1225, TEXT + 0x1405)
+    sites = [site([frame(pc), frame(LIBC + 0x27000, 2)], created=1) for pc in pcs]
+    data = [MAIN] + [record(2 + n, ENDED, site=1 + n % 4) for n in range(8)]
+    target = FakeTarget(image(data, sites=sites), now=LATER)
+    for pc in pcs[1:3]:
+        target.functions[pc] = target.functions[pcs[0]]
+    seen = Report(target, read_registry(target), Settings(), [])
+    found = group(seen.leaked)
+    assert [len(each.verdicts) for each in found] == [2, 2, 2, 2]
+    merged = merge_alike(found, seen.stacks)
+    assert [len(each.verdicts) for each in merged] == [6, 2]
+    assert id_ranges(merged[0].verdicts) == "2-4, 6-8"
+    lines = text.listing(seen, [verdict for each in merged for verdict in each.verdicts], 2)
+    assert "... and 4 more like these: ids 4, 6-8" in lines
+
+
+# ---- what a std::thread runs ---------------------------------------------------------------------
+
+VTABLE = "vtable for std::thread::_State_impl<std::thread::_Invoker<std::tuple<%s> > > + 16"
+ASYNC = (
+    "void (std::__future_base::_Async_state_impl<std::thread::_Invoker<std::tuple<main::{lambda()#2}> >,"
+    " int>::*)(), std::__future_base::_Async_state_impl<std::thread::_Invoker<std::tuple<main::{lambda()#2}>"
+    " >, int>*"
+)
+
+
+@pytest.mark.parametrize(
+    "arguments, shown",
+    [
+        ("main::{lambda(int, int)#1}, int", "main::{lambda(int, int)#1}"),
+        ("void (app::Pool::*)(int, int), app::Pool*", "void (app::Pool::*)(int, int)"),
+        (ASYNC, "main::{lambda()#2}"),
+        (None, "std::thread"),
+    ],
+)
+def test_callables_of_std_thread(arguments: "str | None", shown: str) -> None:
+    argument, vtable = 0x555555700000, 0x555555701000
+    start = TEXT + 0x1500
+    data = [MAIN, record(2, start=start, arg=argument), record(3, ENDED, start=start, arg=argument)]
+    regions = image(data) + [(argument, vtable.to_bytes(8, "little"))]
+    target = FakeTarget(regions, [FakeThread(PID), FakeThread(PID + 1)], LATER)
+    target.functions[start] = ("execute_native_thread_routine", None, None)
+    if arguments is not None:
+        target.data_symbols[vtable] = VTABLE % arguments
+    seen = Report(target, read_registry(target), Settings(), [])
+    assert text.started_in(seen, seen.find("2")) == shown
+    assert text.started_in(seen, seen.find("3")) == "std::thread"
+    assert seen.stacks.callable(seen.find("1").thread) is None

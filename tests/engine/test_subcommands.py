@@ -56,7 +56,7 @@ def ids(outcome: Outcome) -> List[str]:
     "options, expected",
     [
         ("", ["2", "3", "4"]),
-        ("--all", ["2", "3", "4", "5", "-", "1"]),
+        ("--all", ["2", "3", "4", "5", "1", "-"]),
         ("--all --sort id", ["1", "2", "3", "4", "5", "-"]),
         ("--all --sort name", ["-", "5", "2", "3", "1", "4"]),
         ("--all --sort tid --class alive,outlived", ["1", "4", "5"]),

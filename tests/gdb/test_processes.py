@@ -43,7 +43,7 @@ def test_a_child_has_its_own_threads_alone(workshop: Workshop, how: str, core: b
     assert set(threads) == {"child-unjoined", "child-blocked"} and len(known) == 3
     assert threads["child-unjoined"]["class"] == "unjoined"
     assert threads["child-blocked"]["class"] == "alive"
-    assert "which had 2 threads that are not here" in seen.outputs[1]
+    assert "2 other threads of its parent are not here" in seen.outputs[1]
     assert seen.status == 3
 
 

@@ -46,7 +46,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     report = session.report(options)
     failing = [verdict for verdict in select(report, options) if _fails(verdict, options)]
     status = report.status(failing, options.strict)
-    failing = ordered(report, failing, "group")
+    failing = ordered(report, failing, "group", options.format == "text")
     report.read_states(failing)
     if options.format == "json":
         shown = json.document(report, failing, False)

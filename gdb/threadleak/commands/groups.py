@@ -4,7 +4,7 @@
 import argparse
 from typing import List
 
-from ..judge.groups import group
+from ..judge.groups import group, merge_alike
 from ..show import groups, json, text
 from .options import Outcome, Parser, add_judging, add_output, add_selection, count, select
 from .session import Session
@@ -47,7 +47,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     else:
         how = session.style(options)
         lines = text.head(report, how)
-        for each in found[: options.limit or None]:
+        for each in merge_alike(found[: options.limit or None], report.stacks):
             lines += ["", *groups.block(report, each, how)]
         if options.limit and len(found) > options.limit:
             rest = sum(len(each.verdicts) for each in found[options.limit :])

@@ -66,7 +66,7 @@ def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:
     number = f" (copy {copy.number} of {len(registry.copies)})" if len(registry.copies) > 1 else ""
     version = f"{header.abi_major}.{header.abi_minor}"
     library = text_of(header.library_version)
-    since = clock(header.start_realtime_ns / 1e9)
+    since = clock(header.start_realtime_ns / 1e9, with_zone=True)
     records = (
         f"{len(copy.records):,} kept of {header.next_id - 1:,} made, {header.released:,} given back"
     )

@@ -4,7 +4,7 @@
 import argparse
 from typing import Iterable, List
 
-from ..judge.groups import group
+from ..judge.groups import group, merge_alike
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import json, text
@@ -52,7 +52,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     verdicts = select(report, options)
     if not (options.all or getattr(options, "class") or options.state):
         verdicts = [verdict for verdict in verdicts if verdict.leaked]
-    verdicts = ordered(report, verdicts, options.sort)
+    verdicts = ordered(report, verdicts, options.sort, options.format == "text")
     report.read_states(verdicts)
     status = report.status(report.leaked)
     if options.format == "json":
@@ -65,8 +65,14 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     return Outcome(shown, status)
 
 
-def ordered(report: Report, verdicts: Iterable[Verdict], key: str) -> List[Verdict]:
-    grouped = [verdict for found in group(verdicts) for verdict in found.verdicts]
+def ordered(
+    report: Report, verdicts: Iterable[Verdict], key: str, looks: bool = True
+) -> List[Verdict]:
+    """`looks`: threads whose stacks look the same stand together, although their sites differ."""
+    groups = group(verdicts)
+    if looks:
+        groups = merge_alike(groups, report.stacks)
+    grouped = [verdict for found in groups for verdict in found.verdicts]
     if key == "group":
         return sorted(grouped, key=lambda verdict: not verdict.leaked)
     return sorted(grouped, key=lambda verdict: report.sort_value(verdict, key))

@@ -45,8 +45,9 @@ class Evidence:
         thread = verdict.thread
         if verdict.class_ == UNTRACKED:
             return [
-                "The kernel has this thread, the registry does not: it was made by clone() or by"
-                " libc itself (a timer, aio), or before the library was loaded."
+                "The kernel has this thread, the registry does not: it was made by clone(), by libc"
+                " itself (a timer, aio), by a library that looks past preloaded ones (jemalloc:"
+                " dlsym(RTLD_NEXT)), or before the library was loaded."
             ]
         if thread.is_main:
             return ["It runs main, which nobody has to join."]
@@ -137,6 +138,9 @@ class Evidence:
         detach = f"{api}_detach"
         if verdict.class_ == UNJOINED:
             return f"Join it where it is created ({api}_join), or detach it there ({detach})."
+        copy = verdict.thread.copy
+        in_scope = copy is not None and self.judge.ended_scope(copy, record.scope) is not None
+        until = "before its scope ends" if in_scope else "before the process ends"
         if record.state & abi.DETACHED:
-            return "Make it joinable, tell it to end, and join it before its scope ends."
-        return f"Tell it to end, and join it ({api}_join), before its scope ends."
+            return f"Make it joinable, tell it to end, and join it {until}."
+        return f"Tell it to end, and join it ({api}_join), {until}."

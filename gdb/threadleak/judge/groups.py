@@ -7,6 +7,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..read.model import Copy
 from ..read.records import Kind
+from ..read.stacks import Stacks
 from .classes import ALL
 from .verdicts import Decision, Verdict
 
@@ -53,7 +54,7 @@ def _order(decision: Decision) -> Tuple[bool, int]:
 
 
 def group(verdicts: Iterable[Verdict]) -> List[Group]:
-    """Groups with leaked threads first, then larger ones."""
+    """By creation stack and start routine."""
     kinds: Dict[Tuple[Optional[Copy], Optional[Kind], bool], List[Verdict]] = {}
     for verdict in verdicts:
         thread = verdict.thread
@@ -64,9 +65,29 @@ def group(verdicts: Iterable[Verdict]) -> List[Group]:
         if copy is not None and kind is not None:
             key = Key(copy.number, kind.site, kind.start, is_main)
         members.setdefault(key, []).extend(found)
+    return _sorted(members)
+
+
+def merge_alike(groups: Iterable[Group], stacks: Stacks) -> List[Group]:
+    """Those that look the same to whoever reads them become one; this names all their stacks."""
+    members: Dict[Key, List[Verdict]] = {}
+    for each in groups:
+        key, copy = each.key, each.verdicts[0].thread.copy
+        if copy is not None:
+            key = key._replace(site=stacks.alike(copy, key.site))
+        members.setdefault(key, []).extend(each.verdicts)
+    return _sorted(members)
+
+
+def _sorted(members: Dict[Key, List[Verdict]]) -> List[Group]:
+    """Leaked threads first, then the larger; then the main thread, and untracked ones."""
     groups = [Group(key, found) for key, found in members.items()]
-    groups.sort(key=lambda each: (-each.leaked, each.key.main, -len(each.verdicts), each.key))
+    groups.sort(key=lambda each: (-each.leaked, _last(each.key), -len(each.verdicts), each.key))
     return groups
+
+
+def _last(key: Key) -> int:
+    return 1 if key.main else 2 if not key.copy else 0
 
 
 def id_ranges(verdicts: Iterable[Verdict], width: int = 0) -> str:

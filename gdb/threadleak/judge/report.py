@@ -194,10 +194,11 @@ def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
     inherited = sum(header.threads_inherited for header in headers)
     if any(header.flags & abi.FORK_CHILD for header in headers):
         parent = headers[0].parent_pid
-        had = _plural(inherited, "thread")
-        yield Notice(
-            "forked", f"a fork child of {parent}, which had {had} that are not here", inherited
-        )
+        text = f"a fork child of process {parent}"
+        if inherited:
+            are = "is" if inherited == 1 else "are"
+            text += f": {_plural(inherited, 'other thread')} of its parent {are} not here"
+        yield Notice("forked", text, inherited)
     if len(headers) > 1 or any(header.flags & abi.SECOND_COPY for header in headers):
         text = "two copies of the library are in this process: link it, or preload it, not both"
         yield Notice("second_copy", text, len(headers))

@@ -9,7 +9,7 @@ written `?`. The fields:
     name    of the thread
     start   function of the start routine
     module  file, or the file's name alone, that the start routine lies in
-    site    any function of the creation stack
+    site    any function of the creation stack, as `start` with or without its C++ argument list
     scope   name of the scope, or of one around it
 A finished thread that nobody joined keeps its stack, whatever it did: a rule speaks of threads that are
 alive, unless it begins with class=CLASS and so speaks of that class alone. `#` begins a comment line.

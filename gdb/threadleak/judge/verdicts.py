@@ -11,7 +11,9 @@ from ..read.model import Copy, Registry, Scope, text_of
 from ..read.records import Kind
 from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, ThreadInfo
+from ..target.base import Frame
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, SUSPICION, UNJOINED, UNTRACKED
+from .names import without_arguments
 from .rules import Rule, first_match
 
 
@@ -199,9 +201,15 @@ class Judge:
         if field == "scope":
             return tuple(scope.name for scope in copy.scope_chain(kind.scope))
         if field == "site":
-            frames = self.stacks.creation(copy, kind.site).frames
-            return tuple(frame.function for frame in frames if frame.function)
+            return function_names(self.stacks.creation(copy, kind.site).frames)
         start = self.stacks.start(copy, kind)
         if field == "start":
-            return (start.function,) if start.function else ()
+            return function_names([start])
         return (start.module, start.module.rsplit("/", 1)[-1]) if start.module else ()
+
+
+def function_names(frames: Iterable[Frame]) -> Tuple[str, ...]:
+    """The functions, C++ ones with and without their argument lists."""
+    names = [frame.function for frame in frames if frame.function]
+    both = (each for name in names for each in (name, without_arguments(name)))
+    return tuple(dict.fromkeys(both))

@@ -6,12 +6,14 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..target.base import Frame, Target, Thread
 from . import abi
+from .callables import std_thread_callable
 from .model import Copy, Module
 from .records import Kind
+from .threads import ThreadInfo
 
 
 class Stack(NamedTuple):
@@ -30,6 +32,7 @@ class Stacks:
         self.target = target
         self.copies = copies
         self._sites: Dict[Tuple[int, int], Stack] = {}
+        self._looks: Dict[Tuple[int, Tuple[Any, ...]], int] = {}
         self._build_ids = set(target.files().values())
         self._places: Dict[Tuple[int, int, int, bool], List[Frame]] = {}
 
@@ -48,6 +51,19 @@ class Stacks:
     def start(self, copy: Copy, record: Union[abi.Record, Kind]) -> Frame:
         """The start routine."""
         return self.at(copy, record.start, record.start_module, False)[-1]
+
+    def callable(self, thread: ThreadInfo) -> Optional[str]:
+        """Of a std::thread what it runs, since all of these have one start routine."""
+        if thread.copy is None or thread.kind is None:
+            return None
+        return std_thread_callable(self.target, thread, self.start(thread.copy, thread.kind))
+
+    def alike(self, copy: Copy, index: int) -> int:
+        """The first site whose stack nobody can tell from this one's: an unrolled loop, for one, calls from
+        several addresses of one line. For what is shown; all else goes by the sites themselves."""
+        frames = self.creation(copy, index).frames
+        look = tuple((f.function, f.file, f.line) if f.line else (f.pc,) for f in frames)
+        return self._looks.setdefault((copy.number, look), index)
 
     def current(self, thread: Thread, limit: int) -> List[Frame]:
         """The stack of a thread that is alive, its addresses in files counted as those of creation stacks are:

@@ -49,14 +49,15 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
         rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
         if not thread.is_main:
             start = report.stacks.start(copy, record)
-            rows.append(
-                ("started in", f"{place(start, style, full=True)}, argument {record.arg:#x}")
-            )
+            runs = report.stacks.callable(thread)
+            what = f"{place(start, style, full=True)}, argument {record.arg:#x}"
+            rows.append(("started in", f"{what}, for {clean(runs)}" if runs else what))
         rows.append(("kind", _kind(record)))
         chain = copy.scope_chain(record.scope)
         if chain:
             rows.append(("scope", " in ".join(clean(scope.name) or "-" for scope in chain)))
-        rows += [("created", _time(copy, record.created_ns)), ("finished", _finished(copy, record))]
+        created = _time(copy, record.created_ns, with_zone=True)
+        rows += [("created", created), ("finished", _finished(copy, record))]
     return ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
 
 
@@ -71,9 +72,9 @@ def _kind(record: abi.Record) -> str:
     return ", ".join(words)
 
 
-def _time(copy: Copy, ns: int) -> str:
+def _time(copy: Copy, ns: int, with_zone: bool = False) -> str:
     """Wall clock, and how long after the library was loaded."""
-    when = clock(copy.epoch_s(ns), with_ms=True)
+    when = clock(copy.epoch_s(ns), with_ms=True, with_zone=with_zone)
     return (
         f"{when}, {duration(ns - copy.header.start_monotonic_ns)} after the start" if when else ""
     )

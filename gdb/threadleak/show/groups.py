@@ -4,9 +4,11 @@
 from typing import List
 
 from ..judge.groups import Group, id_ranges
+from ..judge.names import brief
 from ..judge.report import Report
+from ..judge.verdicts import Verdict
 from . import text
-from .places import own_place, place, stack_lines
+from .places import NAME_WIDTH, own_place, place, stack_lines
 from .sanitize import clean
 from .style import PLAIN, Style
 from .times import clock
@@ -29,7 +31,7 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
         start = report.stacks.start(copy, record)
         rows += [
             ("scopes", _scopes(group)),
-            ("started in", place(start, style)),
+            ("started in", place(start, style) + _callable(report, verdict)),
             ("created", _created(group)),
         ]
     lines += ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
@@ -43,6 +45,11 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
         lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
     fix = report.evidence.fix(verdict) if group.leaked else None
     return lines + ([f"  fix: {fix}"] if fix else [])
+
+
+def _callable(report: Report, verdict: Verdict) -> str:
+    runs = report.stacks.callable(verdict.thread)
+    return f", for {brief(clean(runs), NAME_WIDTH)}" if runs else ""
 
 
 def _names(report: Report, group: Group) -> str:

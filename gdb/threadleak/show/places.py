@@ -4,8 +4,9 @@
 from typing import Iterable, List, Optional
 
 from ..judge.blame import first_own, own_frame
+from ..judge.names import brief
 from ..target.base import Frame
-from .sanitize import clean, shorten
+from .sanitize import clean
 from .style import PLAIN, Style
 
 NAME_WIDTH = 60  # of a function in a table; C++ has names of thousands of characters
@@ -30,7 +31,7 @@ def function(frame: Frame) -> str:
 def place(frame: Frame, style: Style = PLAIN, full: bool = False) -> str:
     """function (file:line), as far as it is known; `full`: with the folder, and nothing shortened."""
     name = function(frame)
-    name = style.paint("function", name if full else shorten(name, NAME_WIDTH))
+    name = style.paint("function", name if full else brief(name, NAME_WIDTH))
     if frame.file:
         file = clean(frame.file if full else base_name(frame.file))
         line = f":{frame.line}" if frame.line else ""

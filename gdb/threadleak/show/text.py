@@ -5,6 +5,7 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from ..judge.classes import SUSPICION
 from ..judge.groups import id_ranges
+from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..target.base import TargetError, Thread
@@ -14,6 +15,7 @@ from .style import PLAIN, Style
 
 EQUAL_ROWS = 8  # of threads that differ in nothing but number and name
 SCOPE_WIDTH = 40
+START_WIDTH = 40
 IDS_WIDTH = 120
 STACK_FRAMES = 64
 
@@ -77,7 +79,7 @@ def _row(report: Report, verdict: Verdict, style: Style) -> Row:
     if thread.is_main:
         start = "main"
     elif thread.record is not None and thread.copy is not None:
-        start = shorten(function(report.stacks.start(thread.copy, thread.record)), 40)
+        start = started_in(report, verdict)
         created = own_place(report.stacks.walk(thread.copy, thread.record.site), style)
     return Row(
         thread.id or "-",
@@ -89,6 +91,17 @@ def _row(report: Report, verdict: Verdict, style: Style) -> Row:
         start,
         created,
     )
+
+
+def started_in(report: Report, verdict: Verdict) -> str:
+    """The start routine, or what a std::thread runs."""
+    thread = verdict.thread
+    if thread.copy is None or thread.kind is None:
+        return "-"
+    name = report.stacks.callable(thread)
+    if name is None:
+        return brief(function(report.stacks.start(thread.copy, thread.kind)), START_WIDTH)
+    return brief(clean(name), START_WIDTH)
 
 
 def table(rows: Sequence[Sequence[str]], style: Style = PLAIN) -> List[str]:
@@ -108,7 +121,7 @@ def thread_table(
 ) -> List[str]:
     """One line a thread; of equal ones that follow each other, the first `equal_rows` (0: all)."""
     rows: List[Sequence[str]] = [TITLES]
-    for run in _runs(verdicts):
+    for run in _runs(report, verdicts):
         shown = run[: equal_rows or None]
         rows += [_row(report, verdict, style) for verdict in shown]
         rest = run[len(shown) :]
@@ -119,7 +132,7 @@ def thread_table(
     return table(rows, style) if len(rows) > 1 else []
 
 
-def _runs(verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
+def _runs(report: Report, verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
     runs: List[List[Verdict]] = []
     known: Dict[Tuple[object, ...], Tuple[object, ...]] = {}
     last: Tuple[object, ...] = ()
@@ -128,7 +141,7 @@ def _runs(verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
         key = (thread.kind, verdict.decision, thread.state, thread.is_main)
         what = known.get(key)
         if what is None:
-            what = known[key] = _likeness(verdict)
+            what = known[key] = _likeness(report, verdict)
         if what != last:
             runs.append([])
         runs[-1].append(verdict)
@@ -136,10 +149,12 @@ def _runs(verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
     return runs
 
 
-def _likeness(verdict: Verdict) -> Tuple[object, ...]:
+def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
     """What is equal for threads that differ in nothing that the table shows but number and name."""
-    thread, kind = verdict.thread, verdict.thread.kind
-    place = (kind.site, kind.start, kind.scope) if kind is not None else ()
+    thread, kind, copy = verdict.thread, verdict.thread.kind, verdict.thread.copy
+    place: Tuple[object, ...] = ()
+    if kind is not None and copy is not None:
+        place = (report.stacks.alike(copy, kind.site), kind.start, kind.scope)
     said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
     return (thread.copy, place, said)
 
@@ -166,7 +181,7 @@ def stacks(
 ) -> List[str]:
     """The current stack of each thread that is alive and has a line in the table."""
     lines: List[str] = []
-    runs = _runs(verdicts)
+    runs = _runs(report, verdicts)
     for verdict in [each for run in runs for each in run[: equal_rows or None]]:
         kernel = verdict.thread.kernel
         if kernel is None:

@@ -7,12 +7,14 @@ from typing import Optional
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def clock(epoch: Optional[float], with_ms: bool = False) -> str:
+def clock(epoch: Optional[float], with_ms: bool = False, with_zone: bool = False) -> str:
     """Empty where the time is unknown, or no time at all, as in damaged memory."""
     if epoch is None:
         return ""
     try:
-        text = time.strftime(FORMAT, time.localtime(epoch))
+        local = time.localtime(epoch)
+        text = time.strftime(FORMAT, local)
     except (OverflowError, ValueError, OSError):
         return ""
-    return f"{text}.{int(epoch % 1 * 1000):03d}" if with_ms else text
+    text += f".{int(epoch % 1 * 1000):03d}" if with_ms else ""
+    return f"{text} {time.strftime('%z', local)}" if with_zone else text

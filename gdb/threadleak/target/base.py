@@ -89,6 +89,9 @@ class Target(Protocol):
         """The function at `pc`, preceded by those that are inlined there; never empty. If `pc` is no return
         address, it is where a function begins: that function alone, where it is declared."""
 
+    def data_symbol(self, address: int) -> Optional[str]:
+        """Name of the variable or vtable that `address` lies in, demangled."""
+
     def module_at(self, pc: int) -> Optional[str]:
         """Path of the ELF file that is mapped there."""
 

@@ -286,6 +286,9 @@ class DebuggerTarget:
                 return procfs.files(procfs.read_maps(self.inferior.pid))
         return []
 
+    def data_symbol(self, address: int) -> Optional[str]:
+        return _symbol_at(address)
+
     def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)
         return mapping.path if mapping is not None else gdb.solib_name(pc)
