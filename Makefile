@@ -175,6 +175,7 @@ install: all
 	cd gdb && find threadleak -name '*.py' -o -name '*.txt' | while read -r file; do \
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
+	$(PYTHON) -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(PACKAGE)/gdb
 	sed 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' gdb/threadleak-gdb.py \
 		> $(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR)/$(notdir $(LIBRARY))-gdb.py
 
