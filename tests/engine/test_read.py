@@ -51,6 +51,25 @@ def test_records_in_several_chunks() -> None:
     assert [each.id for each in copy.records] == [1, 2, 3, 4]
 
 
+def test_records_are_in_the_order_of_their_ids_and_free_ones_left_out() -> None:
+    """Recycled ones lie anywhere."""
+    free = bytes(abi.RECORD.size)
+    copy = read(image([MAIN, free, record(7), free, record(3), record(7, name=b"again")], split=3))
+    assert [each.id for each in copy.records] == list(copy.records.ids) == [1, 3, 7]
+    assert [copy.records.name(at).rstrip(b"\0") for at in (1, 2)] == [b"worker-3", b"worker-7"]
+    assert [copy.index_of(id) for id in (1, 2, 3, 7, 8)] == [0, None, 1, 2, None]
+    registry = read_registry(FakeTarget(image([MAIN, record(7), record(7)])))
+    assert list(registry.anomalies) == [("records with an impossible id", 1, "id 7")]
+
+
+def test_equal_records_are_of_one_kind() -> None:
+    records = read(
+        image([MAIN, record(2), record(3), record(4, abi.STARTED | abi.FINISHED)])
+    ).records
+    kinds = records.kinds()
+    assert kinds[1] is kinds[2] and len(set(kinds)) == 3 == len(list(records.distinct_kinds()))
+
+
 def test_a_longer_struct_is_read_as_far_as_it_is_known() -> None:
     longer = [data + b"\xff" * 64 for data in (MAIN, record(2))]
     copy = read(image(longer, abi_minor=9))

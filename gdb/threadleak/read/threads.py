@@ -19,6 +19,7 @@ REGISTERS_MAX = 64  # threads whose registers are read to find out whose they ar
 ALIVE, ENDING, FINISHED, STARTING = "alive", "ending", "finished", "starting"
 RUNNING, BLOCKED = "running", "blocked"
 GIVEN_BACK = 1  # see self_offset in threadleak_abi.h
+_FORGOTTEN = abi.JOINED | abi.DETACHED  # once such a thread has finished
 STATES = (RUNNING, BLOCKED, ALIVE, STARTING, ENDING, FINISHED)
 
 
@@ -182,7 +183,10 @@ class _Reconciler:
             self.taken.add(thread.tid)
             self.infos.append(ThreadInfo(copy, index, kinds[index], thread, ALIVE))
         for index in finished:
-            self._finished(copy, index, kinds[index], tids[index])
+            if tids[index] in by_tid:
+                self._finished(copy, index, kinds[index], tids[index])
+            elif not kinds[index].state & _FORGOTTEN:
+                self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
         self.infos[first:] = sorted(self.infos[first:], key=attrgetter("index"))
 
     def _seen_by_others(self, copy: Copy) -> Set[int]:
@@ -222,11 +226,10 @@ class _Reconciler:
                 self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
 
     def _finished(self, copy: Copy, index: int, kind: Kind, tid: int) -> None:
-        """Its end was seen. The kernel may have it a moment longer; joined or detached, it is forgotten then."""
-        thread = self.by_tid.get(tid)
-        kept = not kind.state & (abi.JOINED | abi.DETACHED)
-        free = thread is not None and thread.tid not in self.taken
-        if thread is None or not free or not self._is_ending(copy, index, tid, thread):
+        """Its end was seen. The kernel may have it a moment longer, or a new thread with its tid."""
+        thread = self.by_tid[tid]
+        kept = not kind.state & _FORGOTTEN
+        if thread.tid in self.taken or not self._is_ending(copy, index, tid, thread):
             if kept:
                 self.infos.append(ThreadInfo(copy, index, kind, None, FINISHED))
             return
