@@ -71,21 +71,10 @@ struct creation {
 
 static uint32_t default_state; /* of threads without attributes: pthread_setattr_default_np */
 
-/* A record for the thread that is about to be created, published: from its first instruction on it is known.
- */
-__attribute__((noinline)) static struct creation creation_begin(const struct capture_start *caller,
-                                                                uintptr_t start, void *arg, uint32_t state)
+/* Everything of a record that is known before its thread exists. */
+static void fill(struct threadleak_record *record, const struct capture_start *caller, uintptr_t start,
+                 void *arg, uint32_t state)
 {
-    struct creation creation = {NULL, 0, NULL};
-    if (!library_ready())
-        return creation;
-    if (__builtin_expect(thread_was_forked(), 0))
-        library_forked();
-    library_watch_exit();
-    struct threadleak_record *record = record_take();
-    if (!record)
-        return creation;
-    int saved = errno;
     const struct threadleak_record *creator = thread_record();
     uint16_t module;
     module_of(start, &module);
@@ -101,8 +90,28 @@ __attribute__((noinline)) static struct creation creation_begin(const struct cap
     record->finished_ns = record->join_begun_ns = record->joiner = 0;
     record->start_module = module;
     inherit_name(record, creator);
-    creation = (struct creation){record, record_publish(record), thread.creating};
-    thread.creating = record;
+}
+
+/* A record for the thread that is about to be created, published: from its first instruction on it is known.
+ */
+__attribute__((noinline)) static struct creation creation_begin(const struct capture_start *caller,
+                                                                uintptr_t start, void *arg, uint32_t state)
+{
+    struct creation creation = {NULL, 0, NULL};
+    if (!library_ready())
+        return creation;
+    int saved = errno;
+    if (__builtin_expect(thread_was_forked(), 0))
+        library_forked();
+    library_watch_exit();
+    creation.record = record_take();
+    if (creation.record) {
+        fill(creation.record, caller, start, arg, state);
+        creation.outer = thread.creating;
+        thread.creating = creation.record; /* first: a signal handler may call fork */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        creation.id = record_publish(creation.record);
+    }
     errno = saved;
     return creation;
 }
