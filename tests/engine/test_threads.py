@@ -18,7 +18,8 @@ from image import (
 )
 from threadleak.read import abi
 from threadleak.read.locate import read_registry
-from threadleak.read.threads import ALIVE, ENDING, FINISHED, STARTING, Threads, reconcile
+from threadleak.read.reconcile import reconcile
+from threadleak.read.threads import ALIVE, ENDING, FINISHED, STARTING, Threads
 from threadleak.target.base import TargetError
 
 ENDED = abi.STARTED | abi.FINISHED

@@ -9,8 +9,9 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Registry, text_of
+from ..read.reconcile import reconcile
 from ..read.stacks import Stacks
-from ..read.threads import ALIVE, ThreadInfo, Threads, reconcile
+from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import Target, TargetError
 from .classes import ALL, UNJOINED, UNTRACKED
 from .evidence import Evidence
