@@ -260,9 +260,10 @@ static union slot make_entry(const struct dl_find_object *found, uint32_t *new_i
     copy_name(module);
     uintptr_t build_id = find_build_id(module);
     slot.generation = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
-    slot.has_build_id = build_id >= module->start && build_id < module->start + PAGE;
-    module->checksum = slot.has_build_id ? 0 : checksum(module);
-    slot.witness = slot.has_build_id ? build_id - module->start : module->checksum >> 8;
+    bool has_build_id = build_id >= module->start && build_id < module->start + PAGE;
+    module->checksum = has_build_id ? 0 : checksum(module);
+    slot.has_build_id = has_build_id;
+    slot.witness = has_build_id ? build_id - module->start : module->checksum >> 8;
     slot.index = same_as_before(index);
     *new_index = slot.index == index ? index : 0;
     errno = saved_errno;

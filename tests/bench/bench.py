@@ -27,10 +27,15 @@ LARGE = 10_000  # threads alive in the large core; as many again finished and we
 Command = list[str]
 
 
-def cpu_seconds(command: Command, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> float:
+def cpu_seconds(
+    command: Command, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)
+) -> float:
     """CPU time of `command`, which must end with a status in `ok`."""
     process = subprocess.Popen(
-        command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -65,7 +70,11 @@ def creation() -> None:
     ratios, _ = paired(bare, bare)
     row("bare against itself: the noise of this machine", spread(ratios))
     ratios, times = paired(bare, bare, {"LD_PRELOAD": str(LIBRARY)})
-    row("threadleak, preloaded", spread(ratios), f"{statistics.median(times):.2f} s; must be <= 1.05")
+    row(
+        "threadleak, preloaded",
+        spread(ratios),
+        f"{statistics.median(times):.2f} s; must be <= 1.05",
+    )
     source = str(ROOT / "tests/bench/create_join.c")
     for compiler in ("gcc", "clang"):
         binary = BUILD / f"bench/create_join_tsan_{compiler}"
@@ -86,12 +95,17 @@ def creation() -> None:
 
 def wrapper() -> None:
     print()
-    lines = subprocess.run([str(BUILD / "bench/bench_wrapper")], capture_output=True, text=True, check=True).stdout
+    lines = subprocess.run(
+        [str(BUILD / "bench/bench_wrapper")], capture_output=True, text=True, check=True
+    ).stdout
     print(lines, end="")
     print("must be <= 200 ns at 16 frames, aims at 120")
     print()
     print(
-        subprocess.run([str(BUILD / "bench/bench_capture")], capture_output=True, text=True, check=True).stdout, end=""
+        subprocess.run(
+            [str(BUILD / "bench/bench_capture")], capture_output=True, text=True, check=True
+        ).stdout,
+        end="",
     )
 
 
@@ -100,9 +114,15 @@ def memory() -> None:
     command = [str(BUILD / "bench/create_join"), str(LARGE), "live"]
     bare, ours = [], []
     for _ in range(3):
-        bare.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        bare.append(
+            float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        )
         env = {**os.environ, "LD_PRELOAD": str(LIBRARY)}
-        ours.append(float(subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout))
+        ours.append(
+            float(
+                subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+            )
+        )
     row("bare", spread(bare, 2))
     extra = [(b - a) * 1024 for a, b in zip(bare, ours)]
     row("threadleak adds, bytes", spread(extra, 0), "must be <= 160, sites included")
@@ -126,7 +146,9 @@ print("bench", (time.process_time() - begin) * 1000)
 def inside_gdb(load: Command, script: pathlib.Path, name: str) -> list[float]:
     """Milliseconds of the first such command in a GDB that has loaded the core: nothing is cached then."""
     script.write_text(TIMED.replace("NAME", name))
-    runs = [subprocess.run([*load, "-x", str(script)], capture_output=True, text=True) for _ in range(5)]
+    runs = [
+        subprocess.run([*load, "-x", str(script)], capture_output=True, text=True) for _ in range(5)
+    ]
     return [float(re.findall(r"^bench (\S+)$", run.stdout, re.M)[0]) for run in runs]
 
 
@@ -139,23 +161,37 @@ def large_core(folder: str) -> None:
     cores = [path for path in pathlib.Path(folder).iterdir() if path.name.startswith("core")]
     print(f"\na core of {LARGE:,} threads alive and {LARGE:,} unjoined")
     if not cores:
-        row("no core file appeared", "skipped", "set kernel.core_pattern to a plain name, ulimit -c to unlimited")
+        row(
+            "no core file appeared",
+            "skipped",
+            "set kernel.core_pattern to a plain name, ulimit -c to unlimited",
+        )
         return
     load = [*GDB, str(program), str(cores[0])]
     source = [*load, "-ex", f"source {ROOT}/gdb/threadleak-gdb.py"]
     script = pathlib.Path(folder, "timed.py")
     for name in ("list", "groups", "check"):
-        row(f"threadleak {name}, inside GDB, ms CPU", spread(inside_gdb(source, script, name), 0), "must be <= 100")
+        row(
+            f"threadleak {name}, inside GDB, ms CPU",
+            spread(inside_gdb(source, script, name), 0),
+            "must be <= 100",
+        )
     whole = [cpu_seconds([*source, "-ex", "threadleak list"]) for _ in range(5)]
     bare = [cpu_seconds(load) for _ in range(5)]
     row("gdb -batch with `threadleak list`, s CPU", spread(whole, 2), "must be <= 0.8")
     row("gdb -batch that only loads the core, s CPU", spread(bare, 2))
     backtrace = cpu_seconds([*load, "-ex", "thread apply all -q bt"])
-    row("gdb `thread apply all bt`, s CPU (no verdict, no creation stack)", f"{backtrace:.1f}", "one run")
+    row(
+        "gdb `thread apply all bt`, s CPU (no verdict, no creation stack)",
+        f"{backtrace:.1f}",
+        "one run",
+    )
 
 
 def main() -> None:
-    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, {PAIRS} pairs unless said otherwise")
+    print(
+        f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, {PAIRS} pairs unless said otherwise"
+    )
     wrapper()
     creation()
     memory()
