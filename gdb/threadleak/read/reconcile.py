@@ -33,15 +33,14 @@ class _Reconciler:
         self.registry = registry
         self.target = target
         self.kernel = kernel
-        self.by_tid: Dict[int, Thread] = {}
-        self.taken: Set[int] = set()  # debugger's tids
+        self.by_tid: Dict[int, Thread] = {}  # those that no record has claimed yet
+        self.unmapped: List[Thread] = []  # those whose own tid is not known
         self.pthreads: Dict[int, Optional[int]] = {}
         self.infos: List[ThreadInfo] = []
         self.detached_gone = 0
         self.detached_ending = 0
-        self.seen_pthreads: Dict[
-            int, int
-        ] = {}  # the first copy that knows it: several see one thread
+        # the first copy that knows it: several see one thread
+        self.seen_pthreads: Dict[int, int] = {}
 
     def run(self) -> Threads:
         self._map_tids()
@@ -73,8 +72,10 @@ class _Reconciler:
             return False
         for thread in self.kernel:
             tid = self._word(thread, header.tid_offset, 4)
-            if tid:
+            if tid and tid not in self.by_tid:
                 self.by_tid[tid] = thread
+            else:
+                self.unmapped.append(thread)
         return len(self.by_tid) > 1 and header.pid in self.by_tid
 
     def _pthread(self, thread: Thread) -> Optional[int]:
@@ -98,11 +99,10 @@ class _Reconciler:
     def _copy(self, copy: Copy) -> None:
         """The threads of a copy's records, in the order of their ids."""
         kinds, tids = copy.records.kinds(), copy.records.column("tid")
-        others = self._seen_by_others(copy)
-        unfinished: Dict[int, int] = {}  # tid -> index of the record
-        rivals: Dict[int, List[int]] = {}  # of one tid
+        infos, by_tid, others = self.infos, self.by_tid, self._seen_by_others(copy)
+        gone: Dict[int, List[int]] = {}  # tid that no thread has, or an earlier record's -> records
         finished: List[int] = []
-        first = len(self.infos)
+        first = len(infos)
         for index, (kind, tid) in enumerate(zip(kinds, tids)):
             state = kind.state
             if index in others:
@@ -110,27 +110,21 @@ class _Reconciler:
             if state & abi.MAIN:
                 self._main(copy, index, kind)
             elif state & (abi.JOINED | abi.FINISHED):
-                finished.append(index)
+                if tid in by_tid:
+                    finished.append(index)
+                elif not state & _FORGOTTEN:
+                    infos.append(ThreadInfo(copy, index, kind, None, FINISHED))
             elif not (state & abi.STARTED and tid):
-                self.infos.append(ThreadInfo(copy, index, kind, None, STARTING))
-            elif tid in unfinished:
-                rivals.setdefault(tid, [unfinished[tid]]).append(index)
+                infos.append(ThreadInfo(copy, index, kind, None, STARTING))
+            elif tid in by_tid:
+                infos.append(ThreadInfo(copy, index, kind, by_tid.pop(tid), ALIVE))
             else:
-                unfinished[tid] = index
-        by_tid = self.by_tid
-        for tid, index in unfinished.items():
-            thread = by_tid.get(tid)
-            if thread is None or tid in rivals or thread.tid in self.taken:
-                self._alive(copy, tid, rivals.get(tid) or [index], kinds)
-                continue
-            self.taken.add(thread.tid)
-            self.infos.append(ThreadInfo(copy, index, kinds[index], thread, ALIVE))
+                gone.setdefault(tid, []).append(index)
+        if gone:
+            self._gone(copy, kinds, gone, infos[first:])
         for index in finished:
-            if tids[index] in by_tid:
-                self._finished(copy, index, kinds[index], tids[index])
-            elif not kinds[index].state & _FORGOTTEN:
-                self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
-        self.infos[first:] = sorted(self.infos[first:], key=attrgetter("index"))
+            self._finished(copy, index, kinds[index], tids[index])
+        infos[first:] = sorted(infos[first:], key=attrgetter("index"))
 
     def _seen_by_others(self, copy: Copy) -> Set[int]:
         """Indices of records whose thread an earlier copy knows too."""
@@ -143,40 +137,41 @@ class _Reconciler:
         return found
 
     def _main(self, copy: Copy, index: int, kind: Kind) -> None:
-        thread = self.by_tid.get(copy.header.pid)
-        if thread is None or kind.state & abi.FINISHED:
+        if kind.state & abi.FINISHED:
             return  # it called pthread_exit; the kernel may keep a zombie of it, which is no thread
-        self.taken.add(thread.tid)
-        self.infos.append(ThreadInfo(copy, index, kind, thread, ALIVE, is_main=True))
+        thread = self.by_tid.pop(copy.header.pid, None)
+        if thread is not None:
+            self.infos.append(ThreadInfo(copy, index, kind, thread, ALIVE, is_main=True))
 
-    def _alive(self, copy: Copy, tid: int, indices: List[int], kinds: List[Kind]) -> None:
-        """Records that say of themselves to be the running thread `tid`. At most one is right."""
-        thread = self.by_tid.get(tid)
-        owner = -1
-        if thread is not None and thread.tid not in self.taken:
-            owner = indices[0]
-            if len(indices) > 1:
-                pthread, pthreads = self._pthread(thread), copy.records.column("pthread")
-                owner = max([each for each in indices if pthreads[each] == pthread] or indices)
-            self.taken.add(thread.tid)
-            self.infos.append(ThreadInfo(copy, owner, kinds[owner], thread, ALIVE))
-        for index in indices:
-            if index == owner:
-                continue
-            if kinds[index].state & abi.DETACHED:
-                self.detached_gone += 1
-            else:
-                self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
+    def _gone(
+        self, copy: Copy, kinds: List[Kind], gone: Dict[int, List[int]], infos: List[ThreadInfo]
+    ) -> None:
+        """Records that say of themselves to be running threads that are not there, or that others took."""
+        tids, pthreads = copy.records.column("tid"), copy.records.column("pthread")
+        takers = {tids[info.index]: info for info in infos if info.state == ALIVE}
+        for tid, indices in gone.items():
+            taker = takers.get(tid)
+            if taker is not None and taker.kernel is not None and not taker.is_main:
+                rivals = [taker.index, *indices]
+                pthread = self._pthread(taker.kernel)
+                owner = max([each for each in rivals if pthreads[each] == pthread] or rivals)
+                taker.index, taker.kind = owner, kinds[owner]
+                indices = [each for each in rivals if each != owner]
+            for index in indices:
+                if kinds[index].state & abi.DETACHED:
+                    self.detached_gone += 1
+                else:
+                    self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
 
     def _finished(self, copy: Copy, index: int, kind: Kind, tid: int) -> None:
         """Its end was seen. The kernel may have it a moment longer, or a new thread with its tid."""
-        thread = self.by_tid[tid]
         kept = not kind.state & _FORGOTTEN
-        if thread.tid in self.taken or not self._is_ending(copy, index, tid, thread):
+        thread = self.by_tid.get(tid)
+        if thread is None or not self._is_ending(copy, index, tid, thread):
             if kept:
                 self.infos.append(ThreadInfo(copy, index, kind, None, FINISHED))
             return
-        self.taken.add(thread.tid)
+        del self.by_tid[tid]
         if kept:
             self.infos.append(ThreadInfo(copy, index, kind, thread, ENDING))
         else:
@@ -199,7 +194,7 @@ class _Reconciler:
         by_pthread = {info.record.pthread: info for info in starting if info.record}
         looks = 0
         main_tid = self.registry.copies[0].header.pid
-        left = [thread for thread in self.kernel if thread.tid not in self.taken]
+        left = [*self.by_tid.values(), *self.unmapped]
         main = self.by_tid.get(main_tid)
         for thread in left:
             if main is not None and thread.tid == main.tid:
