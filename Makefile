@@ -159,8 +159,7 @@ PACKAGE := $(DATADIR)/threadleak
 
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PACKAGE) \
-		$(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PACKAGE)
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(LIBDIR)/libthreadleak.so.$(SOVERSION)
 	ln -sf libthreadleak.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libthreadleak.so
@@ -176,8 +175,14 @@ install: all
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
 	$(PYTHON) -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(PACKAGE)/gdb
-	sed 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' gdb/threadleak-gdb.py \
-		> $(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR)/$(notdir $(LIBRARY))-gdb.py
+	@folder=$(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR); \
+	if install -d $$folder 2>/dev/null; then \
+		echo "install $$folder/$(notdir $(LIBRARY))-gdb.py (GDB loads it with the library)"; \
+		sed 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' gdb/threadleak-gdb.py \
+			> $$folder/$(notdir $(LIBRARY))-gdb.py; \
+	else \
+		echo "$$folder cannot be written: put 'source $(PACKAGE)/gdb/threadleak-gdb.py' into ~/.gdbinit"; \
+	fi
 
 .PHONY: clean
 clean:

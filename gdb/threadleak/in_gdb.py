@@ -74,7 +74,11 @@ class _GdbStyle(Style):
 def _style() -> Style:
     wanted = color.value
     if wanted == "auto":
-        styled = gdb.parameter("style enabled") and not os.environ.get("NO_COLOR")
+        styled = (
+            gdb.parameter("style enabled")
+            and not os.environ.get("NO_COLOR")
+            and os.isatty(1)  # as GDB itself decides; sys.stdout is GDB's own object
+        )
         return _GdbStyle() if styled else PLAIN
     return _GdbStyle() if wanted == "on" else PLAIN
 

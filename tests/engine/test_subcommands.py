@@ -278,13 +278,13 @@ def test_output_goes_where_it_is_told(tmp_path: Path) -> None:
     assert path.read_text().startswith("threadleak: 3 leaked threads")
 
 
-def test_list_needs_no_registers_where_many_are_alive() -> None:
+def test_list_needs_no_registers_but_mains_where_many_are_alive() -> None:
     many = [MAIN] + [record(id, scope=2) for id in range(2, 202)]
     bench = Bench(many)
     bench.target.fakes = {PID + n: FakeThread(PID + n) for n in range(201)}
     for line in ("list", "groups", "check"):
         bench.run(line)
-    assert bench.target.register_reads == 0
+    assert bench.target.register_reads == 3  # of main, by each: whether it is in exit
     assert "stack" not in bench.run("list").text
     assert bench.run("list --stacks").text.count("\nthread ") == 8
     assert bench.run("list --stacks --limit 0").text.count("\nthread ") == 200
@@ -348,3 +348,11 @@ def test_json_is_ascii_and_unstyled() -> None:
     outcome = bench.run("list --format json")
     assert outcome.text.isascii() and "\x1b" not in outcome.text
     assert json.loads(outcome.text)["threads"][0]["name"] == "\x1b[31m\u20ac\\xff"
+
+
+def test_check_cannot_tell_where_no_creation_was_ever_recorded() -> None:
+    bench = Bench([MAIN], next_id=2)
+    bench.target.fakes = {PID + n: FakeThread(PID + n) for n in range(4)}
+    outcome = bench.run("check")
+    assert outcome.status == 2
+    assert outcome.error is not None and "no creation at all" in outcome.error

@@ -44,7 +44,9 @@ def test_list_shows_the_leaked_ones_and_says_what_to_do_next(core: List[str]) ->
     where = f"serve_request (leaky.c:{line_of('leaky', '/* creates straggler */')})"
     assert any(line.endswith(where) for line in lines)
     assert "`threadleak explain 4` says more." in lines
-    assert lines[-1].startswith("fix: Join it where it is created")
+    assert any(line.startswith("fix (unjoined): Join it where it is created") for line in lines)
+    assert any(line.startswith("fix (outlived): Tell it to end") for line in lines)
+    assert all(line.startswith("fix (") for line in lines[-3:])
 
 
 def test_list_all_shows_everybody(core: List[str]) -> None:

@@ -84,7 +84,8 @@ def test_help_of_the_function_and_of_the_parameter() -> None:
     "commands, env, is_coloured",
     [
         ([], {}, False),
-        (["set style enabled on"], {}, True),
+        (["set style enabled on"], {}, False),  # not to a pipe, as GDB itself
+        (["set style enabled on", "set threadleak color on"], {}, True),
         (["set style enabled on"], {"NO_COLOR": "1"}, False),
         (["set style enabled on", "set threadleak color off"], {}, False),
         (["set threadleak color on"], {"NO_COLOR": "1"}, True),

@@ -102,6 +102,18 @@ def test_the_process_is_exiting(workshop: Workshop, core: bool) -> None:
     assert seen.status == 3
 
 
+@pytest.mark.parametrize("core", [False, True])
+def test_an_exit_handler_that_runs_before_the_librarys(workshop: Workshop, core: bool) -> None:
+    program = workshop.program("late_handler")
+    running = workshop.start(program)
+    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
+    seen = run_checked(arguments, f"threadleak list --format json {SETTLED}")
+    threads = by_name(document(seen.outputs[0]))
+    assert threads["outlived"]["class"] == "outlived"
+    assert threads["outlived"]["confidence"] == "proof"
+    assert seen.status == 3
+
+
 # ---- another PID namespace -------------------------------------------------------------------------
 
 # Its process 1 does not die of signals, so that the program must be another one.

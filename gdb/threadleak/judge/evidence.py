@@ -76,6 +76,14 @@ class Evidence:
             ]
         if verdict.waiting == JOINING:
             why.append(f"Not counted yet: it is being joined, {self._joiner(verdict)}.")
+        elif (
+            not self.at.live
+            and self.at.now_ns - record.finished_ns < self.at.settings.settle_ms * 1_000_000
+        ):
+            why.append(
+                "A core does not tell when the process stopped: that may have been just after, and"
+                " somebody about to join it."
+            )
         elif verdict.waiting == JUST_FINISHED and verdict.thread.state == ENDING:
             why.append("Not counted yet: its end was just seen, and the kernel still has it.")
         elif verdict.waiting == JUST_FINISHED:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
+from ..read.exiting import runs_exit_handlers
 from ..read.model import Registry, text_of
 from ..read.reconcile import reconcile
 from ..read.stacks import Stacks
@@ -46,7 +47,9 @@ class Report:
                 " preload it, or link the program with it"
             )
         threads = reconcile(registry, target)
-        self.at = moment(registry, target.now_ns(), settings)
+        main = [info for info in threads.infos if info.is_main]
+        exiting = any(runs_exit_handlers(target, info) for info in main)
+        self.at = moment(registry, target.now_ns(), settings, exiting)
         self.judge = Judge(self.at, self.stacks, rules)
         self.evidence = Evidence(self.judge)
         self.verdicts = self.judge.judge_all(threads.infos)
@@ -124,6 +127,12 @@ class Report:
         if untracked:
             text = _plural(untracked, "untracked thread") + ", not in the registry"
             yield Notice(UNTRACKED, text, untracked)
+            if all(copy.header.next_id in (1, 2) for copy in registry.copies):
+                text = (
+                    "the registry has no creation at all: the calls go past the library (an archive"
+                    " does not see those inside libstdc++.so), so preload it"
+                )
+                yield Notice("no_creations", text, untracked, blind=True)
         waiting = sum(count for each, count in self._decisions.items() if each.waiting)
         if waiting:
             text = _plural(waiting, "unjoined thread")

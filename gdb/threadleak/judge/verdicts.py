@@ -86,8 +86,10 @@ class Moment(NamedTuple):
         return self.exiting or self.main_finished or self.settings.at_end
 
 
-def moment(registry: Registry, now_ns: Optional[int], settings: Settings) -> Moment:
-    exiting = any(copy.header.flags & abi.EXITING for copy in registry.copies)
+def moment(
+    registry: Registry, now_ns: Optional[int], settings: Settings, exiting: bool = False
+) -> Moment:
+    exiting = exiting or any(copy.header.flags & abi.EXITING for copy in registry.copies)
     main_finished = any(copy.main_finished() for copy in registry.copies)
     lost_facts = any(copy.header.lost_facts for copy in registry.copies)
     live = now_ns is not None

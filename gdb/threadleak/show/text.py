@@ -172,8 +172,23 @@ def listing(
     first = next((verdict for verdict in verdicts if verdict.thread.id), None)
     if first is not None:
         lines.append(f"`threadleak explain {first.thread.id}` says more.")
-    fix = report.evidence.fix(verdicts[0])
-    return lines + ([f"fix: {fix}"] if fix and verdicts[0].leaked else [])
+    return lines + _fixes(report, verdicts)
+
+
+def _fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
+    """What to change, once for each class and way of creation that is shown."""
+    firsts: Dict[Tuple[object, ...], Verdict] = {}
+    for verdict in verdicts:
+        kind = verdict.thread.kind
+        if verdict.leaked and kind is not None:
+            firsts.setdefault((verdict.class_, kind.state), verdict)
+    fixes: Dict[str, str] = {}
+    for verdict in firsts.values():
+        fixes.setdefault(report.evidence.fix(verdict) or "", verdict.class_)
+    fixes.pop("", None)
+    if len(fixes) == 1:
+        return [f"fix: {fix}" for fix in fixes]
+    return [f"fix ({class_}): {fix}" for fix, class_ in fixes.items()]
 
 
 def stacks(
