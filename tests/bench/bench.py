@@ -131,6 +131,7 @@ def memory() -> None:
 GDB = [
     *("gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off"),
     *("-iex", "set libthread-db-search-path /nonexistent", "-iex", "set print thread-events off"),
+    *("-iex", "set debug-file-directory /nonexistent"),
 ]
 TIMED = """
 import time
