@@ -143,7 +143,7 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def select(report: Report, options: argparse.Namespace) -> List[Verdict]:
-    """Those that the options of add_selection pick."""
+    """Those that the options of add_selection pick; the report then says how many of them leaked."""
     tests: List[Callable[[Verdict], bool]] = []
     wanted = getattr(options, "class")
     if wanted:
@@ -163,6 +163,8 @@ def select(report: Report, options: argparse.Namespace) -> List[Verdict]:
         if options.state in (RUNNING, BLOCKED, ALIVE):
             report.read_states(verdicts, len(verdicts))
         verdicts = [verdict for verdict in verdicts if verdict.thread.state == options.state]
+    if tests or options.state is not None:
+        report.selected = verdicts
     return verdicts
 
 

@@ -56,6 +56,7 @@ class Report:
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
+        self.selected: Optional[List[Verdict]] = None  # by the options of a command; None: all
 
     @property
     def threads(self) -> int:

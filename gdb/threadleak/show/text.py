@@ -33,6 +33,9 @@ def summary(report: Report) -> str:
 def head(report: Report, style: Style = PLAIN) -> List[str]:
     """The summary line, and a line for each thing that concerns the process as a whole."""
     lines = [style.paint("highlight" if report.leaked else "title", summary(report))]
+    if report.selected is not None:
+        leaked = sum(verdict.leaked for verdict in report.selected)
+        lines.append(f"selected: {leaked:,} leaked of {len(report.selected):,}")
     return lines + [f"note: {clean(notice.text)}" for notice in report.notices]
 
 
