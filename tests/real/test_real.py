@@ -34,12 +34,18 @@ pytestmark = pytest.mark.usefixtures("cores")
 LOOKS_UNDER_LOAD = 3
 
 
-def ends_as_bare(argv: List[Any], folder: Path, port: Optional[int] = None) -> None:
-    """SIGTERM ends it with the same status with the library as without it. And the first line is the same."""
+def ends_as_bare(
+    argv: List[Any], folder: Path, port: Optional[int] = None, pid_file: Optional[Path] = None
+) -> None:
+    """SIGTERM ends it with the same status with the library as without it. And the first line is the same.
+    `pid_file`: of a program that listens before it handles signals, and writes this file after that.
+    """
     seen = []
     for preload in (False, True):
         with Program(argv, folder, preload, port) as program:
             first = None if port else program.line()
+            if pid_file is not None:
+                until(lambda: pid_file.exists() and pid_file.read_text(), "its pid file")
             seen.append((first, program.terminate()))
     assert seen[0] == seen[1]
 
@@ -148,7 +154,7 @@ def test_nginx(tmp_path: Path) -> None:
         f" server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}\n"
     )
     argv = [server, "-p", tmp_path, "-e", "stderr", "-c", tmp_path / "nginx.conf"]
-    ends_as_bare(argv, tmp_path, port)
+    ends_as_bare(argv, tmp_path, port, tmp_path / "pid")
     with Program(argv, tmp_path, port=port) as master:
         (worker,) = until(master.children, "the worker")
         for _ in range(20):
