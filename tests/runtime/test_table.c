@@ -43,6 +43,26 @@ static void entries_keep_their_place_while_the_table_grows(void **state)
     assert_true(room >= 100000 * 4 / 3); /* the next chunk was mapped in time */
 }
 
+static void a_table_that_is_full_stays_as_it_is(void **state)
+{
+    (void)state;
+    struct {
+        struct threadleak_table table;
+        uint64_t behind;
+    } memory = {.behind = 0x5a5a5a5a};
+    static struct entry one[1];
+    table_init(&memory.table, sizeof(struct entry), one, sizeof one, 0);
+    uint64_t room = (uint64_t)1 << (THREADLEAK_CHUNKS - 1);
+    for (uint64_t i = 0; i < room; i++)
+        assert_int_equal(table_take(&memory.table), i);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(table_take(&memory.table), TABLE_FULL);
+    assert_int_equal(memory.table.dropped, 3);
+    assert_int_equal(memory.table.used, room);
+    assert_int_equal(memory.table.chunk_count, THREADLEAK_CHUNKS);
+    assert_int_equal(memory.behind, 0x5a5a5a5a);
+}
+
 static struct threadleak_table shared;
 static struct pool pool = {.table = &shared, .link = offsetof(struct entry, next_free)};
 
@@ -104,6 +124,7 @@ int main(void)
     alarm(60);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_keep_their_place_while_the_table_grows),
+        cmocka_unit_test(a_table_that_is_full_stays_as_it_is),
         cmocka_unit_test(no_entry_is_handed_out_twice),
         cmocka_unit_test(a_limit_is_kept_and_counted),
     };
