@@ -81,7 +81,7 @@ LINKED := -Lbuild -lthreadleak -Wl,-rpath,$(CURDIR)/build -lcmocka
 # Programs that are linked with the library and look into their own registry.
 RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint)
 
-$(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c tests/runtime/view.h build/libthreadleak.so
+$(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c tests/runtime/view.h tests/runtime/gate.h build/libthreadleak.so
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) $< $(LINKED) -o $@
 

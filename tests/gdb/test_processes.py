@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Processes and libraries that come and go: forks, plugins, a library that comes too late, or first."""
 
-from typing import Tuple
-
 import subprocess
+from typing import Dict, Tuple
 
 import pytest
 from observe import CORE, LIVE, SETTLED, Look, by_name, document, own_frame, run_checked
@@ -87,30 +86,24 @@ def test_a_live_process_whose_main_thread_left(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("core", [False, True])
-def test_the_process_is_exiting(workshop: Workshop, core: bool) -> None:
-    program = workshop.program("exiting")
+@pytest.mark.parametrize(
+    "name, leaked",
+    [
+        ("exiting", {"unjoined": "unjoined", "outlived": "outlived"}),
+        ("late_handler", {"outlived": "outlived"}),  # runs before the library's own handler
+    ],
+)
+def test_the_process_is_exiting(
+    workshop: Workshop, name: str, leaked: Dict[str, str], core: bool
+) -> None:
+    program = workshop.program(name)
     running = workshop.start(program)
     arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
     seen = run_checked(arguments, f"threadleak list --format json {SETTLED}")
     threads = by_name(document(seen.outputs[0]))
-    assert {name: each["class"] for name, each in threads.items()} == {
-        "unjoined": "unjoined",
-        "outlived": "outlived",
-    }
+    assert {name: each["class"] for name, each in threads.items()} == leaked
     assert {each["confidence"] for each in threads.values()} == {"proof"}
     assert "although the process is exiting" in threads["outlived"]["why"][0]
-    assert seen.status == 3
-
-
-@pytest.mark.parametrize("core", [False, True])
-def test_an_exit_handler_that_runs_before_the_librarys(workshop: Workshop, core: bool) -> None:
-    program = workshop.program("late_handler")
-    running = workshop.start(program)
-    arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
-    seen = run_checked(arguments, f"threadleak list --format json {SETTLED}")
-    threads = by_name(document(seen.outputs[0]))
-    assert threads["outlived"]["class"] == "outlived"
-    assert threads["outlived"]["confidence"] == "proof"
     assert seen.status == 3
 
 

@@ -4,28 +4,18 @@
  * vfork shares the memory and changes nothing. Each child reports by its exit status: the number of the
  * first check that failed, or 0.
  */
-#include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "threadleak.h"
-#include "view.h"
 
 #define CHECK(condition)                                                                                     \
     do                                                                                                       \
         if (!(condition))                                                                                    \
             _exit(__LINE__ % 250 + 1);                                                                       \
     while (0)
-
-static sem_t gate;
-
-static void *at_gate(void *arg)
-{
-    while (sem_wait(&gate))
-        ;
-    return arg;
-}
 
 static void *returns(void *arg)
 {

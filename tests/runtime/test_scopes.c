@@ -2,28 +2,11 @@
  *
  * Scopes: what inherits them, how they nest and end, and that a stale handle does no harm.
  */
-#include <semaphore.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "threadleak.h"
-#include "view.h"
-
-static sem_t gate;
-
-static void *at_gate(void *arg)
-{
-    while (sem_wait(&gate))
-        ;
-    return arg;
-}
-
-static uint64_t create(pthread_t *pthread, void *(*start)(void *), void *arg)
-{
-    uint64_t id = view_next_id();
-    assert_int_equal(pthread_create(pthread, NULL, start, arg), 0);
-    return id;
-}
 
 static const struct threadleak_scope *scope_of(uint64_t id)
 {

@@ -4,23 +4,13 @@
  * possible call, detached, failed.
  */
 #include <errno.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "view.h"
-
-static sem_t gate;
-
-static void *at_gate(void *arg)
-{
-    while (sem_wait(&gate))
-        ;
-    return arg;
-}
+#include "gate.h"
 
 static void *returns(void *arg)
 {
@@ -47,13 +37,6 @@ static int c11_returns(void *arg)
 static int c11_exits(void *arg)
 {
     thrd_exit(arg != NULL);
-}
-
-static uint64_t create(pthread_t *pthread, void *(*start)(void *), void *arg)
-{
-    uint64_t id = view_next_id();
-    assert_int_equal(pthread_create(pthread, NULL, start, arg), 0);
-    return id;
 }
 
 static void finish(uint64_t id)
