@@ -17,7 +17,8 @@ void modules_init(struct threadleak_table *table);
  * none does (JIT code), there is no room, or glibc is older than 2.35. Lock-free, callable in signal
  * handlers, about 10 ns when known, less in libc and the main program; keeps errno. The answer is right
  * although a file was unloaded and another one loaded at the same place meanwhile: they are told apart by
- * build-id, without any by threadleak_modules_changed_ and a checksum. */
+ * build-id, without any by threadleak_modules_changed_ and a checksum. A copy of the same build under another
+ * path may keep the first path as its name. */
 const struct threadleak_module *module_of(uintptr_t pc, uint16_t *index);
 
 /* dlclose was called: modules without a build-id must be looked at again before they are used. Not hidden:
