@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# make            build/libthreadleak.so and build/libthreadleak.a
+# make            build/libthreadleak.so, build/libthreadleak.a, build/libthreadleak-probe.so
 # make check      every test                     make lint     style and static checks
 # make bench      the figures of docs/bench.md   make fuzz     bounded, hostile input
 # make install    PREFIX=/usr/local DESTDIR=     make clean
@@ -29,8 +29,14 @@ SHARED_OBJECTS := $(RUNTIME:helper/runtime/%.c=build/shared/%.o)
 ARCHIVE_OBJECTS := $(RUNTIME:helper/runtime/%.c=build/archive/%.o)
 LIBRARY := build/libthreadleak.so.$(VERSION)
 
+# The probe: for whoever looks at a process, never inside one that is watched. libdw reads DWARF and unwinds.
+PROBE_FLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARNINGS) -Ihelper/include
+PROBE_LIBS := -ldw -lelf -ldl
+PROBE_HEADERS := $(wildcard helper/include/*.h helper/probe/*.h)
+PROBE_OBJECTS := $(patsubst helper/probe/%.c,build/probe/%.o,$(wildcard helper/probe/*.c))
+
 .PHONY: all
-all: build/libthreadleak.so build/libthreadleak.a build/threadleak-static.ld
+all: build/libthreadleak.so build/libthreadleak.a build/threadleak-static.ld build/libthreadleak-probe.so
 
 build/shared/%.o: helper/runtime/%.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -49,6 +55,18 @@ $(LIBRARY): $(SHARED_OBJECTS) build/exports.map
 build/libthreadleak.so: $(LIBRARY)
 	$(Q)ln -sf $(<F) build/libthreadleak.so.$(SOVERSION)
 	$(Q)ln -sf libthreadleak.so.$(SOVERSION) $@
+
+build/probe/%.o: helper/probe/%.c $(PROBE_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PROBE_FLAGS) -c $< -o $@
+
+build/probe.map: helper/include/threadleak_probe.h
+	@mkdir -p $(@D)
+	$(Q)printf '{ global: threadleak_probe_*; local: *; };\n' > $@
+
+build/libthreadleak-probe.so: $(PROBE_OBJECTS) build/probe.map
+	$(Q)$(CC) -shared -Wl,-soname,libthreadleak-probe.so -Wl,-z,defs -Wl,--version-script=build/probe.map \
+		$(LDFLAGS) -o $@ $(PROBE_OBJECTS) $(PROBE_LIBS)
 
 # Two members: names that are ours alone must not meet the program's, and unload.o is needed by few.
 build/archive/threadleak.o: $(filter-out %/unload.o,$(ARCHIVE_OBJECTS))
@@ -95,13 +113,13 @@ UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
 check-runtime: $(UNIT_TESTS)
 	$(Q)for test in $^; do timeout 300 $$test || exit 1; done
 
-include tests/runtime/capture.mk
+include tests/runtime/capture.mk tests/probe/probe.mk
 
 PYTEST := $(PYTHON) -m pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: check check-engine check-gdb check-real
-check: check-runtime check-capture check-engine check-gdb check-real
+check: check-runtime check-capture check-probe check-engine check-gdb check-real
 
 check-engine: all
 	$(Q)$(PYTEST) tests/engine tests/abi

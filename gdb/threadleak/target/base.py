@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the engine asks of a target, whoever reads it: GDB, or a reader of its own.
+"""What the engine asks of a target, whoever reads it: GDB, or the probe.
 
-A target is one look at a process that does not change meanwhile: a core file, or a stopped process.
+A target is one look at a process: a core file or a stopped process, which does not change meanwhile, or one
+that runs on while it is looked at (`moves`).
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol
+from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 
 class TargetError(Exception):
@@ -29,6 +30,18 @@ class Frame(NamedTuple):
     line: Optional[int] = None
 
 
+# What a pc is, for symbolize(): a return address, so that the call lies in front of it; an instruction that is
+# being executed; or where a function begins.
+RETURN, EXACT, START = range(3)
+
+
+class CurrentStack(NamedTuple):
+    """Where a thread is, or many are."""
+
+    frames: Tuple[Tuple[int, int], ...]  # (pc, RETURN or EXACT), innermost first, inlined ones not counted
+    end: str  # why the outer frames are missing, or ""
+
+
 class Region(NamedTuple):
     """Addresses."""
 
@@ -42,6 +55,7 @@ class Target(Protocol):
     kind: str  # "process" or "core"
     pid: Optional[int]
     exe: Optional[str]
+    moves: bool  # it is alive and was not stopped: it has gone on since it was read
 
     @property
     def core(self) -> Optional[str]:
@@ -79,15 +93,16 @@ class Target(Protocol):
     def pthread_of(self, thread: Thread) -> Optional[int]:
         """Its pthread_t: on x86-64 the fs base, so this reads registers."""
 
-    def frames(self, thread: Thread, limit: int) -> List[Frame]:
-        """Its stack, innermost first, inlined functions as frames of their own."""
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        """One a thread, of at most `limit` frames; equal ones may be one object. A thread whose stack cannot be
+        read has none, and `end` says why."""
 
     def state_of(self, thread: Thread) -> str:
         """ "running", "blocked" in the kernel, or "alive" if that cannot be told."""
 
-    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
-        """The function at `pc`, preceded by those that are inlined there; never empty. If `pc` is no return
-        address, it is where a function begins: that function alone, where it is declared."""
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
+        """The function at `pc`, preceded by those that are inlined there; never empty. What `pc` is: RETURN,
+        EXACT or START, which gives the function alone, where it is declared."""
 
     def data_symbol(self, address: int) -> Optional[str]:
         """Name of the variable or vtable that `address` lies in, demangled."""

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "live.h"
+#include "modules.h"
+#include "symbols.h"
+#include "unwind.h"
+
+unsigned threadleak_probe_abi(void)
+{
+    return THREADLEAK_PROBE_ABI;
+}
+
+static struct threadleak_probe *make_probe(struct source *source, const char *program)
+{
+    if (!source)
+        return NULL;
+    struct threadleak_probe *probe = calloc(1, sizeof *probe);
+    struct registers *registers = calloc(source->info.thread_count + 1, sizeof *registers);
+    char *copy = program ? strdup(program) : NULL;
+    if (!probe || !registers || (program && !copy)) {
+        probe_error("out of memory");
+        free(probe);
+        free(registers);
+        free(copy);
+        source->operations->close(source);
+        return NULL;
+    }
+    probe->source = source;
+    probe->registers = registers;
+    probe->program = copy;
+    probe->info = source->info;
+    return probe;
+}
+
+struct threadleak_probe *threadleak_probe_open_core(const char *core, const char *program)
+{
+    return make_probe(core_open(core), program);
+}
+
+struct threadleak_probe *threadleak_probe_open_process(int pid, unsigned flags)
+{
+    return make_probe(live_open(pid, flags), NULL);
+}
+
+void threadleak_probe_resume(struct threadleak_probe *probe)
+{
+    live_resume(probe->source);
+    probe->info.stopped_ns = probe->source->info.stopped_ns;
+}
+
+void threadleak_probe_close(struct threadleak_probe *probe)
+{
+    if (!probe)
+        return;
+    symbols_free(probe->symbols);
+    stacks_free(probe->stacks);
+    modules_free(probe->modules);
+    probe->source->operations->close(probe->source);
+    free(probe->registers);
+    free((char *)probe->program);
+    free(probe);
+}
+
+const struct threadleak_probe_info *threadleak_probe_info(struct threadleak_probe *probe)
+{
+    struct modules *modules = modules_of(probe);
+    probe->info.module_count = modules ? modules_count(modules) : 0;
+    probe->info.program = modules ? modules_program(modules) : NULL;
+    return &probe->info;
+}
+
+const struct threadleak_probe_thread *threadleak_probe_threads(struct threadleak_probe *probe)
+{
+    return probe->source->threads;
+}
+
+static int look_at(struct threadleak_probe *probe, uint32_t index)
+{
+    struct source *source = probe->source;
+    return source->operations->look(source, index, &probe->registers[index]) ? 0 : -1;
+}
+
+int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index)
+{
+    uint32_t count = probe->info.thread_count;
+    if (index < count)
+        return look_at(probe, index);
+    if (index != THREADLEAK_PROBE_ALL) {
+        probe_error("there is no thread number %u among %u", index, count);
+        return -1;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (probe->source->threads[i].state == THREADLEAK_PROBE_ALIVE)
+            look_at(probe, i);
+    return 0;
+}
+
+const char *threadleak_probe_thread_name(struct threadleak_probe *probe, uint32_t index)
+{
+    if (index >= probe->info.thread_count)
+        return NULL;
+    return probe->source->operations->thread_name(probe->source, index);
+}
+
+size_t probe_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size)
+{
+    struct source *source = probe->source;
+    size_t done = 0;
+    while (done < size) {
+        size_t got = source->operations->read(source, address + done, (char *)buffer + done, size - done);
+        if (!got)
+            got = modules_read(probe, address + done, (char *)buffer + done, size - done);
+        if (!got)
+            break;
+        done += got;
+    }
+    return done;
+}
+
+size_t threadleak_probe_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size)
+{
+    return probe_read(probe, address, buffer, size);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * snapshot_notes.h - what `threadleak snapshot` puts into a core beside the notes that a kernel writes: notes
+ * with the name "THREADLEAK". Little-endian. Written by snapshot.c, read by core.c.
+ */
+#ifndef THREADLEAK_SNAPSHOT_NOTES_H
+#define THREADLEAK_SNAPSHOT_NOTES_H
+
+#include <stdint.h>
+
+#define SNAPSHOT_NOTE_NAME "THREADLEAK"
+
+enum {
+    SNAPSHOT_NOTE_MADE = 1,    /* struct snapshot_made */
+    SNAPSHOT_NOTE_THREADS = 2, /* struct snapshot_thread, one for each NT_PRSTATUS, in their order */
+    SNAPSHOT_NOTE_FILES = 3,   /* text: a line "FD FLAGS PATH" for each open file, FLAGS octal */
+};
+
+struct snapshot_made {
+    uint64_t realtime_ns;  /* when */
+    uint64_t monotonic_ns; /* the same moment on CLOCK_MONOTONIC, for the registry's times */
+    uint64_t stopped_ns;   /* how long the process stood still */
+    uint32_t pid, own_pid; /* as the writer saw it; as it sees itself */
+};
+
+struct snapshot_thread {
+    uint32_t tid, own_tid;
+    uint32_t state; /* THREADLEAK_PROBE_*: one that ran has no registers: all are 0 */
+    uint32_t reserved;
+    uint64_t pthread; /* 0: not known */
+    char name[16];
+};
+
+#endif
