@@ -3,14 +3,14 @@
 
 import struct
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
 from threadleak.read.locate import read_registry
 from threadleak.read.model import Copy, text_of
-from threadleak.target.base import Frame, Region, TargetError, Thread
+from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread
 
 Piece = Tuple[int, bytes]
 
@@ -28,6 +28,7 @@ class FrozenTarget:
     """A core of the process. It has the threads that, by their records, did not finish."""
 
     kind = "core"
+    moves = False
     exe: Optional[str] = None
     core: Optional[str] = None
 
@@ -74,13 +75,13 @@ class FrozenTarget:
     def pthread_of(self, thread: Thread) -> Optional[int]:
         return self._threads[thread.tid]
 
-    def frames(self, thread: Thread, limit: int) -> List[Frame]:
-        return []
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        return [CurrentStack((), "")] * len(threads)
 
     def state_of(self, thread: Thread) -> str:
         return "alive"
 
-    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
         return [Frame(pc)]
 
     def data_symbol(self, address: int) -> Optional[str]:

@@ -2,10 +2,10 @@
 """Makes registry images, and a target that serves them, for tests without a process."""
 
 import struct
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from threadleak.read import abi
-from threadleak.target.base import Frame, Region, TargetError, Thread
+from threadleak.target.base import EXACT, RETURN, CurrentStack, Frame, Region, TargetError, Thread
 
 REGISTRY = 0x555555600000
 TABLES = {"records": 0x7E0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
@@ -172,6 +172,8 @@ FUNCTIONS = {
 class FakeTarget:
     """A core, unless `now` is given; then a stopped process."""
 
+    moves = False
+
     def __init__(
         self,
         regions: Iterable[Tuple[int, bytes]],
@@ -235,16 +237,16 @@ class FakeTarget:
         self.register_reads += 1
         return self.fakes[thread.tid].pthread or None
 
-    def frames(self, thread: Thread, limit: int) -> List[Frame]:
-        self.register_reads += 1
-        pcs = (LIBC + 0x91000, TEXT + 0x1100, LIBC + 0x89000)
-        return [self.symbolize(pc, True)[0] for pc in pcs][:limit]
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        self.register_reads += len(threads)
+        frames = ((LIBC + 0x91000, EXACT), (TEXT + 0x1100, RETURN), (LIBC + 0x89000, RETURN))
+        return [CurrentStack(frames[:limit], "")] * len(threads)
 
     def state_of(self, thread: Thread) -> str:
         self.register_reads += 1
         return self.fakes[thread.tid].state
 
-    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
         function, file, line = self.functions.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]
 

@@ -15,10 +15,10 @@ def runs_exit_handlers(target: Target, main: ThreadInfo) -> bool:
     if main.kernel is None:
         return False
     try:
-        frames = target.frames(main.kernel, FRAMES)
+        (stack,) = target.current_stacks([main.kernel], FRAMES)
+        return any(_is_exit(frame) for at in stack.frames for frame in target.symbolize(*at))
     except TargetError:
         return False
-    return any(_is_exit(frame) for frame in frames)
 
 
 def _is_exit(frame: Frame) -> bool:

@@ -6,9 +6,9 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from ..target.base import Frame, Target, Thread
+from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread
 from . import abi
 from .callables import std_thread_callable
 from .model import Copy, Module
@@ -17,7 +17,7 @@ from .threads import ThreadInfo
 
 
 class Stack(NamedTuple):
-    """A creation stack, innermost first, inlined functions as frames of their own."""
+    """Innermost first, inlined functions as frames of their own."""
 
     frames: List[Frame]
     complete: bool
@@ -34,7 +34,8 @@ class Stacks:
         self._sites: Dict[Tuple[int, int], Stack] = {}
         self._looks: Dict[Tuple[int, Tuple[Any, ...]], int] = {}
         self._build_ids = set(target.files().values())
-        self._places: Dict[Tuple[int, int, int, bool], List[Frame]] = {}
+        self._places: Dict[Tuple[int, int, int, int], List[Frame]] = {}
+        self._current: Dict[CurrentStack, Stack] = {}
 
     def creation(self, copy: Copy, index: int) -> Stack:
         key = (copy.number, index)
@@ -46,11 +47,11 @@ class Stacks:
         """The frames of a creation stack, each named when it is asked for."""
         site = copy.site(index)
         for pc, module in site.frames if site is not None else ():
-            yield from self.at(copy, pc, module, True)
+            yield from self.at(copy, pc, module, RETURN)
 
     def start(self, copy: Copy, record: Union[abi.Record, Kind]) -> Frame:
         """The start routine."""
-        return self.at(copy, record.start, record.start_module, False)[-1]
+        return self.at(copy, record.start, record.start_module, START)[-1]
 
     def callable(self, thread: ThreadInfo) -> Optional[str]:
         """Of a std::thread what it runs, since all of these have one start routine."""
@@ -65,18 +66,29 @@ class Stacks:
         look = tuple((f.function, f.file, f.line) if f.line else (f.pc,) for f in frames)
         return self._looks.setdefault((copy.number, look), index)
 
-    def current(self, thread: Thread, limit: int) -> List[Frame]:
-        """The stack of a thread that is alive, its addresses in files counted as those of creation stacks are:
-        the target may not know where a file that is not position-independent begins."""
-        frames = self.target.frames(thread, limit)
-        modules = [each for copy in self.copies for each in copy.modules if each is not None]
-        for index, frame in enumerate(frames):
+    def current(self, threads: Sequence[Thread], limit: int) -> List[Stack]:
+        """Where threads are now: one stack a thread, equal ones as one object. TargetError if none can be read."""
+        found = self.target.current_stacks(threads, limit)
+        for raw in found:
+            if raw not in self._current:
+                frames = [frame for at in raw.frames for frame in self._placed(*at)]
+                self._current[raw] = Stack(frames, not raw.end, raw.end)
+        return [self._current[raw] for raw in found]
+
+    def _placed(self, pc: int, what: int) -> List[Frame]:
+        """Addresses in files counted as those of creation stacks are: the target may not know where a file that
+        is not position-independent begins."""
+        key = (0, pc, 0, what)
+        if key not in self._places:
+            frames = self.target.symbolize(pc, what)
+            modules = [each for copy in self.copies for each in copy.modules if each is not None]
             for module in modules:
-                if module.start <= frame.pc < module.end and _base(module.name) == _base(
-                    frame.module or ""
+                if module.start <= pc < module.end and _base(module.name) == _base(
+                    frames[0].module or ""
                 ):
-                    frames[index] = frame._replace(offset=frame.pc - module.bias)
-        return frames
+                    frames = [frame._replace(offset=pc - module.bias) for frame in frames]
+            self._places[key] = frames
+        return self._places[key]
 
     def _read(self, copy: Copy, index: int) -> Stack:
         site = copy.site(index)
@@ -90,19 +102,19 @@ class Stacks:
         frames = list(self.walk(copy, index))
         return Stack(frames, bool(site.flags & abi.SITE_COMPLETE), end)
 
-    def at(self, copy: Copy, pc: int, module_index: int, is_return: bool) -> List[Frame]:
-        key = (copy.number, pc, module_index, is_return)
+    def at(self, copy: Copy, pc: int, module_index: int, what: int) -> List[Frame]:
+        key = (copy.number, pc, module_index, what)
         if key not in self._places:
-            self._places[key] = self._symbolize(copy.module(module_index), pc, is_return)
+            self._places[key] = self._symbolize(copy.module(module_index), pc, what)
         return self._places[key]
 
-    def _symbolize(self, module: Optional[Module], pc: int, is_return: bool) -> List[Frame]:
+    def _symbolize(self, module: Optional[Module], pc: int, what: int) -> List[Frame]:
         if module is None:
-            return self.target.symbolize(pc, is_return)
+            return self.target.symbolize(pc, what)
         offset = (pc - module.bias) & 0xFFFFFFFFFFFFFFFF
         if not self._is_known(module, pc):
             return [Frame(pc, None, module.name, offset)]
-        frames = self.target.symbolize(pc, is_return)
+        frames = self.target.symbolize(pc, what)
         return [frame._replace(module=module.name, offset=offset) for frame in frames]
 
     def _is_known(self, module: Module, pc: int) -> bool:

@@ -126,7 +126,8 @@ def _ancestry(report: Report, verdict: Verdict, style: Style) -> List[str]:
 def _stack(report: Report, verdict: Verdict, style: Style) -> List[str]:
     thread = verdict.thread
     if thread.kernel is not None and thread.state not in (FINISHED, ENDING):
-        return ["", "stack now:", *text.current_stack(report, thread.kernel, style)]
+        (stack,) = report.stacks.current([thread.kernel], text.STACK_FRAMES)
+        return ["", "stack now:", *stack_lines(stack.frames, stack.end, style, mark_own=False)]
     lines = ["", "It has no stack to show: it has finished."]
     if report.target.kind == "core":
         lines.append(

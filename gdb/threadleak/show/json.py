@@ -9,7 +9,8 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy
-from ..target.base import Frame, TargetError
+from ..read.stacks import Stack
+from ..target.base import Frame
 
 SCHEMA = "threadleak/1"
 STACK_FRAMES = 256
@@ -30,6 +31,7 @@ def _dump(shown: Dict[str, Any]) -> str:
 def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> str:
     """One object, ASCII, newline at its end."""
     verdicts = list(verdicts)
+    stacks = _current_stacks(report, verdicts) if with_stacks else {}
     header = report.registry.copies[0].header
     target = report.target
     shown = {
@@ -46,7 +48,7 @@ def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> 
             "leaked": len(report.leaked),
             "by_class": report.by_class(),
         },
-        "threads": [_thread(report, verdict, with_stacks) for verdict in verdicts],
+        "threads": [_thread(report, verdict, stacks) for verdict in verdicts],
         "groups": [_group(report, each) for each in group(verdicts)],
         "findings": [
             {
@@ -98,7 +100,7 @@ def _frame(frame: Frame) -> Dict[str, Any]:
     }
 
 
-def _thread(report: Report, verdict: Verdict, with_stacks: bool) -> Dict[str, Any]:
+def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[str, Any]:
     thread = verdict.thread
     shown: Dict[str, Any] = {
         "id": None,
@@ -114,7 +116,9 @@ def _thread(report: Report, verdict: Verdict, with_stacks: bool) -> Dict[str, An
     }
     if thread.record is not None and thread.copy is not None:
         shown.update(_recorded(report, thread.copy, thread.record))
-    shown["stack"] = _stack(report, verdict) if with_stacks else None
+    stack = stacks.get(thread.kernel.tid) if thread.kernel is not None else None
+    shown["stack"] = [_frame(frame) for frame in stack.frames] if stack and stack.frames else None
+    shown["stack_end"] = stack.end or None if stack else None
     shown["why"] = report.evidence.why(verdict)
     shown["fix"] = report.evidence.fix(verdict)
     return shown
@@ -141,14 +145,11 @@ def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
     }
 
 
-def _stack(report: Report, verdict: Verdict) -> Optional[List[Dict[str, Any]]]:
-    kernel = verdict.thread.kernel
-    if kernel is None:
-        return None
-    try:
-        return [_frame(frame) for frame in report.stacks.current(kernel, STACK_FRAMES)]
-    except TargetError:
-        return None
+def _current_stacks(report: Report, verdicts: Iterable[Verdict]) -> Dict[int, Stack]:
+    """By tid, of those that are alive."""
+    alive = [verdict.thread.kernel for verdict in verdicts if verdict.thread.kernel is not None]
+    stacks = report.stacks.current(alive, STACK_FRAMES)
+    return {thread.tid: stack for thread, stack in zip(alive, stacks)}
 
 
 def _group(report: Report, each: Group) -> Dict[str, Any]:

@@ -8,7 +8,6 @@ from ..judge.groups import id_ranges
 from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from ..target.base import TargetError, Thread
 from .places import function, own_place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
@@ -198,21 +197,11 @@ def stacks(
     report: Report, verdicts: Iterable[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
 ) -> List[str]:
     """The current stack of each thread that is alive and has a line in the table."""
+    shown = [each for run in _runs(report, verdicts) for each in run[: equal_rows or None]]
+    alive = [(each, each.thread.kernel) for each in shown if each.thread.kernel is not None]
+    found = report.stacks.current([kernel for _, kernel in alive], STACK_FRAMES)
     lines: List[str] = []
-    runs = _runs(report, verdicts)
-    for verdict in [each for run in runs for each in run[: equal_rows or None]]:
-        kernel = verdict.thread.kernel
-        if kernel is None:
-            continue
+    for (verdict, kernel), stack in zip(alive, found):
         lines += ["", f"thread {verdict.thread.id or '-'}, tid {kernel.tid}:"]
-        lines += current_stack(report, kernel, style)
+        lines += stack_lines(stack.frames, stack.end, style, mark_own=False)
     return lines
-
-
-def current_stack(report: Report, kernel: Thread, style: Style) -> List[str]:
-    try:
-        frames = report.stacks.current(kernel, STACK_FRAMES)
-    except TargetError as error:
-        return [f"   ({error})"]
-    end = f"only the first {STACK_FRAMES} frames" if len(frames) == STACK_FRAMES else ""
-    return stack_lines(frames, end, style, mark_own=False)

@@ -38,7 +38,9 @@ RETURN, EXACT, START = range(3)
 class CurrentStack(NamedTuple):
     """Where a thread is, or many are."""
 
-    frames: Tuple[Tuple[int, int], ...]  # (pc, RETURN or EXACT), innermost first, inlined ones not counted
+    frames: Tuple[
+        Tuple[int, int], ...
+    ]  # (pc, RETURN or EXACT), innermost first, inlined ones not counted
     end: str  # why the outer frames are missing, or ""
 
 

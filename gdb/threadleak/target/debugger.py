@@ -8,12 +8,12 @@ need the thread to be selected; whatever is selected is selected again afterward
 import contextlib
 import re
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
 from . import elf, procfs
-from .base import Frame, Region, TargetError, Thread
+from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
 from .lastrun import LastRun
 
 _last_run = LastRun(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC), procfs.started_ns())
@@ -95,6 +95,8 @@ def _keep_selection() -> Iterator[None]:
 
 class DebuggerTarget:
     """The selected inferior, as it is now."""
+
+    moves = False
 
     def __init__(self) -> None:
         self.inferior = gdb.selected_inferior()
@@ -220,22 +222,28 @@ class DebuggerTarget:
         with self._in(thread) as frame:
             return int(frame.read_register("fs_base")) & 0xFFFFFFFFFFFFFFFF
 
-    def frames(self, thread: Thread, limit: int) -> List[Frame]:
-        found: List[Frame] = []
-        with self._in(thread) as frame:
-            while frame is not None and len(found) < limit:
-                sal = frame.find_sal()
-                file, line = (sal.symtab.filename, sal.line) if sal.symtab else (None, None)
-                name = frame.name()
-                # frame.name() gives no arguments, which tell overloaded functions apart
-                if frame.function() is not None:
-                    name = frame.function().print_name
-                found.append(self._frame(frame.pc(), name, file, line))
-                try:
-                    frame = frame.older()
-                except gdb.error:
-                    break  # a damaged stack: what was found so far is right
-        return found
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        with gdb.with_parameter("backtrace past-main", True), _keep_selection():
+            return [self._current_stack(thread, limit) for thread in threads]
+
+    def _current_stack(self, thread: Thread, limit: int) -> CurrentStack:
+        pcs: List[Tuple[int, int]] = []
+        what = EXACT
+        try:
+            self._handles[thread.tid].switch()
+            frame = gdb.newest_frame()
+            while frame is not None:
+                if frame.type() != gdb.INLINE_FRAME:
+                    if len(pcs) == limit:
+                        return CurrentStack(tuple(pcs), f"only the first {limit} frames")
+                    pcs.append((frame.pc(), what))
+                    what = EXACT if frame.type() == gdb.SIGTRAMP_FRAME else RETURN
+                last, frame = frame, frame.older()
+            reason = last.unwind_stop_reason()
+        except (gdb.error, RuntimeError, ValueError) as error:
+            return CurrentStack(tuple(pcs), f"it cannot be read further: {error}")
+        whole = reason in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
+        return CurrentStack(tuple(pcs), "" if whole else gdb.frame_stop_reason_string(reason))
 
     def state_of(self, thread: Thread) -> str:
         try:
@@ -245,10 +253,10 @@ class DebuggerTarget:
             return "alive"
         return "blocked" if before == b"\x0f\x05" else "running"  # the instruction `syscall`
 
-    def symbolize(self, pc: int, is_return_address: bool) -> List[Frame]:
-        at = pc - 1 if is_return_address and pc else pc
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
+        at = pc - 1 if what == RETURN and pc else pc
         functions = _functions_at(at)
-        if functions and not is_return_address:
+        if functions and what == START:
             # where the function begins; the line of its first instruction may be that of an inlined one
             outer = functions[-1]
             file = outer.symtab.filename if outer.symtab else None
