@@ -26,7 +26,7 @@ struct snapshot_made {
 struct snapshot_thread {
     uint32_t tid, own_tid;
     uint32_t state; /* THREADLEAK_PROBE_*: one that ran has no registers: all are 0 */
-    uint32_t reserved;
+    uint32_t known; /* bit n: NT_PRSTATUS has the register with DWARF number n; pc goes with sp */
     uint64_t pthread; /* 0: not known */
     char name[16];
 };

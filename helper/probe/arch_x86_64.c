@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * arch_x86_64.c - Linux on x86-64. Sources: struct user_regs_struct of <sys/user.h>, which elf_gregset_t is;
+ * struct elf_prstatus of <sys/procfs.h>; System V ABI for x86-64, figure 3.36 (DWARF numbers); syscall(2).
+ *
+ * orig_rax holds the number of the system call that a thread is in; -1 in user space (the kernel's entry of
+ * interrupts and exceptions, and rt_sigreturn, set that). 219, restart_syscall, is what it says after a stop
+ * and a continue in a call with a timeout, as /proc/PID/syscall does: the arguments are the first call's.
+ */
+#include <elf.h>
+#include <string.h>
+
+#include "arch.h"
+
+/* Indices into elf_gregset_t. */
+enum {
+    R15,
+    R14,
+    R13,
+    R12,
+    RBP,
+    RBX,
+    R11,
+    R10,
+    R9,
+    R8,
+    RAX,
+    RCX,
+    RDX,
+    RSI,
+    RDI,
+    ORIG_RAX,
+    RIP,
+    CS,
+    EFLAGS,
+    RSP,
+    SS,
+    FS_BASE,
+    GS_BASE,
+    DS,
+    ES,
+    FS,
+    GS,
+    REGISTERS
+};
+
+/* By DWARF number. 16 is the return address, which in the innermost frame is pc. */
+static const uint8_t by_dwarf[] = {RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8,
+                                   R9,  R10, R11, R12, R13, R14, R15, RIP};
+enum { DWARF_COUNT = sizeof by_dwarf, DWARF_RSP = 7, DWARF_RIP = 16 };
+
+static const uint8_t of_arguments[6] = {RDI, RSI, RDX, R10, R8, R9};
+
+static void decode(const void *user_registers, struct registers *registers,
+                   struct threadleak_probe_thread *thread)
+{
+    uint64_t user[REGISTERS];
+    memcpy(user, user_registers, sizeof user);
+    for (unsigned i = 0; i < DWARF_COUNT; i++)
+        registers->value[i] = user[by_dwarf[i]];
+    registers->known = (UINT64_C(1) << DWARF_COUNT) - 1;
+    thread->sp = user[RSP];
+    thread->pc = user[RIP];
+    thread->syscall = (int32_t)user[ORIG_RAX] < 0 ? -1 : (int32_t)user[ORIG_RAX];
+    for (unsigned i = 0; i < 6; i++)
+        thread->arguments[i] = user[of_arguments[i]];
+    thread->pthread = user[FS_BASE];
+}
+
+static void encode(const struct registers *registers, const struct threadleak_probe_thread *thread,
+                   void *user_registers)
+{
+    uint64_t user[REGISTERS] = {0};
+    if (thread->syscall >= 0)
+        for (unsigned i = 0; i < 6; i++)
+            user[of_arguments[i]] = thread->arguments[i];
+    user[RSP] = thread->sp;
+    user[RIP] = thread->pc;
+    for (unsigned i = 0; i < DWARF_COUNT; i++)
+        if (registers->known >> i & 1)
+            user[by_dwarf[i]] = registers->value[i];
+    user[ORIG_RAX] = (uint64_t)thread->syscall;
+    user[FS_BASE] = thread->pthread;
+    memcpy(user_registers, user, sizeof user);
+}
+
+const struct arch arch_x86_64 = {
+    .machine = EM_X86_64,
+    .prstatus_size = 336,
+    .prstatus_registers = 112,
+    .registers_size = REGISTERS * sizeof(uint64_t),
+    .register_count = DWARF_COUNT,
+    .sp = DWARF_RSP,
+    .pc = DWARF_RIP,
+    .syscall_size = 2,
+    .syscall_instruction = {0x0f, 0x05}, /* syscall */
+    .syscall_register = -1,
+    .decode = decode,
+    .encode = encode,
+};
+
+_Static_assert(REGISTERS * sizeof(uint64_t) <= USER_REGISTERS_MAX, "elf_gregset_t has room");
+_Static_assert(DWARF_COUNT <= REGISTERS_MAX, "every register has room");
