@@ -9,6 +9,7 @@ from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
 from threadleak.read.locate import read_registry
+from threadleak.read.look import look_at
 from threadleak.read.model import Copy, text_of
 from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread
 
@@ -99,7 +100,7 @@ def describe(target: FrozenTarget) -> Dict[str, Any]:
     registry = read_registry(target)
     copy = registry.copies[0]
     target.use_records(copy)
-    report = Report(target, registry, Settings(), [])
+    report = Report(look_at(target), Settings(), [])
     return {
         "address": f"{copy.address:#x}",
         "library_version": text_of(copy.header.library_version),

@@ -8,6 +8,7 @@ from .. import VERSION
 from ..judge.report import Report
 from ..judge.verdicts import Settings
 from ..read import abi
+from ..read.locate import read_registry
 from ..read.model import Copy, Registry, text_of
 from ..show import text
 from ..show.sanitize import clean
@@ -31,18 +32,17 @@ def parser() -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
-    target = session.target()
-    registry = session.registry(options.registry)
-    rows: List[Tuple[str, str]] = [("threadleak", VERSION)] + _target(target)
-    for copy in registry.copies:
-        rows += _copy(registry, copy)
+    rows: List[Tuple[str, str]] = [("threadleak", VERSION)] + _target(session.target())
     error: Optional[str] = None
     try:
-        report = Report(target, registry, Settings(), session.rules)
+        registry = read_registry(session.target(), options.registry)
+        for copy in registry.copies:
+            rows += _copy(registry, copy)
+        report = session.judge(options.registry, Settings(), session.rules)
         rows += [("threads", _counts(report))]
         rows += [("note", notice.text) for notice in report.notices]
     except TargetError as failure:
-        error = str(failure)
+        error = f"cannot tell: {failure}"
     rows.append(("rules", f"{len(session.rules)} in this session"))
     lines = text.table([("", "")] + [(f"{name}:", clean(value)) for name, value in rows])[1:]
     return Outcome("\n".join(lines) + "\n", 2 if error else 0, error)

@@ -7,8 +7,7 @@ from typing import Any, Callable, List, Optional, Tuple
 from ..judge.report import Report
 from ..judge.rules import Rule, load_rules
 from ..judge.verdicts import Settings
-from ..read.locate import read_registry
-from ..read.model import Registry
+from ..read.look import Look, compared, look
 from ..show.style import PLAIN, Style
 from ..target.base import Target
 from .options import settings
@@ -29,7 +28,7 @@ class Session:
         self._style = style
         self._seen: Any = None
         self._target: Optional[Target] = None
-        self._registry: Optional[Tuple[Optional[int], Registry]] = None
+        self._look: Optional[Tuple[Optional[int], Look]] = None
 
     def style(self, options: argparse.Namespace) -> Style:
         """Files are not styled."""
@@ -38,19 +37,26 @@ class Session:
     def target(self) -> Target:
         now = self._generation()
         if self._target is None or now != self._seen:
-            self._target, self._registry, self._seen = self._open(), None, now
+            self._target, self._look, self._seen = self._open(), None, now
         return self._target
 
-    def registry(self, address: Optional[int] = None) -> Registry:
-        target = self.target()
-        if self._registry is None or self._registry[0] != address:
-            self._registry = (address, read_registry(target, address))
-        return self._registry[1]
+    def look(self, address: Optional[int] = None) -> Look:
+        """With the registry that lies at `address`, or that is found."""
+        self.target()
+        if self._look is None or self._look[0] != address:
+            taken = look(self._opened_once(), address)
+            self._target, self._look = taken.target, (address, taken)
+            return taken
+        return compared(self._look[1])
+
+    def _opened_once(self) -> Callable[[], Target]:
+        """Gives the target that is open already, and then new ones."""
+        first = [self.target()]
+        return lambda: first.pop() if first else self._open()
 
     def report(self, options: argparse.Namespace) -> Report:
         rules = self.rules + (load_rules(options.rules) if options.rules else [])
         return self.judge(options.registry, settings(options), rules)
 
     def judge(self, address: Optional[int], how: Settings, rules: List[Rule]) -> Report:
-        registry = self.registry(address)
-        return Report(self.target(), registry, how, rules)
+        return Report(self.look(address), how, rules)

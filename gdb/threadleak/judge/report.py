@@ -9,11 +9,11 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
 from ..read.exiting import runs_exit_handlers
+from ..read.look import Look
 from ..read.model import Registry, text_of
-from ..read.reconcile import reconcile
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo, Threads
-from ..target.base import Target, TargetError
+from ..target.base import TargetError
 from .classes import ALL, UNJOINED, UNTRACKED
 from .evidence import Evidence
 from .rules import Rule
@@ -33,20 +33,16 @@ class Notice(NamedTuple):
 
 
 class Report:
-    def __init__(self, target: Target, registry: Registry, settings: Settings, rules: List[Rule]):
-        self.target = target
-        self.registry = registry
+    def __init__(self, look: Look, settings: Settings, rules: List[Rule]):
+        self.look = look
+        self.target = target = look.target
+        self.registry = registry = look.registry
         self.settings = settings
         self.rules = rules
         self.stacks = Stacks(target, registry.copies)
         for rule in rules:
             rule.used = 0
-        if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
-            raise TargetError(
-                "the library was loaded too late, by dlopen, and sees no thread being created:"
-                " preload it, or link the program with it"
-            )
-        threads = reconcile(registry, target)
+        threads = look.threads
         main = [info for info in threads.infos if info.is_main]
         exiting = any(runs_exit_handlers(target, info) for info in main)
         self.at = moment(registry, target.now_ns(), settings, exiting)

@@ -4,12 +4,13 @@
 Damage in the header is an error. Damage in an entry is an anomaly: named, counted, and stepped over.
 """
 
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
 from .model import Anomalies, Copy, Module, Scope, Site, text_of
 from .records import Records
+from .unrecycled import unrecycled
 
 # Read at once: a hostile count must not make anybody allocate more than that; and much larger blocks are
 # fresh memory each time, whose first touch costs more than the reading.
@@ -80,25 +81,37 @@ class _Table:
         size = self.entry_size
         return [(chunk.address, chunk.address + chunk.count * size) for chunk in self.chunks]
 
-    def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
-        """(index of the first entry, bytes or None if they cannot be read, number of entries)."""
+    def _spans(self) -> Iterator[Tuple[int, int, int]]:
+        """(index of the first entry, its address, number of entries) of what is read at once."""
         index = 0
         for chunk in self.chunks:
             address, left = chunk.address, min(chunk.count, self.used - index)
             while left > 0:
                 count = min(left, max(1, BLOCK // self.entry_size))
-                data: Optional[bytes] = None
-                try:
-                    data = target.read(address, count * self.entry_size)
-                except TargetError as error:
-                    self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
-                    self.unreadable += count
-                yield index, data, count
-                index, left, address = (
-                    index + count,
-                    left - count,
-                    address + count * self.entry_size,
-                )
+                yield index, address, count
+                index, left = index + count, left - count
+                address += count * self.entry_size
+
+    def read(self, target: Target) -> List[Optional[bytes]]:
+        """What blocks() gives, without a word about what cannot be read."""
+        found: List[Optional[bytes]] = []
+        for _, address, count in self._spans():
+            try:
+                found.append(target.read(address, count * self.entry_size))
+            except TargetError:
+                found.append(None)
+        return found
+
+    def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
+        """(index of the first entry, bytes or None if they cannot be read, number of entries)."""
+        for index, address, count in self._spans():
+            data: Optional[bytes] = None
+            try:
+                data = target.read(address, count * self.entry_size)
+            except TargetError as error:
+                self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
+                self.unreadable += count
+            yield index, data, count
 
 
 OTHERS: List[Tuple[str, "abi.Layout[Any]"]] = [
@@ -113,13 +126,21 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     an anomaly."""
     copy = Copy(address, number, read_header(target, address))
     records = _Table(copy, "records", abi.RECORD, anomalies)
+    before = records.read(target) if target.moves else []
+    data = [block for _, block, _ in records.blocks(target)]
+    if target.moves:  # its counters may have fallen behind the records
+        copy.header = read_header(target, address)
     others = [_table(copy, name, layout, anomalies) for name, layout in OTHERS]
     _refuse_overlap([span for table in (records, *others) if table for span in table.ranges()])
     modules, sites, scopes = others
     copy.modules = _modules(target, modules) if modules else []
     copy.scopes = _scopes(target, scopes) if scopes else []
     copy.sites = _sites(target, sites, copy.header.site_frames_offset) if sites else []
-    copy.records = _records(target, records, copy)
+    if target.moves:
+        blocks = unrecycled(before, data, records.read(target), records.entry_size)
+        copy.records = _records(blocks, records, copy)
+    else:
+        copy.records = _records((block for block in data if block is not None), records, copy)
     return copy
 
 
@@ -204,8 +225,7 @@ def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]
     return sites
 
 
-def _records(target: Target, table: _Table, copy: Copy) -> Records:
-    blocks = (data for _, data, _ in table.blocks(target) if data is not None)
+def _records(blocks: Iterable[bytes], table: _Table, copy: Copy) -> Records:
     records = Records(blocks, table.entry_size)
     if table.unreadable == table.used > 0:
         raise TargetError("the registry is here, but none of its records can be read")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""One look at a process: its registry and its kernel's threads, compared.
+
+Of a process that runs on meanwhile the two are not of one moment: a thread that ends in between looks as if
+the registry did not know it, one that begins as if its end had gone unseen; and the kernel keeps a thread for
+up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so.
+"""
+
+import time
+from typing import Callable, Hashable, NamedTuple, Optional, Set
+
+from ..target.base import Target, TargetError
+from . import abi
+from .locate import read_registry
+from .model import Registry
+from .reconcile import reconcile
+from .threads import ALIVE, ThreadInfo, Threads
+
+PAUSES_S = (0.02, 0.05, 0.1, 0.2)  # before each further look
+
+
+class Look(NamedTuple):
+    target: Target
+    registry: Registry
+    threads: Threads
+
+
+def look_at(target: Target, address: Optional[int] = None) -> Look:
+    """TargetError if the registry cannot be found, or says nothing about this process."""
+    registry = read_registry(target, address)
+    if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
+        raise TargetError(
+            "the library was loaded too late, by dlopen, and sees no thread being created:"
+            " preload it, or link the program with it"
+        )
+    return Look(target, registry, reconcile(registry, target))
+
+
+def compared(taken: Look) -> Look:
+    """The same look with threads of its own: reports write into them what they have found out."""
+    return taken._replace(threads=reconcile(taken.registry, taken.target))
+
+
+def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Look:
+    """The same, again if need be. `open_target` gives a target that is read anew."""
+    taken = look_at(open_target(), address)
+    for pause in PAUSES_S if taken.target.moves else ():
+        doubts = _doubts(taken.threads)
+        if not doubts:
+            return taken
+        time.sleep(pause)
+        taken = look_at(open_target(), address)
+        if _doubts(taken.threads) <= doubts:
+            return taken
+    if not taken.target.moves:
+        return taken
+    sure = [info for info in taken.threads.infos if _doubt(info) in (None, *doubts)]
+    return taken._replace(threads=taken.threads._replace(infos=sure))
+
+
+def _doubts(threads: Threads) -> Set[Hashable]:
+    found = set(map(_doubt, threads.infos))
+    found.discard(None)
+    return found
+
+
+def _doubt(info: ThreadInfo) -> Hashable:
+    """Names the thread, if it looks untracked, or as if its end had gone unseen."""
+    if info.end_unseen:
+        return info.id
+    if info.copy is None and info.state == ALIVE and not info.is_main:
+        return info.tid
+    return None
