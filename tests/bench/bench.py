@@ -15,41 +15,13 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
-LIBRARY = BUILD / "libthreadleak.so"
+import looks
+from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
+
 PAIRS = int(os.environ.get("BENCH_PAIRS", "7"))
 LARGE = 10_000  # threads alive in the large core; as many again finished and were never joined
-
-Command = list[str]
-
-
-def cpu_seconds(
-    command: Command, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)
-) -> float:
-    """CPU time of `command`, which must end with a status in `ok`."""
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in ok:
-        sys.exit(f"bench: {' '.join(command)} ended with status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
-
-
-def spread(values: list[float], digits: int = 3) -> str:
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def row(what: str, figure: str, note: str = "") -> None:
-    print(f"{what:<58} {figure:<28} {note}".rstrip(), flush=True)
 
 
 def paired(
@@ -128,11 +100,6 @@ def memory() -> None:
     row("threadleak adds, bytes", spread(extra, 0), "must be <= 160, sites included")
 
 
-GDB = [
-    *("gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off"),
-    *("-iex", "set libthread-db-search-path /nonexistent", "-iex", "set print thread-events off"),
-    *("-iex", "set debug-file-directory /nonexistent"),
-]
 TIMED = """
 import time
 begin = time.process_time()
@@ -198,6 +165,7 @@ def main() -> None:
     memory()
     with tempfile.TemporaryDirectory() as folder:
         large_core(folder)
+    looks.main()
 
 
 if __name__ == "__main__":
