@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "gdb" / "threadleak"
 MAY_IMPORT_GDB = {"in_gdb.py", "target/debugger.py"}
 STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
 STANDARD = {
-    *("argparse", "bisect", "collections", "contextlib", "errno", "fnmatch", "functools", "gc"),
-    *("importlib", "json", "mmap", "operator", "os", "re", "struct", "textwrap", "time", "types"),
-    *("typing", "unicodedata"),
+    *("argparse", "bisect", "collections", "contextlib", "ctypes", "difflib", "errno", "fnmatch"),
+    *("functools", "gc", "importlib", "json", "mmap", "operator", "os", "re", "signal", "stat"),
+    *("struct", "sys", "textwrap", "threading", "time", "types", "typing", "unicodedata"),
 }
 
 
@@ -35,6 +35,12 @@ def all_imports() -> Dict[str, Set[str]]:
 
 def test_only_two_files_import_gdb() -> None:
     assert {name for name, found in all_imports().items() if "gdb" in found} == MAY_IMPORT_GDB
+
+
+def test_one_file_loads_the_probe() -> None:
+    assert {name for name, found in all_imports().items() if "ctypes" in found} == {
+        "target/probe.py"
+    }
 
 
 def test_the_standard_library_is_enough() -> None:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The subcommands, one module each, the same in GDB and in the shell.
 
-A module has NAME, parser() and run(session, options).
+A module has NAME, parser(shell) and run(session, options). `shell`: whether its parser is for the shell's command
+line, where targets are named.
 """
 
+import argparse
 import gc
 import importlib
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from ..judge.report import BLIND
 from ..judge.rules import RuleError
@@ -20,23 +22,32 @@ from .session import Session
 NAMES = ("list", "explain", "groups", "filter", "check", "info")
 
 
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
+
+
 def modules() -> Dict[str, ModuleType]:
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in NAMES}
+    return {name: module(name) for name in NAMES}
 
 
 def invoke(command: ModuleType, session: Session, argv: List[str]) -> Outcome:
-    """Runs a subcommand; whatever is wrong with the target or the command line becomes an Outcome."""
+    """Runs a subcommand on its words; whatever is wrong becomes an Outcome."""
     try:
         options = command.parser().parse_args(argv)
-        try:
-            with _collector_paused():
-                outcome: Outcome = command.run(session, options)
-        except TargetError as error:
-            text = json.failure(str(error)) if getattr(options, "format", "") == "json" else ""
-            outcome = Outcome(text, BLIND, f"cannot tell: {error}")
-        return _deliver(outcome, getattr(options, "output", None))
+        return deliver(run(lambda: command.run(session, options), options), options)
     except (UsageError, RuleError) as error:
         return Outcome("", USAGE, str(error))
+
+
+def run(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
+    """The outcome of a subcommand; what is wrong with the target becomes one too."""
+    try:
+        with _collector_paused():
+            outcome: Outcome = work()
+            return outcome
+    except TargetError as error:
+        text = json.failure(str(error)) if getattr(options, "format", "") == "json" else ""
+        return Outcome(text, BLIND, f"cannot tell: {error}")
 
 
 @contextmanager
@@ -51,8 +62,9 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _deliver(outcome: Outcome, path: "str | None") -> Outcome:
+def deliver(outcome: Outcome, options: argparse.Namespace) -> Outcome:
     """The output, or where it went."""
+    path = getattr(options, "output", None)
     if path is None or not outcome.text:
         return outcome
     try:

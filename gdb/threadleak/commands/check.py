@@ -10,6 +10,7 @@ from ..judge.verdicts import Verdict
 from ..show import json, text
 from .list import ordered
 from .options import (
+    MANY,
     Outcome,
     Parser,
     add_judging,
@@ -23,20 +24,22 @@ from .session import Session
 NAME = "check"
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Fail if threads leaked: 0 none did, 3 some did, 2 it cannot be told.",
         "[OPTION]...",
-        "threadleak check --at-end --allow detached\n"
-        "gdb -batch PROGRAM CORE -ex 'threadleak check --exit'",
+        "threadleak check --at-end --allow detached"
+        + ("" if shell else "\ngdb -batch PROGRAM CORE -ex 'threadleak check --exit'"),
+        MANY if shell else "",
     )
     add_selection(parser, sort=False)
     group = parser.add_argument_group("what fails")
     class_option(group, "--fail-on", "threads of these classes, instead of whatever leaked")
     group.add_argument("--proof-only", action="store_true", help="leave suspicions out")
     group.add_argument("--strict", action="store_true", help="untracked threads fail as well")
-    group.add_argument("--exit", action="store_true", help="in GDB: end GDB with the exit status")
+    if not shell:
+        group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
     add_output(parser)
     return parser

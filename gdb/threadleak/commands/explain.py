@@ -7,22 +7,27 @@ from typing import List
 from ..judge.report import BLIND
 from ..show import explain, json
 from ..target.base import TargetError
-from .options import Outcome, Parser, UsageError, add_judging, add_output
+from .options import ONE, Outcome, Parser, UsageError, add_judging, add_output
 from .session import Session
 
 NAME = "explain"
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Explain threads: who made them and where, what they do, why they leaked, what to fix.",
-        "[OPTION]... ID...",
-        "threadleak explain 17 18",
+        "[OPTION]... --id ID..." if shell else "[OPTION]... ID...",
+        "threadleak explain core --id 17 18" if shell else "threadleak explain 17 18",
+        ONE if shell else "",
     )
+    parser.set_defaults(ids=[])
     group = parser.add_argument_group("which threads")
-    group.add_argument("ids", nargs="*", metavar="ID", help="as the first column of `list` shows")
-    group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help="the same")
+    help = "as the first column of `list` shows"
+    if not shell:
+        group.add_argument("ids", nargs="*", metavar="ID", help=help)
+        help = "the same"
+    group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help=help)
     add_judging(parser)
     add_output(parser)
     return parser

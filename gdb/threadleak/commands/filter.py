@@ -14,7 +14,7 @@ NAME = "filter"
 WORDS = ("add", "remove", "list", "load", "save")
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Say which threads are expected, by rules.",
@@ -31,7 +31,8 @@ def parser() -> Parser:
         help=f"{', '.join(WORDS)}; FIELD is one of {', '.join(FIELDS)}; a blank in GLOB is written ?;"
         " a rule applies to threads that are alive, unless it begins with class=CLASS",
     )
-    group.add_argument("--rules", metavar="FILE", help="edit the rules in FILE, not the session's")
+    help = "edit the rules in FILE" if shell else "edit the rules in FILE, not the session's"
+    group.add_argument("--rules", metavar="FILE", required=shell, help=help)
     return parser
 
 

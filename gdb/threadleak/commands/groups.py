@@ -6,19 +6,20 @@ from typing import List
 
 from ..judge.groups import group, merge_alike
 from ..show import groups, json, text
-from .options import Outcome, Parser, add_judging, add_output, add_selection, count, select
+from .options import MANY, Outcome, Parser, add_judging, add_output, add_selection, count, select
 from .session import Session
 
 NAME = "groups"
 SHOWN = 20
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Show threads by the place that created them, the worst first.",
         "[OPTION]...",
         "threadleak groups --all",
+        MANY if shell else "",
     )
     add_selection(parser, sort=False)
     shown = parser.add_argument_group("what is shown of them")

@@ -14,18 +14,19 @@ from ..show import text
 from ..show.sanitize import clean
 from ..show.times import clock
 from ..target.base import Target, TargetError
-from .options import Outcome, Parser, add_output
+from .options import ONE, Outcome, Parser, add_output
 from .session import Session
 
 NAME = "info"
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Show what is known of the target, of the registry in it, and of its limits.",
         "[OPTION]...",
         "threadleak info",
+        ONE if shell else "",
     )
     add_output(parser, formats=False)
     return parser

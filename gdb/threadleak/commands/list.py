@@ -9,6 +9,7 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import json, text
 from .options import (
+    MANY,
     Outcome,
     Parser,
     add_judging,
@@ -22,12 +23,13 @@ from .session import Session
 NAME = "list"
 
 
-def parser() -> Parser:
+def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "List the threads that leaked, one a line.",
         "[OPTION]...",
         "threadleak list --all --sort age\nthreadleak list --class unjoined --format json",
+        MANY if shell else "",
     )
     add_selection(parser)
     group = parser.add_argument_group("what is shown of them")

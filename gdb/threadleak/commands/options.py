@@ -26,14 +26,25 @@ class Outcome(NamedTuple):
     leaks: int = 0  # of check: threads that made it fail
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises UsageError instead of ending the interpreter."""
+# What follows the options in the shell. GDB has one target, which no command names.
+ONE, MANY = "TARGET", "TARGET..."
+TARGETS = """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), or a folder
+of core files. A process is not stopped."""
 
-    def __init__(self, name: str, summary: str, usage: str, example: str):
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of ending the interpreter. `targets`: what a command takes besides its options
+    in the shell; "": nothing, or this is for GDB."""
+
+    def __init__(self, name: str, summary: str, usage: str, example: str, targets: str = ""):
         self.summary = summary
+        self.targets = targets
+        if targets == MANY:
+            example = re.sub("$", " core", example, flags=re.M)
         super().__init__(
             prog=f"threadleak {name}",
-            usage=f"threadleak {name} {usage}",
+            usage=f"threadleak {name} {usage} {targets}".rstrip(),
+            description=TARGETS if "TARGET" in targets else None,
             epilog="example:\n" + "".join(f"  {line}\n" for line in example.splitlines()),
             add_help=False,
             allow_abbrev=False,
@@ -41,9 +52,15 @@ class Parser(argparse.ArgumentParser):
                 argparse.RawDescriptionHelpFormatter, width=95, max_help_position=26
             ),
         )
+        if targets:
+            group = self.add_argument_group("how to look")
+            group.add_argument(
+                "--stop", action="store_true", help="stop a process meanwhile: all at one moment"
+            )
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; see `help {self.prog}`")
+        see = f"{self.prog} --help" if self.targets else f"help {self.prog}"
+        raise UsageError(f"{self.prog}: {message}; see `{see}`")
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         raise UsageError(message or self.prog)

@@ -175,3 +175,11 @@ def _group(report: Report, each: Group) -> Dict[str, Any]:
             newest_at=copy.epoch_s(newest),
         )
     return shown
+
+
+def line(name: str, text: str) -> str:
+    """A document as one line of several, with what the command line calls its target."""
+    import json
+
+    shown = {"name": name, **(parse(text) if text else {"error": None})}
+    return json.dumps(shown, separators=(",", ":")) + "\n"

@@ -9,4 +9,21 @@ class Style:
         return text
 
 
+class Ansi(Style):
+    """In the colours that GDB itself begins with (ECMA-48, SGR)."""
+
+    CODES = {
+        "title": "1",
+        "highlight": "31",
+        "function": "33",
+        "filename": "32",
+        "address": "34",
+        "metadata": "2",
+    }
+
+    def paint(self, kind: str, text: str) -> str:
+        code = self.CODES.get(kind)
+        return f"\033[{code}m{text}\033[m" if code and text else text
+
+
 PLAIN = Style()

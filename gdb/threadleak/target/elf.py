@@ -7,6 +7,7 @@ threads has two segments for each, so as little as can be is done for each segme
 
 import mmap
 import os
+import stat
 import struct
 from bisect import bisect_left, bisect_right
 from operator import add, le
@@ -26,13 +27,26 @@ _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
 
 
-def is_core(path: str) -> bool:
+CORE, PROGRAM, OTHER = "core", "program", "other"
+_TYPES = {2: PROGRAM, 3: PROGRAM, _ET_CORE: CORE}  # ET_EXEC, ET_DYN
+
+
+def type_of(path: str) -> str:
+    """CORE, PROGRAM or, whatever it is, OTHER. Devices and pipes are not opened: that may wait, or do things."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return OTHER
         with open(path, "rb") as file:
             data = file.read(_EHDR.size)
-    except OSError:
-        return False
-    return data[:6] == _MAGIC and data[16:18] == _ET_CORE.to_bytes(2, "little")
+    except (OSError, ValueError):
+        return OTHER
+    if data[:6] != _MAGIC or len(data) < 18:
+        return OTHER
+    return _TYPES.get(int.from_bytes(data[16:18], "little"), OTHER)
+
+
+def is_core(path: str) -> bool:
+    return type_of(path) == CORE
 
 
 class Core:
@@ -72,6 +86,18 @@ class Core:
     @property
     def has_writable(self) -> bool:
         return next(self._writable(range(len(self._kinds))), None) is not None
+
+    def limits(self) -> List[str]:
+        """Sentences that say what is not in it."""
+        found = []
+        if self.missing:
+            found.append(f"the core file is truncated, {self.missing:,} bytes are missing")
+        if not self.has_writable:
+            found.append(
+                "the core holds no writable memory: set /proc/PID/coredump_filter to 0x33, its"
+                " default, before the program dumps core"
+            )
+        return found
 
     def _writable(self, indices: Iterable[int]) -> Iterator[Tuple[int, int]]:
         """Of these segments those that the process could write, as far as the file holds them."""

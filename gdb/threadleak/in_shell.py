@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""The subcommands in the shell: threadleak SUB [OPTION]... TARGET...
+
+Most take targets and work as in GDB. Those of SHELL_ONLY have command lines of their own and no session: such a
+module has NAME, parser() and run(None, options).
+"""
+
+import argparse
+import os
+import sys
+from types import ModuleType
+from typing import List, Tuple
+
+from . import VERSION, commands
+from .commands.options import ONE, USAGE, Outcome, Parser, UsageError
+from .commands.session import Session
+from .commands.targets import Named, Opened, targets
+from .judge.report import BLIND, LEAKS
+from .judge.rules import RuleError
+from .show import json
+from .show.progress import progress
+from .show.sanitize import clean
+from .show.style import PLAIN, Ansi, Style
+from .target.base import Target, TargetError
+
+SHELL_ONLY: Tuple[str, ...] = ("run", "gdb")
+HELP = """Tells which threads leaked, who created them, and what to fix.
+
+Usage: threadleak SUB [OPTION]... TARGET...
+       threadleak SUB --help
+
+A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), or a folder of core
+files. A process is read while it runs on. What is said of its threads comes from libthreadleak.so: start the
+program with LD_PRELOAD=libthreadleak.so, or link it with the library. `stacks` needs no library.
+
+Subcommands:
+{}
+Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage.
+"""
+
+
+def main(words: List[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):  # names may hold what the locale cannot write
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+    try:
+        return _main(words)
+    except (UsageError, RuleError) as error:
+        _complain(str(error))
+        return USAGE
+    except OSError as error:  # of stdout: full, or closed
+        _complain(f"the output cannot be written: {error.strerror}")
+        return BLIND
+
+
+def _main(words: List[str]) -> int:
+    name, rest = (words[0], words[1:]) if words else ("", [])
+    if name in ("-V", "--version"):
+        return _write(f"threadleak {VERSION}\n", 0)
+    if name in ("-h", "--help") or (name == "help" and not rest):
+        return _write(HELP.format(_summaries()), 0)
+    if name == "help":
+        name, rest = rest[0], ["--help"]
+    if name not in (*commands.NAMES, *SHELL_ONLY):
+        raise UsageError(_unknown(name))
+    command = commands.module(name)
+    if rest[:1] in (["-h"], ["--help"]) or (name not in SHELL_ONLY and "--help" in rest):
+        return _write(_parser(command).help() + "\n", 0)
+    return _run_alone(command, rest) if name in SHELL_ONLY else _run(command, rest)
+
+
+def _parser(command: ModuleType) -> Parser:
+    parser: Parser = command.parser() if command.NAME in SHELL_ONLY else command.parser(True)
+    return parser
+
+
+def _summaries() -> str:
+    names = (*commands.NAMES, *SHELL_ONLY)
+    parsers = [_parser(commands.module(name)) for name in names]
+    return "".join(f"  {name:<9} {each.summary}\n" for name, each in zip(names, parsers))
+
+
+def _unknown(name: str) -> str:
+    if not name:
+        return "threadleak: which subcommand? See `threadleak --help`"
+    import difflib
+
+    near = difflib.get_close_matches(name, (*commands.NAMES, *SHELL_ONLY), 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"threadleak: there is no subcommand {clean(name)!r}{hint} See `threadleak --help`"
+
+
+def _write(text: str, status: int) -> int:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return status
+
+
+def _complain(sentence: str) -> None:
+    sentence = sentence if sentence.startswith("threadleak") else f"threadleak: {sentence}"
+    sys.stdout.flush()
+    sys.stderr.write(clean(sentence) + "\n")
+
+
+def _style() -> Style:
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return Ansi() if coloured and os.environ.get("TERM") != "dumb" else PLAIN
+
+
+def _run_alone(command: ModuleType, words: List[str]) -> int:
+    options = _parser(command).parse_args(words)
+    try:
+        outcome: Outcome = command.run(None, options)
+    except TargetError as error:
+        outcome = Outcome("", BLIND, f"cannot tell: {error}")
+    return _finish(outcome, options)
+
+
+def _run(command: ModuleType, words: List[str]) -> int:
+    parser = _parser(command)
+    options, others = parser.parse_known_args(words)
+    unknown = [word for word in others if word.startswith("-") and word != "--"]
+    if unknown:
+        parser.error(f"unknown option {unknown[0]}")
+    others = [word for word in others if word != "--"] + _not_ids(options)
+    if not parser.targets:
+        if others:
+            parser.error(f"{others[0]!r} is one word too many")
+        session = Session(_no_target)
+        return _finish(commands.run(lambda: command.run(session, options), options), options)
+    sides = getattr(command, "sides", None)
+    if sides is not None:
+        return _finish(commands.run(lambda: sides(others, options, _style), options), options)
+    named = targets(others)
+    if not named:
+        parser.error(f"which target? {parser.targets}")
+    if len(named) > 1 and parser.targets == ONE:
+        parser.error(f"it takes one target, and there are {len(named)}")
+    if len(named) == 1:
+        return _finish(_look(command, named[0], options), options)
+    return _several(command, named, options)
+
+
+def _not_ids(options: argparse.Namespace) -> List[str]:
+    """`--id 17 18 core`: what is no number is a target."""
+    ids = getattr(options, "more", [])
+    others = [word for word in ids if not word.replace(".", "", 1).isdecimal()]
+    if others:
+        options.more = [word for word in ids if word not in others]
+    return others
+
+
+def _no_target() -> Target:
+    raise UsageError("threadleak: there is no target here")
+
+
+def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Outcome:
+    with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
+        session = Session(opened.again, lambda: None, _style)
+        with progress(named.name):
+            outcome = commands.run(lambda: command.run(session, options), options)
+    if opened.stood_ns:
+        _complain(f"process {named.pid} stood still for {opened.stood_ns / 1e6:.0f} ms")
+    return outcome
+
+
+def _finish(outcome: Outcome, options: argparse.Namespace) -> int:
+    outcome = commands.deliver(outcome, options)
+    _write(outcome.text, 0)
+    if outcome.error is not None:
+        _complain(outcome.error)
+    return outcome.status
+
+
+def _several(command: ModuleType, named: List[Named], options: argparse.Namespace) -> int:
+    """One line each. The status is the worst: 0 only if all were read and are clean."""
+    texts, statuses = [], set()
+    for each in named:
+        outcome = _look(command, each, options)
+        statuses.add(outcome.status)
+        text = _line(each, outcome, options)
+        if options.output is None:
+            _write(text, 0)
+        texts.append(text)
+    status = LEAKS if LEAKS in statuses else BLIND if statuses - {0} else 0
+    if options.output is not None:
+        _write(commands.deliver(Outcome("".join(texts)), options).text, 0)
+    return status
+
+
+def _line(named: Named, outcome: Outcome, options: argparse.Namespace) -> str:
+    if getattr(options, "format", "") == "json":
+        return json.line(named.name, outcome.text)
+    first = outcome.text.split("\n", 1)[0]
+    if outcome.status == BLIND and outcome.error is not None:
+        first = f"threadleak: {outcome.error}"
+    return f"{clean(named.name)}: {first}\n"

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""The probe as the target: a core file, or a process that runs on unless it is asked to stop."""
+
+import time
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+from . import elf, procfs
+from . import probe as native
+from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
+
+MANY = 8  # threads that are unwound one by one; for more, all of them cost hardly more
+_FLAGS = {RETURN: native.RETURN, EXACT: 0, START: native.START}
+_STATES = {native.ALIVE: "alive", native.RUNNING: "running", native.BLOCKED: "blocked"}
+_ENDS = {
+    native.COMPLETE: "",
+    native.CUT: "no unwind rule for the last frame, or its memory cannot be read",
+    native.RUNS: "it runs: only a stop (--stop) would show where",
+    native.MOVED: "it ran on each time that its stack was read: only a stop (--stop) would show it",
+    native.GONE: "it has ended meanwhile",
+}
+
+
+class NativeTarget:
+    """`system_lines`: source lines of system libraries too, whose tables take long to read."""
+
+    def __init__(self, probe: native.Probe, core: Optional[elf.Core], path: Optional[str]):
+        self._probe = probe
+        self._core = core
+        self.core = path
+        info = probe.info()
+        self.kind = "core" if info.kind == native.CORE else "process"
+        self.pid: Optional[int] = info.pid or None
+        self.exe = info.program
+        self.moves = False
+        self.system_lines = False
+        self._own_pid = info.own_pid or info.pid
+        self._now_ns: Optional[int] = None
+        self._maps: Optional[str] = None
+        self._threads: Optional[List[Thread]] = None
+        self._indices: Dict[int, int] = {}
+        self._stacks: List[CurrentStack] = []  # the probe's distinct ones
+        self._limit = 0  # to how many frames these were unwound
+        self._files: Optional[Dict[str, Optional[str]]] = None
+        self._mappings: Optional[procfs.Mappings] = None
+
+    @classmethod
+    def of_core(cls, path: str, program: Optional[str] = None) -> "NativeTarget":
+        return cls(native.Probe.of_core(path, program), elf.Core(path), path)
+
+    @classmethod
+    def of_process(cls, pid: int, stop: bool = False) -> "NativeTarget":
+        """Whoever asks for a stop must call close()."""
+        now_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        target = cls(native.Probe.of_process(pid, native.STOP if stop else 0), None, None)
+        target.moves = not stop
+        target._now_ns = now_ns if procfs.has_our_clock(pid) else None
+        return target
+
+    def close(self) -> None:
+        self._probe.close()
+
+    def resume(self) -> Optional[int]:
+        """Lets a stopped process go on; how many ns it stood still, or None if it never did."""
+        self._probe.resume()
+        return self._probe.info().stopped_ns or None
+
+    def own_pid(self) -> int:
+        return self._own_pid
+
+    def now_ns(self) -> Optional[int]:
+        return self._now_ns
+
+    def limits(self) -> List[str]:
+        return self._core.limits() if self._core is not None else []
+
+    def read(self, address: int, size: int) -> bytes:
+        if not 0 <= address < 1 << 64:
+            raise TargetError(f"{address:#x} is no address")
+        data = self._probe.read(address, size)
+        if len(data) < size:
+            raise TargetError(f"memory at {address + len(data):#x} cannot be read")
+        return data
+
+    def symbol(self, name: str) -> List[int]:
+        return self._probe.find_symbol(name)
+
+    def writable_regions(self, of_file: bool) -> Iterable[Region]:
+        if self._core is not None:
+            return self._core.writable_regions(of_file)
+        return procfs.writable_regions(self._read_maps(), of_file)
+
+    def _read_maps(self) -> str:
+        if self._maps is None:
+            self._maps = procfs.read_maps(self.pid or 0)
+        return self._maps
+
+    def threads(self) -> List[Thread]:
+        if self._threads is None:
+            tids = self._probe.thread_column("tid")
+            self._threads = list(map(Thread, tids, self._probe.thread_column("own_tid")))
+            self._indices = dict(zip(tids, range(len(tids))))
+        return self._threads
+
+    def _index(self, thread: Thread) -> int:
+        self.threads()
+        return self._indices[thread.tid]
+
+    def thread_name(self, thread: Thread) -> Optional[str]:
+        return self._probe.thread_name(self._index(thread))
+
+    def number_of(self, thread: Thread) -> Optional[int]:
+        return None
+
+    def pthread_of(self, thread: Thread) -> Optional[int]:
+        index = self._index(thread)
+        found = self._probe.thread(index)["pthread"]
+        if not found and self._probe.look(index):
+            found = self._probe.thread(index)["pthread"]
+        if not found:
+            raise TargetError(f"the registers of thread {thread.tid} cannot be read")
+        return int(found)
+
+    def state_of(self, thread: Thread) -> str:
+        index = self._index(thread)
+        fields = self._probe.thread(index)
+        if fields["state"] == native.ALIVE and self._probe.look(index):
+            fields = self._probe.thread(index)
+        return _STATES.get(fields["state"], "alive")
+
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        limit = max(1, min(limit, native.FRAMES_MAX))
+        indices = [self._index(thread) for thread in threads]
+        known = self._probe.thread_column("stack")
+        wanted = [index for index in indices if not known[index] or self._limit < limit]
+        if wanted:
+            self._limit = max(self._limit, limit)
+            for index in wanted if len(wanted) <= MANY else [native.ALL]:
+                self._probe.unwind(index, self._limit)
+            known = self._probe.thread_column("stack")
+            for frames, end in self._probe.stacks(len(self._stacks)):
+                self._stacks.append(self._stack(frames, end))
+        gone = CurrentStack((), _ENDS[native.GONE])
+        found = [self._stacks[known[index] - 1] if known[index] else gone for index in indices]
+        return found if limit == self._limit else [_shortened(each, limit) for each in found]
+
+    def _stack(self, frames: Tuple[int, ...], end: int) -> CurrentStack:
+        exact = native.EXACT
+        pairs = tuple((pc & ~exact, EXACT if pc & exact else RETURN) for pc in frames)
+        sentence = _only_first(len(pairs)) if end == native.LIMIT else _ENDS.get(end, "unknown")
+        return CurrentStack(pairs, sentence)
+
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
+        flags = _FLAGS[what] | (native.LINES if self.system_lines else 0)
+        mapping = self._mapping(pc)
+        module, offset = (mapping.path, pc - mapping.base) if mapping else (None, None)
+        found = self._probe.symbolize(pc, flags) or [(None, None, None)]
+        return [Frame(pc, function, module, offset, file, line) for function, file, line in found]
+
+    def _mapping(self, pc: int) -> Optional[procfs.Mapping]:
+        if self._mappings is None:
+            core = self._core
+            files = core.files() if core is not None else procfs.files(self._read_maps())
+            self._mappings = procfs.Mappings(files)
+        return self._mappings.at(pc)
+
+    def data_symbol(self, address: int) -> Optional[str]:
+        return self._probe.symbol_at(address)
+
+    def module_at(self, pc: int) -> Optional[str]:
+        mapping = self._mapping(pc)
+        return mapping.path if mapping is not None else None
+
+    def files(self) -> Dict[str, Optional[str]]:
+        """A file that is another build than what was mapped has no build-id here, so that it names nothing."""
+        if self._files is None:
+            self._files = {
+                module.path: None if module.is_other else module.build_id or None
+                for module in self._probe.modules()
+                if module.file or module.is_other
+            }
+        return self._files
+
+
+def _only_first(count: int) -> str:
+    return f"only the first {count} frames"
+
+
+def _shortened(stack: CurrentStack, limit: int) -> CurrentStack:
+    if len(stack.frames) <= limit:
+        return stack
+    return CurrentStack(stack.frames[:limit], _only_first(limit))

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""libthreadleak-probe.so, as helper/include/threadleak_probe.h tells it. The only file that loads it.
+
+Arrays come as memory to unpack: one ctypes object for each thread would cost more than all the rest.
+"""
+
+import ctypes
+import struct
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
+from functools import lru_cache
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from .. import libraries
+from .base import TargetError
+
+ABI = 1
+STOP, STOPPED = 0x1, 0x2
+CORE, PROCESS = 1, 2
+ALIVE, RUNNING, BLOCKED = 0, 1, 2
+COMPLETE, CUT, LIMIT, RUNS, MOVED, GONE = range(6)
+ALL = 0xFFFFFFFF
+EXACT = 1 << 63  # in the pc of a frame
+RETURN, START, LINES = 0x1, 0x2, 0x4
+FRAMES_MAX = 65536
+
+# Struct of the header -> its fields in order, each with its code of the struct module (P: a pointer).
+FIELDS: Dict[str, Tuple[Tuple[str, str], ...]] = {
+    "info": (
+        *(("kind", "I"), ("machine", "I"), ("pid", "I"), ("own_pid", "I"), ("missing", "Q")),
+        *(("stopped_ns", "Q"), ("thread_count", "I"), ("module_count", "I")),
+        *(("program", "P"), ("command", "P")),
+    ),
+    "thread": (
+        *(("tid", "I"), ("own_tid", "I"), ("state", "I"), ("stack", "I"), ("pthread", "Q")),
+        *(("sp", "Q"), ("pc", "Q"), ("syscall", "q"), ("arguments", "48s")),
+    ),
+    "module": (
+        *(("start", "Q"), ("end", "Q"), ("bias", "Q"), ("path", "P"), ("file", "P")),
+        *(("build_id", "P"), ("is_system", "I"), ("is_other", "I")),
+    ),
+    "stack": (("frames", "P"), ("count", "I"), ("end", "I")),
+    "frame": (("function", "P"), ("file", "P"), ("line", "I"), ("is_inlined", "I")),
+    "snapshot": (
+        *(("size", "Q"), ("memory", "Q"), ("threads", "I"), ("without_sp", "I")),
+        ("stopped_ns", "Q"),
+    ),
+}
+LAYOUTS = {
+    name: struct.Struct("@" + "".join(code for _, code in fields))
+    for name, fields in FIELDS.items()
+}
+_WORDS = LAYOUTS["thread"].size // 4  # of 32 bits, from one thread to the next
+_POSITIONS = {"tid": 0, "own_tid": 1, "state": 2, "stack": 3}
+
+
+class Info(NamedTuple):
+    kind: int
+    machine: int
+    pid: int
+    own_pid: int
+    missing: int
+    stopped_ns: int
+    thread_count: int
+    module_count: int
+    program: Optional[str]
+    command: Optional[str]
+
+
+class Module(NamedTuple):
+    start: int
+    end: int
+    bias: int
+    path: str
+    file: Optional[str]
+    build_id: str
+    is_system: bool
+    is_other: bool
+
+
+class Snapshot(NamedTuple):
+    size: int
+    memory: int
+    threads: int
+    without_sp: int
+    stopped_ns: int
+
+
+# Function -> type of its result, and of its arguments behind the probe.
+_FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
+    "resume": (None, ()),
+    "close": (None, ()),
+    "info": (c_void_p, ()),
+    "threads": (c_void_p, ()),
+    "look": (c_int, (c_uint32,)),
+    "thread_name": (c_char_p, (c_uint32,)),
+    "set_registers": (c_int, (c_uint32, c_void_p, c_uint32, c_uint64)),
+    "read": (c_size_t, (c_uint64, c_void_p, c_size_t)),
+    "find_symbol": (c_int, (c_char_p, POINTER(c_uint64), c_uint32)),
+    "symbol_at": (c_char_p, (c_uint64,)),
+    "modules": (c_void_p, ()),
+    "unwind": (c_int, (c_uint32, c_uint32)),
+    "stacks": (c_void_p, (POINTER(c_uint32),)),
+    "symbolize": (c_int, (c_uint64, c_uint, POINTER(c_void_p))),
+    "snapshot": (c_int, (c_char_p, c_void_p, c_uint32, c_void_p)),
+}
+
+
+@lru_cache(maxsize=None)
+def _library() -> Any:
+    path = libraries.probe()
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        if "libdw" in str(error) or "libelf" in str(error):
+            raise TargetError(f"install libdw (elfutils), which {path} needs: {error}") from None
+        raise TargetError(f"the probe cannot be loaded, `make` builds it: {error}") from None
+    library.threadleak_probe_abi.restype = c_uint
+    found = library.threadleak_probe_abi()
+    if found != ABI:
+        raise TargetError(f"{path} has version {found} of its interface, and {ABI} is needed")
+    library.threadleak_probe_error.restype = c_char_p
+    library.threadleak_probe_open_core.restype = c_void_p
+    library.threadleak_probe_open_core.argtypes = [c_char_p, c_char_p]
+    library.threadleak_probe_open_process.restype = c_void_p
+    library.threadleak_probe_open_process.argtypes = [c_int, c_uint]
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, "threadleak_probe_" + name)
+        function.restype, function.argtypes = result, [c_void_p, *arguments]
+    return library
+
+
+def _text(raw: Optional[bytes]) -> Optional[str]:
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")
+
+
+def _string(address: int) -> Optional[str]:
+    return _text(ctypes.string_at(address)) if address else None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+class Probe:
+    """One look at a core file or a process. TargetError where the library fails."""
+
+    def __init__(self, handle: Optional[int]):
+        self._library = _library()
+        self._handle = handle
+        if not handle:
+            raise self._error()
+        self._buffer: Any = ctypes.create_string_buffer(1 << 16)
+
+    @classmethod
+    def of_core(cls, core: str, program: Optional[str]) -> "Probe":
+        named = None if program is None else _bytes(program)
+        return cls(_library().threadleak_probe_open_core(_bytes(core), named))
+
+    @classmethod
+    def of_process(cls, pid: int, flags: int = 0) -> "Probe":
+        return cls(_library().threadleak_probe_open_process(pid, flags))
+
+    def _error(self) -> TargetError:
+        return TargetError(_text(self._library.threadleak_probe_error()) or "the probe failed")
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        self._library.threadleak_probe_close(handle)
+
+    def resume(self) -> None:
+        self._library.threadleak_probe_resume(self._handle)
+
+    def info(self) -> Info:
+        fields = LAYOUTS["info"].unpack(
+            ctypes.string_at(
+                self._library.threadleak_probe_info(self._handle), LAYOUTS["info"].size
+            )
+        )
+        return Info(*fields[:-2], *map(_string, fields[-2:]))
+
+    def thread_column(self, name: str) -> Sequence[int]:
+        """tid, own_tid, state or stack of all threads, as it is now."""
+        count = self.info().thread_count
+        address = self._library.threadleak_probe_threads(self._handle)
+        data = ctypes.string_at(address, count * LAYOUTS["thread"].size)
+        return memoryview(data).cast("I")[_POSITIONS[name] :: _WORDS]
+
+    def thread(self, index: int) -> Dict[str, Any]:
+        """All fields of one thread."""
+        layout = LAYOUTS["thread"]
+        address = self._library.threadleak_probe_threads(self._handle) + index * layout.size
+        fields = layout.unpack(ctypes.string_at(address, layout.size))
+        return dict(zip((name for name, _ in FIELDS["thread"]), fields))
+
+    def look(self, index: int) -> bool:
+        """False: that thread is gone."""
+        return bool(self._library.threadleak_probe_look(self._handle, index) == 0)
+
+    def thread_name(self, index: int) -> Optional[str]:
+        return _text(self._library.threadleak_probe_thread_name(self._handle, index))
+
+    def set_registers(self, index: int, values: Sequence[int], known: int) -> None:
+        array = (c_uint64 * len(values))(*values)
+        if self._library.threadleak_probe_set_registers(
+            self._handle, index, array, len(values), known
+        ):
+            raise self._error()
+
+    def read(self, address: int, size: int) -> bytes:
+        """As much as can be read from there on."""
+        if size > len(self._buffer):
+            self._buffer = ctypes.create_string_buffer(size)
+        found = self._library.threadleak_probe_read(self._handle, address, self._buffer, size)
+        return ctypes.string_at(self._buffer, found)
+
+    def find_symbol(self, name: str, most: int = 16) -> List[int]:
+        found = (c_uint64 * most)()
+        count = self._library.threadleak_probe_find_symbol(self._handle, _bytes(name), found, most)
+        return list(found[: max(0, count)])
+
+    def symbol_at(self, address: int) -> Optional[str]:
+        return _text(self._library.threadleak_probe_symbol_at(self._handle, address))
+
+    def modules(self) -> List[Module]:
+        count = self.info().module_count
+        address = self._library.threadleak_probe_modules(self._handle)
+        if not address:
+            raise self._error()
+        rows = LAYOUTS["module"].iter_unpack(
+            ctypes.string_at(address, count * LAYOUTS["module"].size)
+        )
+        return [
+            Module(
+                *(start, end, bias, _string(path) or "", _string(file), _string(build_id) or ""),
+                *(bool(system), bool(other)),
+            )
+            for start, end, bias, path, file, build_id, system, other in rows
+        ]
+
+    def unwind(self, index: int, limit: int) -> bool:
+        """False: that thread is gone."""
+        return bool(self._library.threadleak_probe_unwind(self._handle, index, limit) == 0)
+
+    def stacks(self, first: int = 0) -> Iterator[Tuple[Tuple[int, ...], int]]:
+        """(frames, end) of the distinct stacks from number `first` on."""
+        count = c_uint32()
+        address = self._library.threadleak_probe_stacks(self._handle, byref(count))
+        size = LAYOUTS["stack"].size
+        data = ctypes.string_at(address + first * size, max(0, count.value - first) * size)
+        for frames, length, end in LAYOUTS["stack"].iter_unpack(data):
+            words = memoryview(ctypes.string_at(frames, 8 * length)) if length else memoryview(b"")
+            yield tuple(words.cast("Q")), end
+
+    def symbolize(
+        self, pc: int, flags: int
+    ) -> List[Tuple[Optional[str], Optional[str], Optional[int]]]:
+        """(function, file, line) of what is inlined at `pc`, innermost first, and of what that is in."""
+        frames = c_void_p()
+        count = self._library.threadleak_probe_symbolize(self._handle, pc, flags, byref(frames))
+        if count <= 0 or not frames.value:
+            return []
+        layout = LAYOUTS["frame"]
+        rows = layout.iter_unpack(ctypes.string_at(frames.value, count * layout.size))
+        return [
+            (_string(function), _string(file), line or None) for function, file, line, _ in rows
+        ]
+
+    def snapshot(self, path: str, ranges: Sequence[Tuple[int, int]]) -> Snapshot:
+        flat = [address for each in ranges for address in each]
+        array = (c_uint64 * len(flat))(*flat)
+        layout = LAYOUTS["snapshot"]
+        result = ctypes.create_string_buffer(layout.size)
+        if self._library.threadleak_probe_snapshot(
+            self._handle, _bytes(path), array, len(ranges), result
+        ):
+            raise self._error()
+        return Snapshot(*layout.unpack(result.raw))
