@@ -204,12 +204,21 @@ struct threadleak_probe_snapshot {
     uint64_t stopped_ns; /* how long the process stood still */
 };
 
+/* Memory that a snapshot is to hold in any case: [address, address + size). `bytes`: what it holds there,
+ * since a registry that changes while it is read takes a reader who knows how; NULL: it is read from the
+ * process. */
+struct threadleak_probe_range {
+    uint64_t address;
+    uint64_t size;
+    const void *bytes;
+};
+
 /* Writes a small ELF core of a live process to `path`: registers as far as they are known, the used part of
- * each stack, TLS and thread descriptors, data of modules, the memory at `ranges` (`count` pairs of start and
- * end, the registry's), names of threads and open files in a note of our own. GDB opens it. -1: the file is
- * removed again. */
-int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path, const uint64_t *ranges,
-                              uint32_t count, struct threadleak_probe_snapshot *result);
+ * each stack, TLS and thread descriptors, data of modules, and `count` ranges; names of threads and open
+ * files in a note of our own. GDB opens it. -1: the file is removed again. */
+int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
+                              const struct threadleak_probe_range *ranges, uint32_t count,
+                              struct threadleak_probe_snapshot *result);
 
 #ifdef __cplusplus
 }
