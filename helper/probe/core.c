@@ -245,20 +245,21 @@ static bool core_look(struct source *source, uint32_t index, struct registers *r
 {
     struct core *core = (struct core *)source;
     struct threadleak_probe_thread *thread = &source->threads[index];
-    const struct core_thread *details = &core->notes.details[index];
+    const struct snapshot_thread *ours = core_notes_ours(&core->notes, index);
     const struct arch *arch = source->arch;
     uint64_t pthread = thread->pthread;
     uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
 
     registers->known = 0;
-    if (details->state == THREADLEAK_PROBE_RUNNING) { /* of a snapshot: nothing else is known */
+    if (ours && ours->state == THREADLEAK_PROBE_RUNNING) { /* nothing else is known */
         thread->state = THREADLEAK_PROBE_RUNNING;
         return true;
     }
-    arch->decode(details->user_registers, registers, thread);
-    registers->known = details->known;
+    arch->decode(core_notes_registers(&core->notes, index), registers, thread);
     thread->pthread = pthread;
-    if (details->state == THREADLEAK_PROBE_BLOCKED) { /* of a snapshot: no code is asked */
+    if (ours)
+        registers->known = ours->known;
+    if (ours && ours->state == THREADLEAK_PROBE_BLOCKED) { /* the code need not say so */
         arch_set_state(arch, registers, thread, arch->syscall_instruction, arch->syscall_size);
         thread->state = THREADLEAK_PROBE_BLOCKED;
         return true;
@@ -277,8 +278,8 @@ static bool core_stood_still(struct source *source, uint32_t index)
 static const char *core_thread_name(struct source *source, uint32_t index)
 {
     const struct core *core = (const struct core *)source;
-    const char *name = core->notes.details[index].name;
-    return *name ? name : NULL;
+    const struct snapshot_thread *ours = core_notes_ours(&core->notes, index);
+    return ours && *ours->name ? ours->name : NULL;
 }
 
 static void core_close(struct source *source)

@@ -27,6 +27,7 @@ static struct core_file *make(const char *name, const void *data, uint64_t size,
     file->data = data;
     file->descriptor = descriptor;
     file->blocks = blocks;
+    file->ahead = 1;
     return file;
 }
 
@@ -81,19 +82,38 @@ static size_t read_directly(struct core_file *file, uint64_t offset, void *buffe
     return done;
 }
 
-/* What the block holds from `offset` on. */
+/* Reads the block, and more behind it each time that the last ones were read to their end. Blocks whose slots
+ * follow each other lie behind each other. */
+static void load(struct core_file *file, uint64_t number)
+{
+    unsigned slot = number % CORE_BLOCKS;
+    uint32_t count = number == file->expected ? file->ahead * 2 : 1;
+    if (count > CORE_AHEAD)
+        count = CORE_AHEAD;
+    if (count > CORE_BLOCKS - slot)
+        count = CORE_BLOCKS - slot;
+    uint8_t *block = file->blocks + (size_t)slot * CORE_BLOCK;
+    size_t got = read_directly(file, number * CORE_BLOCK, block, (size_t)count * CORE_BLOCK);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = got < CORE_BLOCK ? (uint32_t)got : CORE_BLOCK;
+        file->block_of[slot + i] = number + i + 1;
+        file->block_size[slot + i] = size;
+        got -= size;
+    }
+    file->expected = number + count;
+    file->ahead = count;
+}
+
+/* What the block that `offset` lies in holds from there on. */
 static const uint8_t *in_block(struct core_file *file, uint64_t offset, size_t *size)
 {
     uint64_t number = offset / CORE_BLOCK;
     unsigned slot = number % CORE_BLOCKS;
-    uint8_t *block = file->blocks + (size_t)slot * CORE_BLOCK;
-    if (file->block_of[slot] != number + 1) {
-        file->block_size[slot] = (uint32_t)read_directly(file, number * CORE_BLOCK, block, CORE_BLOCK);
-        file->block_of[slot] = number + 1;
-    }
     size_t within = offset % CORE_BLOCK;
+    if (file->block_of[slot] != number + 1)
+        load(file, number);
     *size = file->block_size[slot] > within ? file->block_size[slot] - within : 0;
-    return block + within;
+    return file->blocks + (size_t)slot * CORE_BLOCK + within;
 }
 
 size_t core_file_read(struct core_file *file, uint64_t offset, void *buffer, size_t size)

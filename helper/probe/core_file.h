@@ -2,7 +2,8 @@
  *
  * core_file.h - the bytes of a core file by offset. Read, not mapped: a mapped file that somebody cuts short
  * raises SIGBUS in whoever looks at it, which may be a GDB with somebody's work in it. Small reads go through
- * blocks that are kept, so that the words of a stack cost one system call together.
+ * blocks that are kept, so that the words of a stack cost one system call together, and reading on from block
+ * to block reads ahead.
  */
 #ifndef THREADLEAK_CORE_FILE_H
 #define THREADLEAK_CORE_FILE_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CORE_BLOCK = 4096, CORE_BLOCKS = 64 };
+enum { CORE_BLOCK = 4096, CORE_BLOCKS = 64, CORE_AHEAD = 16 };
 
 struct core_file {
     const char *name;    /* for error messages */
@@ -21,6 +22,8 @@ struct core_file {
     uint64_t block_of[CORE_BLOCKS]; /* number of the block that is there, plus 1; 0: none */
     uint32_t block_size[CORE_BLOCKS];
     uint8_t *blocks;
+    uint64_t expected; /* number of the block behind those that were read last */
+    uint32_t ahead;    /* how many were */
 };
 
 /* NULL with an error set. `data` stays the caller's. */

@@ -38,13 +38,18 @@ static bool grow(struct core_notes *notes)
     void *threads = reallocarray(notes->threads, room, sizeof *notes->threads);
     if (threads)
         notes->threads = threads;
-    void *details = reallocarray(notes->details, room, sizeof *notes->details);
-    if (details)
-        notes->details = details;
-    if (!threads || !details)
+    void *registers = reallocarray(notes->user_registers, room, notes->arch->registers_size);
+    if (registers)
+        notes->user_registers = registers;
+    if (!threads || !registers)
         return out_of_memory();
     notes->thread_room = room;
     return true;
+}
+
+const void *core_notes_registers(const struct core_notes *notes, uint32_t index)
+{
+    return notes->user_registers + (size_t)index * notes->arch->registers_size;
 }
 
 static bool read_prstatus(struct core_notes *notes, struct core_file *file, const struct note *note)
@@ -59,13 +64,14 @@ static bool read_prstatus(struct core_notes *notes, struct core_file *file, cons
     if (!grow(notes))
         return false;
     struct threadleak_probe_thread *thread = &notes->threads[notes->thread_count];
-    struct core_thread *details = &notes->details[notes->thread_count];
-    memset(thread, 0, sizeof *thread);
-    memset(details, 0, sizeof *details);
+    void *registers = notes->user_registers + (size_t)notes->thread_count * arch->registers_size;
+    *thread = (struct threadleak_probe_thread){.syscall = -1};
     core_file_get(file, note->at + PRSTATUS_PID, &thread->tid, sizeof thread->tid);
-    core_file_get(file, note->at + arch->prstatus_registers, details->user_registers, arch->registers_size);
+    if (!core_file_get(file, note->at + arch->prstatus_registers, registers, arch->registers_size)) {
+        probe_error("%s cannot be read: it was cut short meanwhile", file->name);
+        return false;
+    }
     thread->own_tid = thread->tid;
-    thread->syscall = -1;
     notes->thread_count++;
     return true;
 }
@@ -73,9 +79,9 @@ static bool read_prstatus(struct core_notes *notes, struct core_file *file, cons
 /* The kernel and GDB write it after the NT_PRSTATUS of the same thread. */
 static void read_thread_pointer(struct core_notes *notes, struct core_file *file, const struct note *note)
 {
-    struct core_thread *details = &notes->details[notes->thread_count - 1];
-    if (note->size >= sizeof details->thread_pointer)
-        core_file_get(file, note->at, &details->thread_pointer, sizeof details->thread_pointer);
+    uint64_t *pthread = &notes->threads[notes->thread_count - 1].pthread;
+    if (note->size >= sizeof *pthread)
+        core_file_get(file, note->at, pthread, sizeof *pthread);
 }
 
 /* ---- the process --------------------------------------------------------------------------------- */
@@ -174,42 +180,39 @@ static bool read_ours(struct core_notes *notes, struct core_file *file, const st
         core_file_get(file, note->at, &made, sizeof made);
         notes->pid = made.pid;
         notes->own_pid = made.own_pid;
-    } else if (note->type == SNAPSHOT_NOTE_THREADS && !notes->of_ours) {
-        notes->of_ours = malloc((size_t)note->size + 1);
-        if (!notes->of_ours)
+    } else if (note->type == SNAPSHOT_NOTE_THREADS && !notes->ours) {
+        notes->ours = malloc((size_t)note->size + 1);
+        if (!notes->ours)
             return out_of_memory();
-        notes->our_count =
-            core_file_read(file, note->at, notes->of_ours, note->size) / sizeof *notes->of_ours;
+        notes->our_count = core_file_read(file, note->at, notes->ours, note->size) / sizeof *notes->ours;
     }
     return true;
 }
 
-static void apply_ours(struct threadleak_probe_thread *thread, struct core_thread *details,
-                       const struct snapshot_thread *ours)
+const struct snapshot_thread *core_notes_ours(const struct core_notes *notes, uint32_t index)
 {
-    if (ours->tid != thread->tid && ours->own_tid != thread->tid)
-        return;
-    thread->tid = ours->tid;
-    thread->own_tid = ours->own_tid;
-    thread->pthread = ours->pthread;
-    details->known = ours->known;
-    if (ours->state <= THREADLEAK_PROBE_BLOCKED)
-        details->state = ours->state;
-    memcpy(details->name, ours->name, sizeof ours->name);
+    if (index >= notes->our_count)
+        return NULL;
+    const struct snapshot_thread *ours = &notes->ours[index];
+    return ours->tid == notes->threads[index].tid ? ours : NULL;
 }
 
 void core_notes_finish(struct core_notes *notes)
 {
-    struct registers registers;
     for (uint32_t i = 0; i < notes->thread_count; i++) {
-        struct core_thread *details = &notes->details[i];
-        struct threadleak_probe_thread decoded = {0};
-        notes->arch->decode(details->user_registers, &registers, &decoded);
-        details->known = registers.known;
-        notes->threads[i].pthread = decoded.pthread ? decoded.pthread : details->thread_pointer;
-        if (i < notes->our_count)
-            apply_ours(&notes->threads[i], details, &notes->of_ours[i]);
+        struct threadleak_probe_thread *thread = &notes->threads[i], decoded = {0};
+        struct registers registers;
+        notes->arch->decode(core_notes_registers(notes, i), &registers, &decoded);
+        if (decoded.pthread)
+            thread->pthread = decoded.pthread;
+        const struct snapshot_thread *ours = core_notes_ours(notes, i);
+        if (ours) {
+            thread->own_tid = ours->own_tid;
+            thread->pthread = ours->pthread;
+        }
     }
+    for (size_t i = 0; i < notes->our_count; i++)
+        notes->ours[i].name[sizeof notes->ours[i].name - 1] = '\0';
 }
 
 /* ---- the list of notes --------------------------------------------------------------------------- */
@@ -282,8 +285,8 @@ bool core_notes_read(struct core_notes *notes, struct core_file *file, uint64_t 
 void core_notes_free(struct core_notes *notes)
 {
     free(notes->threads);
-    free(notes->details);
+    free(notes->user_registers);
     free(notes->mappings);
     free(notes->files);
-    free(notes->of_ours);
+    free(notes->ours);
 }

@@ -9,26 +9,18 @@
 
 #include "arch.h"
 #include "core_file.h"
+#include "snapshot_notes.h"
 #include "source.h"
-
-/* What is kept of a thread beside struct threadleak_probe_thread. */
-struct core_thread {
-    uint8_t user_registers[USER_REGISTERS_MAX]; /* elf_gregset_t */
-    uint64_t thread_pointer;                    /* of NT_ARM_TLS; 0: none */
-    uint64_t known;                             /* registers that are, by DWARF number */
-    uint32_t state; /* of a snapshot: the note's word; else THREADLEAK_PROBE_ALIVE */
-    char name[17];  /* "": not known */
-};
 
 struct core_notes {
     const struct arch *arch;
     struct threadleak_probe_thread *threads;
-    struct core_thread *details; /* one for each of `threads` */
+    uint8_t *user_registers; /* elf_gregset_t of each of `threads`, behind each other */
     uint32_t thread_count, thread_room;
     struct mapping *mappings; /* sorted, without overlap */
     size_t mapping_count;
-    char *files;                     /* NT_FILE's content, which the mappings' paths lie in */
-    struct snapshot_thread *of_ours; /* SNAPSHOT_NOTE_THREADS */
+    char *files;                  /* NT_FILE's content, which the mappings' paths lie in */
+    struct snapshot_thread *ours; /* SNAPSHOT_NOTE_THREADS */
     size_t our_count;
     uint64_t program, vdso; /* as in struct source */
     uint32_t pid, own_pid;  /* 0: not known */
@@ -42,6 +34,11 @@ bool core_notes_read(struct core_notes *notes, struct core_file *file, uint64_t 
 
 /* After the last of them: what follows from several notes together. */
 void core_notes_finish(struct core_notes *notes);
+
+const void *core_notes_registers(const struct core_notes *notes, uint32_t index);
+
+/* What a snapshot says of the thread; NULL: nothing. */
+const struct snapshot_thread *core_notes_ours(const struct core_notes *notes, uint32_t index);
 
 void core_notes_free(struct core_notes *notes);
 
