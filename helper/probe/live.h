@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * live.h - a live process as a source: without a stop (live.c), or with one (stop.c).
+ * live.h - a live process as a source. Without a stop: what a thread does comes from /proc (watch.h), memory
+ * from process_vm_readv, and of the registers only sp and pc are known. With THREADLEAK_PROBE_STOP all
+ * registers are (stop.h), until live_resume: a look after it is one without a stop, memory stays readable.
+ * With THREADLEAK_PROBE_STOPPED nothing moves, and a look leaves the registers that are known as they are.
  */
 #ifndef THREADLEAK_LIVE_H
 #define THREADLEAK_LIVE_H

@@ -108,6 +108,24 @@ const char *threadleak_probe_thread_name(struct threadleak_probe *probe, uint32_
     return probe->source->operations->thread_name(probe->source, index);
 }
 
+int threadleak_probe_set_registers(struct threadleak_probe *probe, uint32_t index, const uint64_t *values,
+                                   uint32_t count, uint64_t known)
+{
+    if (index >= probe->info.thread_count || count > REGISTERS_MAX || (count < 64 && known >> count)) {
+        probe_error("there is no thread number %u with %u registers", index, count);
+        return -1;
+    }
+    struct registers *registers = &probe->registers[index];
+    const struct arch *arch = probe->source->arch;
+    memcpy(registers->value, values, count * sizeof *values);
+    registers->known = known;
+    if (known >> arch->sp & 1)
+        probe->source->threads[index].sp = values[arch->sp];
+    if (arch->pc >= 0 && known >> arch->pc & 1)
+        probe->source->threads[index].pc = values[arch->pc];
+    return 0;
+}
+
 size_t probe_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size)
 {
     struct source *source = probe->source;

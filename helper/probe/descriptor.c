@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "descriptor.h"
+
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch.h"
+
+#define PAGE 4096
+#define MAIN_MAPPING_MAX (256 << 10) /* larger ones hold no descriptor of main ... */
+#define MAIN_SEARCH_MAX (4 << 20)    /* ... and we read no more than this in search of it */
+
+enum { TID_FIRST = 512, TID_LAST = 1024 };
+
+static uint64_t word(const unsigned char *place)
+{
+    uint64_t value;
+    memcpy(&value, place, sizeof value);
+    return value;
+}
+
+static bool has_tid(const unsigned char *head, const unsigned char *end, uint32_t tid)
+{
+    for (const unsigned char *place = head + TID_FIRST; place <= head + TID_LAST && place + 4 <= end;
+         place += 4)
+        if (!memcmp(place, &tid, sizeof tid))
+            return true;
+    return false;
+}
+
+/* How many descriptors of `tid` lie in `memory`, which is at `address`; the last one in `*found`. */
+static unsigned search(const unsigned char *memory, size_t size, uint64_t address, uint32_t tid,
+                       uint64_t *found)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i + TID_FIRST < size; i += 16) {
+        if (word(memory + i) != address + i || word(memory + i + 16) != address + i)
+            continue;
+        if (has_tid(memory + i, memory + size, tid)) {
+            *found = address + i;
+            count++;
+        }
+    }
+    return count;
+}
+
+uint64_t descriptor_of_stack(struct source *source, const struct regions *regions, uint64_t sp,
+                             uint32_t own_tid)
+{
+    const struct region *region = procfs_region_at(regions, sp);
+    if (source->arch->machine != EM_X86_64 || !region || !procfs_is_anonymous(region))
+        return 0;
+    unsigned char page[PAGE] __attribute__((aligned(16)));
+    uint64_t found;
+    if (source->operations->read(source, region->end - PAGE, page, PAGE) != PAGE)
+        return 0;
+    return search(page, PAGE, region->end - PAGE, own_tid, &found) == 1 ? found : 0;
+}
+
+uint64_t descriptor_of_main(struct source *source, const struct regions *regions, uint64_t linker,
+                            uint32_t own_tid)
+{
+    const struct region *region = procfs_region_at(regions, linker);
+    if (source->arch->machine != EM_X86_64 || !region)
+        return 0;
+    unsigned char *memory = malloc(MAIN_MAPPING_MAX);
+    uint64_t found = 0;
+    unsigned count = 0;
+    size_t left = memory ? MAIN_SEARCH_MAX : 0;
+    while (region-- > regions->list && left) {
+        size_t size = region->end - region->start;
+        if (size > MAIN_MAPPING_MAX || !region->writable || !region->readable || !procfs_is_anonymous(region))
+            continue;
+        left -= size < left ? size : left;
+        size = source->operations->read(source, region->start, memory, size);
+        count += search(memory, size, region->start, own_tid, &found);
+    }
+    free(memory);
+    return count == 1 ? found : 0;
+}

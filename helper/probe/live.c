@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+#include "live.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "arch.h"
+#include "descriptor.h"
+#include "error.h"
+#include "procfs.h"
+#include "stop.h"
+#include "watch.h"
+
+struct live {
+    struct source source;
+    unsigned flags;
+    int pid;
+    int folder;             /* /proc/PID, or /proc/PID/task/TID where main has left */
+    int task;               /* /proc/PID/task */
+    uint32_t memory_tid;    /* the thread through which memory is read: where main has left, another one */
+    uint32_t memory_next;   /* index of the one to try next */
+    uint64_t linker;        /* AT_BASE: where the dynamic linker lies; 0: there is none */
+    struct regions regions; /* as they were when the process was opened */
+    struct sighting *sightings;
+    char (*names)[16];
+    struct stop *stop; /* NULL: the process goes on */
+    struct watch watch;
+    bool main_was_searched;
+    char root[64];
+};
+
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+/* The kernel stops at the first page that it cannot read and gives what lies before it
+ * (mm/process_vm_access.c). ESRCH: that thread has ended, and so has no memory, whereas the process may have.
+ */
+static size_t live_read(struct source *source, uint64_t address, void *buffer, size_t size)
+{
+    struct live *live = (struct live *)source;
+    struct iovec local = {buffer, size}, remote = {(void *)(uintptr_t)address, size};
+    for (;;) {
+        ssize_t got = process_vm_readv((pid_t)live->memory_tid, &local, 1, &remote, 1, 0);
+        if (got >= 0)
+            return (size_t)got;
+        if (errno != ESRCH || live->memory_next >= source->info.thread_count)
+            return 0;
+        live->memory_tid = source->threads[live->memory_next++].tid;
+    }
+}
+
+/* ---- looking at threads -------------------------------------------------------------------------- */
+
+static void set_unless_known(struct registers *registers, int32_t number, uint64_t value)
+{
+    if (number < 0 || registers->known >> number & 1)
+        return;
+    registers->value[number] = value;
+    registers->known |= UINT64_C(1) << number;
+}
+
+/* sp and pc of a thread whose registers were given. */
+static void take_known(const struct arch *arch, struct threadleak_probe_thread *thread,
+                       const struct registers *registers)
+{
+    if (registers->known >> arch->sp & 1)
+        thread->sp = registers->value[arch->sp];
+    if (arch->pc >= 0 && registers->known >> arch->pc & 1)
+        thread->pc = registers->value[arch->pc];
+}
+
+static void find_pthread(struct live *live, struct threadleak_probe_thread *thread)
+{
+    bool is_main = thread->own_tid == live->source.info.own_pid;
+    if (is_main && !live->main_was_searched)
+        thread->pthread = descriptor_of_main(&live->source, &live->regions, live->linker, thread->own_tid);
+    if (is_main)
+        live->main_was_searched = true;
+    else if (thread->sp)
+        thread->pthread = descriptor_of_stack(&live->source, &live->regions, thread->sp, thread->own_tid);
+}
+
+static void look_at_held(struct live *live, struct threadleak_probe_thread *thread,
+                         struct registers *registers, const void *user_registers)
+{
+    const struct arch *arch = live->source.arch;
+    uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
+    arch->decode(user_registers, registers, thread);
+    size_t got = live_read(&live->source, thread->pc - arch->syscall_size, code, 2 * arch->syscall_size);
+    arch_set_state(arch, registers, thread, code, got);
+}
+
+static bool live_look(struct source *source, uint32_t index, struct registers *registers)
+{
+    struct live *live = (struct live *)source;
+    struct threadleak_probe_thread *thread = &source->threads[index];
+    struct sighting *sighting = &live->sightings[index];
+    const void *user_registers = live->stop ? stop_registers(live->stop, index) : NULL;
+    if (user_registers) {
+        look_at_held(live, thread, registers, user_registers);
+        return true;
+    }
+
+    bool is_stopped = live->flags & THREADLEAK_PROBE_STOPPED;
+    thread->state = THREADLEAK_PROBE_ALIVE;
+    thread->syscall = -1;
+    thread->sp = thread->pc = 0;
+    if (!is_stopped)
+        registers->known = 0;
+    enum outcome outcome = watch_look(&live->watch, thread->tid, sighting);
+    if (outcome == UNREADABLE)
+        probe_error("the kernel does not tell what thread %u of process %d does", thread->tid, live->pid);
+    if (outcome == GONE)
+        probe_error("thread %u of process %d has ended", thread->tid, live->pid);
+    if (outcome != SEEN) {
+        take_known(source->arch, thread, registers);
+        return outcome != GONE;
+    }
+
+    bool is_blocked = sighting->syscall >= 0;
+    thread->state = is_blocked ? THREADLEAK_PROBE_BLOCKED : THREADLEAK_PROBE_RUNNING;
+    thread->syscall = sighting->syscall;
+    memcpy(thread->arguments, sighting->arguments, sizeof thread->arguments);
+    thread->sp = sighting->sp;
+    thread->pc = sighting->pc;
+    if (thread->sp) {
+        set_unless_known(registers, source->arch->sp, thread->sp);
+        set_unless_known(registers, source->arch->pc, thread->pc);
+    }
+    if (!thread->pthread)
+        find_pthread(live, thread);
+    return true;
+}
+
+static bool live_stood_still(struct source *source, uint32_t index)
+{
+    struct live *live = (struct live *)source;
+    if (live->flags & THREADLEAK_PROBE_STOPPED || (live->stop && stop_registers(live->stop, index)))
+        return true;
+    return watch_is_same(&live->watch, source->threads[index].tid, &live->sightings[index]);
+}
+
+static const char *live_thread_name(struct source *source, uint32_t index)
+{
+    struct live *live = (struct live *)source;
+    char *name = live->names[index], file[32], text[64];
+    if (*name)
+        return name;
+    snprintf(file, sizeof file, "%u/comm", source->threads[index].tid);
+    ssize_t size = procfs_read_short(live->task, file, text, sizeof text);
+    if (size <= 0)
+        return NULL;
+    if (text[size - 1] == '\n')
+        text[size - 1] = 0;
+    snprintf(name, sizeof live->names[index], "%.15s", text);
+    return name;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+void live_resume(struct source *source);
+
+static void live_close(struct source *source)
+{
+    struct live *live = (struct live *)source;
+    live_resume(source);
+    watch_end(&live->watch);
+    if (live->folder >= 0)
+        close(live->folder);
+    if (live->task >= 0)
+        close(live->task);
+    procfs_regions_free(&live->regions);
+    free(source->threads);
+    free(source->mappings);
+    free((char *)source->info.command);
+    free(live->sightings);
+    free(live->names);
+    free(live);
+}
+
+static const struct source_operations operations = {
+    .read = live_read,
+    .look = live_look,
+    .stood_still = live_stood_still,
+    .thread_name = live_thread_name,
+    .close = live_close,
+};
+
+void live_resume(struct source *source)
+{
+    if (source->operations != &operations)
+        return;
+    struct live *live = (struct live *)source;
+    if (!live->stop)
+        return;
+    source->info.stopped_ns = stop_end(live->stop);
+    live->stop = NULL;
+}
+
+static bool is_zombie(const char *status)
+{
+    const char *state = procfs_field(status, "State");
+    return state && (*state == 'Z' || *state == 'X');
+}
+
+/* Where main has left by pthread_exit, /proc/PID is that of a zombie: whatever is asked of the process has to
+ * be asked of a thread that lives. */
+static bool move_to_living_thread(struct live *live)
+{
+    uint32_t count;
+    uint32_t *tids = procfs_threads(live->task, &count);
+    char name[32], status[4096];
+    bool found = false;
+    for (uint32_t i = 0; tids && !found && i < count; i++) {
+        snprintf(name, sizeof name, "%u/status", tids[i]);
+        if (procfs_read_short(live->task, name, status, sizeof status) <= 0 || is_zombie(status))
+            continue;
+        snprintf(name, sizeof name, "%u", tids[i]);
+        int folder = openat(live->task, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+            continue;
+        close(live->folder);
+        live->folder = folder;
+        live->memory_tid = tids[i];
+        snprintf(live->root, sizeof live->root, "/proc/%d/task/%u/root", live->pid, tids[i]);
+        found = true;
+    }
+    free(tids);
+    if (!found)
+        probe_error("process %d has ended: only its parent has not asked for its exit status yet", live->pid);
+    return found;
+}
+
+static bool open_folders(struct live *live, bool *is_other_namespace)
+{
+    char name[32], status[4096];
+    snprintf(name, sizeof name, "/proc/%d", live->pid);
+    live->folder = live->pid > 0 ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (live->folder < 0 || procfs_read_short(live->folder, "status", status, sizeof status) <= 0 ||
+        (live->task = openat(live->folder, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        access_explain(live->pid, live->pid > 0 ? errno : ESRCH);
+        return false;
+    }
+    int leader = (int)procfs_number(status, "Tgid", (uint64_t)live->pid);
+    if (leader != live->pid) {
+        probe_error("%d is a thread of process %d: name that", live->pid, leader);
+        return false;
+    }
+    uint32_t own = procfs_own_id(status, is_other_namespace);
+    live->source.info.own_pid = own ? own : (uint32_t)live->pid;
+    live->memory_tid = (uint32_t)live->pid;
+    snprintf(live->root, sizeof live->root, "/proc/%d/root", live->pid);
+    return !is_zombie(status) || move_to_living_thread(live);
+}
+
+static bool read_auxv(struct live *live)
+{
+    size_t size;
+    uint64_t *auxv = (uint64_t *)procfs_read(live->folder, "auxv", &size), header_size = 0;
+    if (!auxv) {
+        access_explain(live->pid, errno);
+        return false;
+    }
+    for (size_t i = 0; i + 1 < size / sizeof *auxv && auxv[i] != AT_NULL; i += 2) {
+        uint64_t value = auxv[i + 1];
+        switch (auxv[i]) {
+        case AT_PHENT:
+            header_size = value;
+            break;
+        case AT_PHDR:
+            live->source.program = value;
+            break;
+        case AT_SYSINFO_EHDR:
+            live->source.vdso = value;
+            break;
+        case AT_BASE:
+            live->linker = value;
+            break;
+        }
+    }
+    free(auxv);
+    if (!size)
+        probe_error("process %d has no memory: it is a kernel thread, or it has just ended", live->pid);
+    else if (header_size != sizeof(Elf64_Phdr))
+        probe_error("process %d is not a 64-bit program", live->pid);
+    return size && header_size == sizeof(Elf64_Phdr);
+}
+
+/* /proc lets more people see what is mapped than what lies there (PTRACE_MODE_READ, PTRACE_MODE_ATTACH). */
+static bool try_memory(struct live *live)
+{
+    char byte;
+    struct iovec local = {&byte, 1}, remote = {(void *)(uintptr_t)live->source.program, 1};
+    if (process_vm_readv((pid_t)live->memory_tid, &local, 1, &remote, 1, 0) == 1)
+        return true;
+    access_explain(live->pid, errno);
+    return false;
+}
+
+static bool read_mappings(struct live *live)
+{
+    struct source *source = &live->source;
+    if (!procfs_regions(live->folder, &live->regions)) {
+        access_explain(live->pid, errno);
+        return false;
+    }
+    source->mappings = malloc((live->regions.count + 1) * sizeof *source->mappings);
+    if (!source->mappings) {
+        probe_error("out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < live->regions.count; i++) {
+        const struct region *region = &live->regions.list[i];
+        if (region->name[0] == '/')
+            source->mappings[source->mapping_count++] = (struct mapping){
+                .start = region->start, .end = region->end, .offset = region->offset, .path = region->name};
+    }
+    return true;
+}
+
+/* The ids of all threads but a main thread that has left. */
+static uint32_t *list_threads(struct live *live, uint32_t *count)
+{
+    if (!live->stop) {
+        uint32_t *tids = procfs_threads(live->task, count), kept = 0;
+        for (uint32_t i = 0; tids && i < *count; i++)
+            if (live->memory_tid == (uint32_t)live->pid || tids[i] != (uint32_t)live->pid)
+                tids[kept++] = tids[i];
+        *count = kept;
+        return tids;
+    }
+    *count = stop_count(live->stop);
+    uint32_t *tids = malloc((*count + 1) * sizeof *tids);
+    for (uint32_t i = 0; tids && i < *count; i++)
+        tids[i] = stop_tid(live->stop, i);
+    return tids;
+}
+
+static uint32_t own_tid(struct live *live, uint32_t tid)
+{
+    char name[32], status[4096];
+    bool is_other;
+    snprintf(name, sizeof name, "%u/status", tid);
+    if (procfs_read_short(live->task, name, status, sizeof status) <= 0)
+        return 0; /* it has ended */
+    return procfs_own_id(status, &is_other);
+}
+
+static bool make_threads(struct live *live, bool is_other_namespace)
+{
+    struct source *source = &live->source;
+    uint32_t count;
+    uint32_t *tids = list_threads(live, &count);
+    if (!tids || !count) {
+        access_explain(live->pid, tids ? ESRCH : errno);
+        free(tids);
+        return false;
+    }
+    source->threads = calloc(count, sizeof *source->threads);
+    live->sightings = calloc(count, sizeof *live->sightings);
+    live->names = calloc(count, sizeof *live->names);
+    if (!source->threads || !live->sightings || !live->names) {
+        probe_error("out of memory");
+        free(tids);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        source->threads[i].tid = tids[i];
+        source->threads[i].own_tid = is_other_namespace ? own_tid(live, tids[i]) : tids[i];
+        source->threads[i].syscall = -1;
+    }
+    source->info.thread_count = count;
+    free(tids);
+    return true;
+}
+
+static void read_command(struct live *live)
+{
+    char name[32], text[64];
+    snprintf(name, sizeof name, "%d/comm",
+             live->pid); /* not that of `folder`, which may be another thread's */
+    ssize_t size = procfs_read_short(live->task, name, text, sizeof text);
+    if (size > 0 && text[size - 1] == '\n')
+        text[size - 1] = 0;
+    live->source.info.command = size > 0 ? strdup(text) : NULL;
+}
+
+static bool begin(struct live *live)
+{
+    bool is_other_namespace;
+    if (!open_folders(live, &is_other_namespace) || !read_auxv(live) || !try_memory(live))
+        return false;
+    if (live->flags & THREADLEAK_PROBE_STOP) {
+        if (live->pid == getpid()) {
+            probe_error("a process cannot stop itself: look at it without a stop");
+            return false;
+        }
+        live->stop = stop_process(live->pid, live->task);
+        if (!live->stop)
+            return false;
+    }
+    watch_begin(&live->watch, live->task);
+    read_command(live);
+    return read_mappings(live) && make_threads(live, is_other_namespace);
+}
+
+struct source *live_open(int pid, unsigned flags)
+{
+    struct live *live = calloc(1, sizeof *live);
+    if (!live) {
+        probe_error("out of memory");
+        return NULL;
+    }
+    live->pid = pid;
+    live->flags = flags;
+    live->folder = live->task = -1;
+    watch_begin(&live->watch, -1);
+    live->source.operations = &operations;
+    live->source.arch = arch_native();
+    live->source.root = live->root;
+    live->source.info.kind = THREADLEAK_PROBE_PROCESS;
+    live->source.info.machine = live->source.arch->machine;
+    live->source.info.pid = (uint32_t)pid;
+    if (!begin(live)) {
+        live_close(&live->source);
+        return NULL;
+    }
+    return &live->source;
+}
