@@ -23,7 +23,7 @@ from .show.sanitize import clean
 from .show.style import PLAIN, Ansi, Style
 from .target.base import Target, TargetError
 
-SHELL_ONLY: Tuple[str, ...] = ("run", "gdb")
+SHELL_ONLY: Tuple[str, ...] = ("run", "top", "gdb")
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...
@@ -126,10 +126,10 @@ def _run(command: ModuleType, words: List[str]) -> int:
         if others:
             parser.error(f"{others[0]!r} is one word too many")
         session = Session(_no_target)
-        return _finish(commands.run(lambda: command.run(session, options), options), options)
+        return _finish(commands.attempt(lambda: command.run(session, options), options), options)
     sides = getattr(command, "sides", None)
     if sides is not None:
-        return _finish(commands.run(lambda: sides(others, options, _style), options), options)
+        return _finish(commands.attempt(lambda: sides(others, options, _style), options), options)
     named = targets(others)
     if not named:
         parser.error(f"which target? {parser.targets}")
@@ -157,7 +157,7 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):
-            outcome = commands.run(lambda: command.run(session, options), options)
+            outcome = commands.attempt(lambda: command.run(session, options), options)
     if opened.stood_ns:
         _complain(f"process {named.pid} stood still for {opened.stood_ns / 1e6:.0f} ms")
     return outcome

@@ -34,12 +34,12 @@ def invoke(command: ModuleType, session: Session, argv: List[str]) -> Outcome:
     """Runs a subcommand on its words; whatever is wrong becomes an Outcome."""
     try:
         options = command.parser().parse_args(argv)
-        return deliver(run(lambda: command.run(session, options), options), options)
+        return deliver(attempt(lambda: command.run(session, options), options), options)
     except (UsageError, RuleError) as error:
         return Outcome("", USAGE, str(error))
 
 
-def run(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
+def attempt(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
     """The outcome of a subcommand; what is wrong with the target becomes one too."""
     try:
         with _collector_paused():

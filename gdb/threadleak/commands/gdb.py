@@ -3,7 +3,7 @@
 
 import argparse
 import os
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
 from ..target.base import TargetError
 from ..target.elf import is_core
@@ -11,7 +11,6 @@ from ..target.native import NativeTarget
 from ..target.procfs import thread_count
 from .options import Outcome, Parser, UsageError
 from .run import NOT_FOUND, execute, find, original_environment
-from .session import Session
 
 NAME = "gdb"
 LOADER = os.path.join(os.path.dirname(__file__), "..", "..", "threadleak-gdb.py")
@@ -37,7 +36,7 @@ def parser() -> Parser:
     return parser
 
 
-def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
+def run(session: None, options: argparse.Namespace) -> Outcome:
     """Comes back only if GDB could not be run."""
     at = options.words.index("--") if "--" in options.words else len(options.words)
     targets, further = options.words[:at], options.words[at + 1 :]

@@ -11,7 +11,6 @@ from typing import Dict, List, Optional
 from ..libraries import library
 from ..target.program import why_not_preloaded
 from .options import Outcome, Parser, UsageError
-from .session import Session
 
 NAME = "run"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as the shell has it
@@ -36,7 +35,7 @@ def parser() -> Parser:
     return parser
 
 
-def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
+def run(session: None, options: argparse.Namespace) -> Outcome:
     """Comes back only if CMD could not be run."""
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak top`: the threads of a process over time, without stopping it."""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import time
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..judge.blame import first_own
+from ..judge.history import SORT_KEYS, History, Rate
+from ..read.counts import Counts, Place, count, without_registry
+from ..read.locate import read_registry
+from ..read.model import Anomalies, Registry
+from ..read.registry import read_copy
+from ..read.stacks import Stacks
+from ..show import top
+from ..show.style import PLAIN
+from ..target import procfs
+from ..target.base import Frame, TargetError
+from ..target.native import NativeTarget
+from .options import Outcome, Parser, UsageError, count as number
+from .terminal import Terminal
+
+NAME = "top"
+KEYS = "q quit   space pause   s sort   +/- interval"
+INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+SITES = 20  # shown where no screen limits them
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Show how many threads a process has over time, and which sites make them more.",
+        "[OPTION]... PID",
+        "threadleak top 4711\nthreadleak top --format json --samples 60 4711 > samples",
+    )
+    group = parser.add_argument_group("what is shown")
+    group.add_argument(
+        "--interval",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="between two samples (default 1)",
+    )
+    group.add_argument("--samples", type=number, metavar="N", help="end after N samples")
+    group.add_argument(
+        "--once", action="store_true", help="the same as --samples 1, not on a screen"
+    )
+    group.add_argument(
+        "--sort", choices=SORT_KEYS, default=SORT_KEYS[0], metavar="KEY", help=", ".join(SORT_KEYS)
+    )
+    group.add_argument("--format", choices=("text", "json"), default="text", metavar="text|json")
+    parser.add_argument("pid", metavar="PID", help=argparse.SUPPRESS)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.05 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.05 to 86400")
+    return seconds
+
+
+def run(session: None, options: argparse.Namespace) -> Outcome:
+    if not re.fullmatch("[0-9]{1,9}", options.pid) or not int(options.pid):
+        raise UsageError(f"threadleak top: {options.pid!r} is no PID")
+    watch = _Watch(int(options.pid))
+    if not procfs.thread_count(watch.pid):
+        raise TargetError(f"there is no process {watch.pid}")
+    samples = 1 if options.once else options.samples
+    try:
+        if samples is None and options.format == "text" and sys.stdout.isatty():
+            with Terminal() as terminal:
+                ended = _Screen(terminal, watch, options).run()
+        else:
+            ended = _write(watch, options, samples)
+    except KeyboardInterrupt:  # on the screen, where it is as good as q
+        return Outcome("")
+    if not ended:
+        return Outcome("")
+    last = (
+        "".join(line + "\n" for line in _lines(watch, options.sort))
+        if watch.history.samples
+        else ""
+    )
+    return Outcome(f"{last}threadleak: process {watch.pid} has ended\n")
+
+
+class _Watch:
+    """A process, and the registry in it, as long as the same files are mapped: another program (exec) or a
+    library that is loaded later is looked at afresh."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.history = History()
+        self._target: Optional[NativeTarget] = None
+        self._files: Optional[List[Tuple[int, int, str]]] = None
+        self._registry: Optional[Registry] = None
+        self._stacks: Optional[Stacks] = None
+        self._frames: Dict[Place, Optional[Frame]] = {}
+        self._why_none = ""
+
+    def look(self) -> bool:
+        """Takes a sample; False: the process has ended."""
+        try:
+            counts = self._counts()
+        except TargetError:
+            if not procfs.has_died(self.pid):
+                raise
+            counts = None
+        if counts is not None:
+            self.history.add(counts)
+        return counts is not None
+
+    def _counts(self) -> Optional[Counts]:
+        threads = procfs.thread_count(self.pid)
+        if not threads or procfs.has_died(self.pid):
+            return None
+        files = procfs.files(procfs.read_maps(self.pid))
+        if files != self._files:
+            self._files = files
+            self._open()
+        now = time.monotonic()
+        target, registry, anomalies = self._target, self._registry, Anomalies()
+        if target is None or registry is None:
+            return without_registry(now, threads)
+        copies = [
+            read_copy(target, each.address, each.number, anomalies) for each in registry.copies
+        ]
+        self._registry = Registry(copies, registry.notes, anomalies)
+        return count(self._registry, now, threads)
+
+    def _open(self) -> None:
+        self._registry = self._stacks = None
+        self._frames = {}
+        if self._target is not None:
+            self._target.close()
+            self._target = None
+        try:
+            self._target = NativeTarget.of_process(self.pid)
+            self._registry = read_registry(self._target)
+            self._stacks = Stacks(self._target, self._registry.copies)
+        except TargetError as error:
+            self._why_none = str(error)
+
+    def rates(self, key: str) -> List[Rate]:
+        return self.history.rates(key)
+
+    def frame(self, rate: Rate) -> Optional[Frame]:
+        """Where the user's own code created the threads of a site."""
+        if rate.place not in self._frames:
+            self._frames[rate.place] = self._read_frame(*rate.place)
+        return self._frames[rate.place]
+
+    def _read_frame(self, copy: int, site: int) -> Optional[Frame]:
+        if self._registry is None or self._stacks is None:
+            return None
+        return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
+
+    def subject(self) -> top.Subject:
+        try:
+            with open(
+                f"/proc/{self.pid}/comm", encoding="utf-8", errors="backslashreplace"
+            ) as file:
+                name = file.read().rstrip("\n")
+        except OSError:
+            name = "-"
+        return top.Subject(self.pid, name, list(self._notes()))
+
+    def _notes(self) -> Iterator[str]:
+        if self._registry is None:
+            yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
+            return
+        two = list(self.history.samples)[-2:]
+        untracked = min((each.untracked or 0 for each in two), default=0)
+        if untracked > 0:
+            yield f"{untracked:,} untracked, not in the registry"
+        for kind, number, example in self._registry.anomalies:
+            yield f"damaged: {kind}: {number:,} ({example})"
+        dropped = sum(each.dropped.get("records", 0) for each in self._registry.copies)
+        if dropped:
+            yield f"{dropped:,} threads dropped for lack of room: nothing is known of them"
+
+
+def _lines(watch: _Watch, key: str, look: Optional[top.Look] = None) -> List[str]:
+    if look is None:
+        width = shutil.get_terminal_size().columns
+        look = top.Look(width, SITES + 10, _blocks(), PLAIN)
+    return top.screen(watch.subject(), watch.history, watch.rates(key), watch.frame, look)
+
+
+def _blocks() -> str:
+    try:
+        top.BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return top.ASCII_BLOCKS
+    return top.BLOCKS
+
+
+def _write(watch: _Watch, options: argparse.Namespace, samples: Optional[int]) -> bool:
+    """One after the other; whether the process ended. Rates need a sample before the first."""
+    due = time.monotonic()
+    written = 0
+    if not watch.look():
+        return True
+    while samples is None or written < samples:
+        due += options.interval
+        time.sleep(max(0.0, due - time.monotonic()))
+        if not watch.look():
+            return True
+        if options.format == "json":
+            rates = watch.rates(options.sort)
+            text = top.sample(watch.subject(), watch.history, time.time(), rates, watch.frame)
+        else:
+            text = "\n".join(_lines(watch, options.sort)) + "\n" + ("" if samples == 1 else "\n")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        written += 1
+    return False
+
+
+class _Screen:
+    def __init__(self, terminal: Terminal, watch: _Watch, options: argparse.Namespace):
+        self._terminal = terminal
+        self._watch = watch
+        self._interval = options.interval
+        self._key = options.sort
+        self._paused = False
+
+    def run(self) -> bool:
+        """Whether the process ended."""
+        ends = _ends(self._watch.pid)
+        due = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if now >= due and not self._paused:
+                due = max(due + self._interval, now)
+                if not self._watch.look():
+                    return True
+            self._terminal.draw(self._lines())
+            for key in self._terminal.wait(
+                due - time.monotonic() if not self._paused else 3600, ends
+            ):
+                if key in "qQ":
+                    return False
+                due = self._press(key, due)
+
+    def _press(self, key: str, due: float) -> float:
+        if key == " ":
+            self._paused = not self._paused
+        elif key == "s":
+            self._key = SORT_KEYS[(SORT_KEYS.index(self._key) + 1) % len(SORT_KEYS)]
+        elif key == "+":
+            self._interval = min(
+                (each for each in INTERVALS if each > self._interval), default=60.0
+            )
+        elif key == "-":
+            self._interval = max((each for each in INTERVALS if each < self._interval), default=0.1)
+        return min(due, time.monotonic() + self._interval)
+
+    def _lines(self) -> List[str]:
+        width, height = shutil.get_terminal_size()
+        look = top.Look(width, max(1, height - 2), _blocks(), PLAIN)
+        lines = _lines(self._watch, self._key, look)
+        state = "paused" if self._paused else f"every {self._interval:g} s"
+        foot = f"{state}, by {self._key}   {KEYS}"
+        return [*lines, *[""] * (height - 1 - len(lines)), foot] if height > 2 else lines
+
+
+def _ends(pid: int) -> Optional[int]:
+    """Can be read once the process has ended (pidfd_open(2)); None on a kernel without."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None

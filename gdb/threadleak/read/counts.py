@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""How many threads there are at a moment, and where they were made: numbers alone, cheap enough for each second."""
+
+from collections import Counter
+from typing import Dict, NamedTuple, Optional, Set, Tuple
+
+from . import abi
+from .model import Copy, Registry
+
+Place = Tuple[int, int]  # number of the copy of the library, index of the site
+
+
+class SiteCounts(NamedTuple):
+    alive: int
+    unjoined: int
+    created: int  # ever
+
+
+class Counts(NamedTuple):
+    """What only the registry tells is None where there is none."""
+
+    time_s: float  # CLOCK_MONOTONIC
+    alive: int  # as the kernel counts, the main thread too
+    untracked: Optional[int]  # of these; negative while threads are being created or end
+    unjoined: Optional[int]
+    created: Optional[int]  # ever
+    failed: Optional[int]  # creations
+    sites: Dict[Place, SiteCounts]
+
+
+def without_registry(time_s: float, kernel: int) -> Counts:
+    return Counts(time_s, kernel, None, None, None, None, {})
+
+
+def count(registry: Registry, time_s: float, kernel: int) -> Counts:
+    """`kernel`: how many threads it has."""
+    alive = unjoined = 0
+    sites: Dict[Place, SiteCounts] = {}
+    seen: Set[int] = set()
+    for copy in registry.copies:
+        alive_at: "Counter[int]" = Counter()
+        unjoined_at: "Counter[int]" = Counter()
+        for (site, state), number in _kinds(copy, seen).items():
+            if not state & (abi.FINISHED | abi.JOINED):
+                alive += number
+                alive_at[site] += 0 if state & abi.MAIN else number
+            elif not state & (abi.JOINED | abi.DETACHED | abi.MAIN):
+                unjoined += number
+                unjoined_at[site] += number
+        for index, site_ in enumerate(copy.sites):
+            if site_ is not None:
+                numbers = SiteCounts(alive_at[index], unjoined_at[index], site_.created)
+                sites[copy.number, index] = numbers
+    # Two copies see the same creations.
+    created = max(each.header.next_id - 1 for each in registry.copies)
+    failed = max(each.header.failed_creates for each in registry.copies)
+    return Counts(time_s, kernel, kernel - alive, unjoined, created - failed, failed, sites)
+
+
+def _kinds(copy: Copy, seen: Set[int]) -> "Counter[Tuple[int, int]]":
+    """(site, state) of each record; without those of threads that an earlier copy of the library knows too."""
+    pairs = zip(copy.records.column("site"), copy.records.column("state"))
+    pthreads = copy.records.column("pthread")
+    if copy.number == 1:
+        seen.update(pthreads)
+        return Counter(pairs)
+    return Counter(pair for pair, pthread in zip(pairs, pthreads) if pthread not in seen)

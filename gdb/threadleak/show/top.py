@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""A process over time: a screen of text, or a line of JSON for each sample."""
+
+from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
+
+from ..judge.history import History, Rate
+from ..target.base import Frame
+from .places import place
+from .sanitize import clean
+from .style import Style
+from .text import table
+
+SCHEMA = "threadleak-top/1"
+BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
+LABEL_WIDTH = 10
+RANGE_WIDTH = 28  # of the numbers behind a graph
+GRAPH_MIN = 10
+
+FrameOf = Callable[[Rate], Optional[Frame]]  # the first of the user's own code where it was created
+
+
+class Subject(NamedTuple):
+    """What is watched."""
+
+    pid: int
+    name: str
+    notes: Sequence[str]
+
+
+class Look(NamedTuple):
+    """How it is shown."""
+
+    width: int
+    height: int
+    blocks: str
+    style: Style
+
+
+def screen(
+    subject: Subject, history: History, rates: List[Rate], at: FrameOf, look: Look
+) -> List[str]:
+    """At most `height` lines. A graph is as high as what it shows varies."""
+    now = history.last
+    lines = [
+        look.style.paint("title", f"threadleak top: {clean(subject.name)}, process {subject.pid}"),
+        _sums(history),
+        "",
+        _graph("alive", [each.alive for each in history.samples], look),
+    ]
+    if now.unjoined is not None:
+        unjoined = [each.unjoined for each in history.samples if each.unjoined is not None]
+        lines.append(_graph("unjoined", unjoined, look))
+    lines += [f"note: {clean(note)}" for note in subject.notes]
+    room = look.height - len(lines) - 2
+    if rates and room > 0:
+        rows: List[Sequence[str]] = [("+/S", "ALIVE", "UNJOINED", "CREATED/S", "CREATED AT")]
+        rows += [_row(rate, at(rate), look.style) for rate in rates[:room]]
+        lines += ["", *table(_right_aligned(rows), look.style)]
+    return lines[: look.height]
+
+
+def _sums(history: History) -> str:
+    now = history.last
+    parts = [f"{now.alive:,} alive{_growth(history.per_s('alive'))}"]
+    if now.unjoined is not None:
+        parts.append(f"{now.unjoined:,} unjoined{_growth(history.per_s('unjoined'))}")
+        parts.append(f"{_number(history.per_s('created'))} created/s")
+        parts.append(f"{now.failed:,} failed")
+    return "   ".join(parts)
+
+
+def _growth(per_s: Optional[float]) -> str:
+    return f" ({_signed(per_s)}/s)" if per_s else ""
+
+
+def _number(per_s: Optional[float]) -> str:
+    return "-" if per_s is None else f"{per_s:,.1f}"
+
+
+def _signed(per_s: Optional[float]) -> str:
+    return "-" if per_s is None else "0" if not per_s else f"{per_s:+,.1f}"
+
+
+def _graph(label: str, values: Sequence[int], look: Look) -> str:
+    shown = values[-max(GRAPH_MIN, look.width - LABEL_WIDTH - RANGE_WIDTH) :]
+    low, high = min(shown), max(shown)
+    numbers = f"{low:,} to {high:,}" if low < high else f"{low:,}"
+    return f"{label:{LABEL_WIDTH}}{sparkline(shown, look.blocks)}  {numbers}"
+
+
+def sparkline(values: Sequence[int], blocks: str) -> str:
+    """The least value is the lowest block, the greatest the highest; equal ones are all low."""
+    low = min(values)
+    span = max(values) - low or 1
+    return "".join(blocks[(value - low) * (len(blocks) - 1) // span] for value in values)
+
+
+def _row(rate: Rate, frame: Optional[Frame], style: Style) -> Sequence[str]:
+    where = place(frame, style) if frame is not None else "-"
+    counts = rate.counts
+    return (
+        _signed(rate.growth),
+        f"{counts.alive:,}",
+        f"{counts.unjoined:,}",
+        _number(rate.created),
+        where,
+    )
+
+
+def _right_aligned(rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
+    """All cells but the last."""
+    widths = [max(map(len, column)) for column in zip(*rows)][:-1]
+    return [[*(cell.rjust(width) for cell, width in zip(row, widths)), row[-1]] for row in rows]
+
+
+def sample(
+    subject: Subject, history: History, time: float, rates: Iterable[Rate], at: FrameOf
+) -> str:
+    """One object, one line. What is not known is null."""
+    import json  # by those alone who ask for JSON: it takes long to load
+
+    now = history.last
+    shown = {
+        "schema": SCHEMA,
+        "time": round(time, 3),
+        "pid": subject.pid,
+        "name": subject.name,
+        "alive": now.alive,
+        "alive_growth_per_s": _rounded(history.per_s("alive")),
+        "unjoined": now.unjoined,
+        "unjoined_growth_per_s": _rounded(history.per_s("unjoined")),
+        "untracked": None if now.untracked is None else max(0, now.untracked),
+        "created": now.created,
+        "created_per_s": _rounded(history.per_s("created")),
+        "failed_creates": now.failed,
+        "sites": [_site(rate, at(rate)) for rate in rates],
+        "notes": list(subject.notes),
+    }
+    return json.dumps(shown) + "\n"
+
+
+def _rounded(per_s: Optional[float]) -> Optional[float]:
+    return None if per_s is None else round(per_s, 3)
+
+
+def _site(rate: Rate, frame: Optional[Frame]) -> "dict[str, object]":
+    return {
+        "function": frame.function if frame else None,
+        "module": frame.module if frame else None,
+        "file": frame.file if frame else None,
+        "line": frame.line if frame else None,
+        "alive": rate.counts.alive,
+        "unjoined": rate.counts.unjoined,
+        "created": rate.counts.created,
+        "growth_per_s": _rounded(rate.growth),
+        "created_per_s": _rounded(rate.created),
+    }
