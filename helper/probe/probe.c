@@ -83,7 +83,18 @@ const struct threadleak_probe_thread *threadleak_probe_threads(struct threadleak
 static int look_at(struct threadleak_probe *probe, uint32_t index)
 {
     struct source *source = probe->source;
-    return source->operations->look(source, index, &probe->registers[index]) ? 0 : -1;
+    struct threadleak_probe_thread *thread = &source->threads[index];
+    struct registers *registers = &probe->registers[index];
+    uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
+    if (!source->operations->look(source, index, registers))
+        return -1;
+    if (thread->state == THREADLEAK_PROBE_ALIVE && thread->pc) {
+        /* it is for the code to tell, which a core leaves to the files */
+        uint32_t size = source->arch->syscall_size;
+        size_t got = probe_read(probe, thread->pc - size, code, 2 * (size_t)size);
+        arch_set_state(source->arch, registers, thread, code, got);
+    }
+    return 0;
 }
 
 int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index)
