@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * modules.h - the ELF files that are mapped into the target, by the source's word, and the files that their
- * names, unwind rules and missing pages come from: on disk, in debug folders, through debuginfod where that
- * is configured (libdwfl). A file of another build than what is mapped is never used.
+ * modules.h - the ELF files that are mapped into the target, by the source's word, and their bytes, by
+ * module_file.h. No file is opened before it is needed; none of another build than what is mapped is used.
  */
 #ifndef THREADLEAK_MODULES_H
 #define THREADLEAK_MODULES_H
 
-#include <elfutils/libdwfl.h>
+#include "module_file.h"
 
-#include "probe.h"
-
-/* Made when it is first asked for; NULL: out of memory. Opens no file before one is needed. */
+/* Made when it is first asked for; NULL: out of memory. */
 struct modules *modules_of(struct threadleak_probe *probe);
 void modules_free(struct modules *modules); /* NULL is allowed */
 
 uint32_t modules_count(const struct modules *modules);
 const char *modules_program(struct modules *modules); /* path of the program's file, or NULL */
 
+/* Number `index` of them, by address; the one that is mapped at `address`, or NULL. Both loaded: what nothing
+ * is known of but where it lies has no bytes in `file`. */
+struct module *modules_get(struct modules *modules, uint32_t index);
+struct module *modules_at(struct modules *modules, uint64_t address);
+
+/* All of them, as libdwfl knows them. */
+Dwfl *modules_dwfl(struct modules *modules);
+
 /* Pages of mapped files that the source itself does not have. Bytes read, 0: none. */
 size_t modules_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size);
-
-/* The module that is mapped at `address`, or NULL; its libdwfl counterpart, NULL: no usable file. */
-struct threadleak_probe_module *modules_at(struct modules *modules, uint64_t address);
-Dwfl_Module *modules_dwfl_at(struct modules *modules, uint64_t address);
-Dwfl *modules_dwfl(struct modules *modules);
 
 #endif

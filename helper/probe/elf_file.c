@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "elf_file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool elf_is_header(const void *bytes, size_t size)
+{
+    Elf64_Ehdr header;
+    if (size < sizeof header)
+        return false;
+    memcpy(&header, bytes, sizeof header);
+    return !memcmp(header.e_ident, ELFMAG, SELFMAG) && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+           header.e_ident[EI_DATA] == ELFDATA2LSB && (header.e_type == ET_EXEC || header.e_type == ET_DYN) &&
+           header.e_phentsize == sizeof(Elf64_Phdr);
+}
+
+bool elf_file_open(const char *path, struct elf_file *file)
+{
+    memset(file, 0, sizeof *file);
+    /* not to wait for the other end of a named pipe, whatever a core says that was mapped */
+    int handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (handle < 0)
+        return false;
+    struct stat status;
+    void *bytes = MAP_FAILED;
+    if (!fstat(handle, &status) && S_ISREG(status.st_mode) && status.st_size > 0)
+        bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, handle, 0);
+    close(handle);
+    if (bytes == MAP_FAILED)
+        return false;
+    file->bytes = bytes;
+    file->size = (size_t)status.st_size;
+    file->is_mapped = true;
+    if (elf_is_header(bytes, file->size))
+        return true;
+    elf_file_close(file);
+    return false;
+}
+
+void elf_file_close(struct elf_file *file)
+{
+    if (file->is_mapped)
+        munmap((void *)file->bytes, file->size);
+    else
+        free((void *)file->bytes);
+    memset(file, 0, sizeof *file);
+}
+
+/* `size` bytes at an offset of the file, or NULL. */
+static const uint8_t *at_offset(const struct elf_file *file, uint64_t offset, uint64_t size)
+{
+    return offset <= file->size && size <= file->size - offset ? file->bytes + offset : NULL;
+}
+
+bool elf_program_header(const void *bytes, size_t size, unsigned index, Elf64_Phdr *header)
+{
+    const Elf64_Ehdr *elf = bytes;
+    const struct elf_file file = {.bytes = bytes, .size = size};
+    const uint8_t *place;
+    if (index >= elf->e_phnum ||
+        !(place = at_offset(&file, elf->e_phoff, (index + UINT64_C(1)) * sizeof *header)))
+        return false;
+    memcpy(header, place + index * sizeof *header, sizeof *header);
+    return true;
+}
+
+const void *elf_at(const struct elf_file *file, uint64_t address, size_t size)
+{
+    Elf64_Phdr segment;
+    for (unsigned i = 0; elf_program_header(file->bytes, file->size, i, &segment); i++) {
+        uint64_t inside = address - segment.p_vaddr;
+        if (segment.p_type == PT_LOAD && address >= segment.p_vaddr && inside < segment.p_filesz &&
+            size <= segment.p_filesz - inside && segment.p_offset <= UINT64_MAX - inside)
+            return at_offset(file, segment.p_offset + inside, size);
+    }
+    return NULL;
+}
+
+size_t elf_build_id_of_notes(const uint8_t *notes, size_t size, uint8_t *build_id)
+{
+    Elf64_Nhdr note;
+    for (size_t at = 0; size - at >= sizeof note;) {
+        memcpy(&note, notes + at, sizeof note);
+        at += sizeof note;
+        /* sizes have 32 bits: no sum of two overflows */
+        uint64_t name = (note.n_namesz + UINT64_C(3)) & ~UINT64_C(3);
+        uint64_t rest = (note.n_descsz + UINT64_C(3)) & ~UINT64_C(3);
+        if (name > size - at || note.n_descsz > size - at - name)
+            return 0;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(notes + at, "GNU", 4) &&
+            note.n_descsz > 0 && note.n_descsz <= BUILD_ID_MAX) {
+            memcpy(build_id, notes + at + name, note.n_descsz);
+            return note.n_descsz;
+        }
+        if (rest > size - at - name)
+            return 0;
+        at += name + rest;
+    }
+    return 0;
+}
+
+size_t elf_build_id(const struct elf_file *file, uint8_t *build_id)
+{
+    Elf64_Phdr segment;
+    for (unsigned i = 0; elf_program_header(file->bytes, file->size, i, &segment); i++) {
+        const uint8_t *notes =
+            segment.p_type == PT_NOTE ? at_offset(file, segment.p_offset, segment.p_filesz) : NULL;
+        size_t size = notes ? elf_build_id_of_notes(notes, segment.p_filesz, build_id) : 0;
+        if (size)
+            return size;
+    }
+    return 0;
+}
+
+/* ---- symbols ------------------------------------------------------------------------------------- */
+
+struct symbol_table {
+    const uint8_t *symbols, *strings;
+    uint64_t count, string_size;
+};
+
+static bool symbol_of(const struct symbol_table *table, uint64_t index, struct elf_symbol *symbol)
+{
+    Elf64_Sym entry;
+    memcpy(&entry, table->symbols + index * sizeof entry, sizeof entry);
+    symbol->type = ELF64_ST_TYPE(entry.st_info);
+    symbol->binding = ELF64_ST_BIND(entry.st_info);
+    if (entry.st_shndx == SHN_UNDEF || entry.st_shndx == SHN_ABS || entry.st_name >= table->string_size ||
+        symbol->type == STT_SECTION || symbol->type == STT_FILE || symbol->type == STT_TLS)
+        return false;
+    symbol->name = (const char *)table->strings + entry.st_name;
+    symbol->value = entry.st_value;
+    symbol->size = entry.st_size;
+    return *symbol->name && memchr(symbol->name, 0, table->string_size - entry.st_name);
+}
+
+static void each_symbol(const struct symbol_table *table, elf_symbol_use *use, void *argument)
+{
+    struct elf_symbol symbol;
+    for (uint64_t i = 1; i < table->count; i++)
+        if (symbol_of(table, i, &symbol) && !use(&symbol, argument))
+            return;
+}
+
+void elf_all_symbols(const struct elf_file *file, elf_symbol_use *use, void *argument)
+{
+    const Elf64_Ehdr *elf = (const void *)file->bytes;
+    Elf64_Shdr section, strings;
+    const uint8_t *sections = at_offset(file, elf->e_shoff, (uint64_t)elf->e_shnum * sizeof section);
+    if (!sections || elf->e_shentsize != sizeof section)
+        return;
+    for (unsigned i = 0; i < elf->e_shnum; i++) {
+        memcpy(&section, sections + i * sizeof section, sizeof section);
+        if (section.sh_type != SHT_SYMTAB || section.sh_link >= elf->e_shnum)
+            continue;
+        memcpy(&strings, sections + section.sh_link * sizeof section, sizeof strings);
+        struct symbol_table table = {
+            .symbols = at_offset(file, section.sh_offset, section.sh_size),
+            .strings = at_offset(file, strings.sh_offset, strings.sh_size),
+            .count = section.sh_size / sizeof(Elf64_Sym),
+            .string_size = strings.sh_size,
+        };
+        if (table.symbols && table.strings)
+            each_symbol(&table, use, argument);
+    }
+}
+
+/* What .dynamic says: virtual addresses; 0: it says nothing. */
+struct dynamic {
+    uint64_t symbols, strings, string_size, hash, gnu_hash;
+};
+
+static bool read_dynamic(const struct elf_file *file, struct dynamic *dynamic)
+{
+    Elf64_Phdr segment;
+    unsigned i = 0;
+    memset(dynamic, 0, sizeof *dynamic);
+    do
+        if (!elf_program_header(file->bytes, file->size, i++, &segment))
+            return false;
+    while (segment.p_type != PT_DYNAMIC);
+    const uint8_t *bytes = at_offset(file, segment.p_offset, segment.p_filesz);
+    Elf64_Dyn entry;
+    for (uint64_t at = 0; bytes && segment.p_filesz - at >= sizeof entry; at += sizeof entry) {
+        memcpy(&entry, bytes + at, sizeof entry);
+        uint64_t value = entry.d_un.d_ptr;
+        uint64_t address = value >= file->relocated ? value - file->relocated : value;
+        switch (entry.d_tag) {
+        case DT_NULL:
+            return dynamic->symbols && dynamic->strings;
+        case DT_SYMTAB:
+            dynamic->symbols = address;
+            break;
+        case DT_STRTAB:
+            dynamic->strings = address;
+            break;
+        case DT_STRSZ:
+            dynamic->string_size = value;
+            break;
+        case DT_HASH:
+            dynamic->hash = address;
+            break;
+        case DT_GNU_HASH:
+            dynamic->gnu_hash = address;
+            break;
+        }
+    }
+    return dynamic->symbols && dynamic->strings;
+}
+
+static uint32_t word_at(const struct elf_file *file, uint64_t address)
+{
+    const void *place = elf_at(file, address, sizeof(uint32_t));
+    uint32_t word = 0;
+    if (place)
+        memcpy(&word, place, sizeof word);
+    return word;
+}
+
+/* DT_GNU_HASH: four words (buckets, first symbol, words of the Bloom filter, shift), the Bloom filter,
+ * buckets, then for each symbol from the first on its hash with bit 0 set at the end of its bucket. */
+struct gnu_hash {
+    uint32_t buckets, first, blooms, shift;
+    uint64_t bloom, bucket, chain; /* where these begin */
+};
+
+static bool read_gnu_hash(const struct elf_file *file, uint64_t address, struct gnu_hash *hash)
+{
+    if (!address || !elf_at(file, address, 16))
+        return false;
+    hash->buckets = word_at(file, address);
+    hash->first = word_at(file, address + 4);
+    hash->blooms = word_at(file, address + 8);
+    hash->shift = word_at(file, address + 12);
+    hash->bloom = address + 16;
+    hash->bucket = hash->bloom + hash->blooms * UINT64_C(8);
+    hash->chain = hash->bucket + hash->buckets * UINT64_C(4);
+    return hash->buckets && hash->blooms;
+}
+
+/* No section header is asked: memory has none. */
+static uint64_t count_dynamic(const struct elf_file *file, const struct dynamic *dynamic)
+{
+    struct gnu_hash hash;
+    if (dynamic->hash)
+        return word_at(file, dynamic->hash + 4); /* nchain */
+    if (!read_gnu_hash(file, dynamic->gnu_hash, &hash))
+        return 0;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < hash.buckets && elf_at(file, hash.bucket + i * UINT64_C(4), 4); i++) {
+        uint32_t symbol = word_at(file, hash.bucket + i * UINT64_C(4));
+        last = symbol > last ? symbol : last;
+    }
+    if (last < hash.first)
+        return hash.first;
+    while (elf_at(file, hash.chain + (last - hash.first) * UINT64_C(4), 4) &&
+           !(word_at(file, hash.chain + (last - hash.first) * UINT64_C(4)) & 1))
+        last++;
+    return last + UINT64_C(1);
+}
+
+static bool dynamic_table(const struct elf_file *file, const struct dynamic *dynamic, uint64_t count,
+                          struct symbol_table *table)
+{
+    table->count = count;
+    table->string_size = dynamic->string_size;
+    table->symbols = elf_at(file, dynamic->symbols, count * sizeof(Elf64_Sym));
+    table->strings = elf_at(file, dynamic->strings, dynamic->string_size);
+    return table->symbols && table->strings;
+}
+
+void elf_dynamic_symbols(const struct elf_file *file, elf_symbol_use *use, void *argument)
+{
+    struct dynamic dynamic;
+    struct symbol_table table;
+    if (read_dynamic(file, &dynamic) && dynamic_table(file, &dynamic, count_dynamic(file, &dynamic), &table))
+        each_symbol(&table, use, argument);
+}
+
+struct wanted {
+    const char *name;
+    uint64_t value;
+    bool is_found;
+};
+
+static bool is_wanted(const struct elf_symbol *symbol, void *argument)
+{
+    struct wanted *wanted = argument;
+    if (strcmp(symbol->name, wanted->name))
+        return true;
+    wanted->value = symbol->value;
+    wanted->is_found = true;
+    return false;
+}
+
+static bool find_by_gnu_hash(const struct elf_file *file, const struct dynamic *dynamic,
+                             const struct gnu_hash *hash, struct wanted *wanted)
+{
+    uint32_t key = 5381, entry;
+    for (const char *c = wanted->name; *c; c++)
+        key = key * 33 + (uint8_t)*c;
+    uint64_t bits = 0;
+    const void *bloom = elf_at(file, hash->bloom + key / 64 % hash->blooms * UINT64_C(8), 8);
+    if (bloom)
+        memcpy(&bits, bloom, sizeof bits);
+    if (!(bits >> key % 64 & 1) || !(bits >> (key >> (hash->shift & 31)) % 64 & 1))
+        return false;
+    uint32_t index = word_at(file, hash->bucket + key % hash->buckets * UINT64_C(4));
+    if (index < hash->first)
+        return false;
+    do {
+        uint64_t place = hash->chain + (index - hash->first) * UINT64_C(4);
+        if (!elf_at(file, place, 4))
+            return false;
+        entry = word_at(file, place);
+        struct symbol_table table;
+        struct elf_symbol symbol;
+        if ((entry | 1) == (key | 1) && dynamic_table(file, dynamic, index + UINT64_C(1), &table) &&
+            symbol_of(&table, index, &symbol) && !is_wanted(&symbol, wanted))
+            return true;
+        index++;
+    } while (!(entry & 1));
+    return false;
+}
+
+bool elf_find_dynamic(const struct elf_file *file, const char *name, uint64_t *value)
+{
+    struct dynamic dynamic;
+    struct gnu_hash hash;
+    struct wanted wanted = {.name = name};
+    if (!read_dynamic(file, &dynamic))
+        return false;
+    if (read_gnu_hash(file, dynamic.gnu_hash, &hash))
+        find_by_gnu_hash(file, &dynamic, &hash, &wanted);
+    else
+        elf_dynamic_symbols(file, is_wanted, &wanted);
+    *value = wanted.value;
+    return wanted.is_found;
+}
