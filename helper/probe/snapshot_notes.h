@@ -11,7 +11,7 @@
 #define SNAPSHOT_NOTE_NAME "THREADLEAK"
 
 enum {
-    SNAPSHOT_NOTE_MADE = 1,    /* struct snapshot_made */
+    SNAPSHOT_NOTE_MADE = 1,    /* struct snapshot_made; the first note of the file */
     SNAPSHOT_NOTE_THREADS = 2, /* struct snapshot_thread, one for each NT_PRSTATUS, in their order */
     SNAPSHOT_NOTE_FILES = 3,   /* text: a line "FD FLAGS PATH" for each open file, FLAGS octal */
 };

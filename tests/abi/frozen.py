@@ -29,7 +29,7 @@ class FrozenTarget:
     """A core of the process. It has the threads that, by their records, did not finish."""
 
     kind = "core"
-    moves = False
+    moves = blurred = False
     exe: Optional[str] = None
     core: Optional[str] = None
 
@@ -78,6 +78,9 @@ class FrozenTarget:
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         return [CurrentStack((), "")] * len(threads)
+
+    def release(self) -> None:
+        pass
 
     def state_of(self, thread: Thread) -> str:
         return "alive"

@@ -172,7 +172,7 @@ FUNCTIONS = {
 class FakeTarget:
     """A core, unless `now` is given; then a stopped process."""
 
-    moves = False
+    moves = blurred = False
 
     def __init__(
         self,
@@ -241,6 +241,9 @@ class FakeTarget:
         self.register_reads += len(threads)
         frames = ((LIBC + 0x91000, EXACT), (TEXT + 0x1100, RETURN), (LIBC + 0x89000, RETURN))
         return [CurrentStack(frames[:limit], "")] * len(threads)
+
+    def release(self) -> None:
+        pass
 
     def state_of(self, thread: Thread) -> str:
         self.register_reads += 1

@@ -122,7 +122,7 @@ def states(taken: look.Look) -> List[Tuple[Any, Any, str]]:
 
 
 WORKER = FakeThread(PID + 1)  # of record(2)
-STRANGER = FakeThread(9000)
+STRANGER = FakeThread(9000, 0x7FFF12345000)
 
 
 def test_one_look_is_enough_where_nothing_is_doubtful() -> None:
@@ -156,3 +156,11 @@ def test_one_that_stays_among_those_that_come_and_go() -> None:
     shots = [([], [STRANGER, FakeThread(9001 + number)]) for number in range(9)]
     taken, _ = looks(*shots)
     assert states(taken) == [(None, 9000, ALIVE)]
+
+
+def test_a_core_made_while_the_process_ran_on_proves_no_absence() -> None:
+    target = FakeTarget(image([MAIN, record(2), record(3, ENDED)]), [FakeThread(PID), STRANGER])
+    target.blurred = True
+    taken = look.look(lambda: target)
+    assert (states(taken), taken.left_out) == ([("3", PID + 2, FINISHED)], 2)
+    assert states(look.compared(taken)) == states(taken)

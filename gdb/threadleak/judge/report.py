@@ -135,6 +135,10 @@ class Report:
             text = _plural(waiting, "unjoined thread")
             text += " not counted yet: just finished, or being joined"
             yield Notice("waiting", text, waiting)
+        if self.look.left_out:
+            text = _plural(self.look.left_out, "thread")
+            text += " that came or went while the process was read: left out"
+            yield Notice("left_out", text, self.look.left_out)
         for limit in self.target.limits():
             yield Notice("limit", limit, 1, blind=True)
         yield from _lost(registry)

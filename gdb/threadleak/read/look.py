@@ -3,7 +3,8 @@
 
 Of a process that runs on meanwhile the two are not of one moment: a thread that ends in between looks as if
 the registry did not know it, one that begins as if its end had gone unseen; and the kernel keeps a thread for
-up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so.
+up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so; of a
+core that was made while the process ran on there is one look, so it is believed of none.
 """
 
 import time
@@ -23,6 +24,8 @@ class Look(NamedTuple):
     target: Target
     registry: Registry
     threads: Threads
+    believed: Optional[Set[Hashable]] = None  # of the doubtful threads these; None: all
+    left_out: int = 0  # those that are not
 
 
 def look_at(target: Target, address: Optional[int] = None) -> Look:
@@ -33,17 +36,23 @@ def look_at(target: Target, address: Optional[int] = None) -> Look:
             "the library was loaded too late, by dlopen, and sees no thread being created:"
             " preload it, or link the program with it"
         )
-    return Look(target, registry, reconcile(registry, target))
+    return compared(Look(target, registry, Threads([], 0, 0), set() if target.blurred else None))
 
 
 def compared(taken: Look) -> Look:
     """The same look with threads of its own: reports write into them what they have found out."""
-    return taken._replace(threads=reconcile(taken.registry, taken.target))
+    threads = reconcile(taken.registry, taken.target)
+    if taken.believed is None:
+        return taken._replace(threads=threads)
+    infos = [info for info in threads.infos if _doubt(info) in (None, *taken.believed)]
+    left_out = len(threads.infos) - len(infos)
+    return taken._replace(threads=threads._replace(infos=infos), left_out=left_out)
 
 
 def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Look:
     """The same, again if need be. `open_target` gives a target that is read anew."""
     taken = look_at(open_target(), address)
+    doubts: Set[Hashable] = set()
     for pause in PAUSES_S if taken.target.moves else ():
         doubts = _doubts(taken.threads)
         if not doubts:
@@ -52,10 +61,7 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
         taken = look_at(open_target(), address)
         if _doubts(taken.threads) <= doubts:
             return taken
-    if not taken.target.moves:
-        return taken
-    sure = [info for info in taken.threads.infos if _doubt(info) in (None, *doubts)]
-    return taken._replace(threads=taken.threads._replace(infos=sure))
+    return compared(taken._replace(believed=doubts)) if taken.target.moves else taken
 
 
 def _doubts(threads: Threads) -> Set[Hashable]:

@@ -58,6 +58,7 @@ class Target(Protocol):
     pid: Optional[int]
     exe: Optional[str]
     moves: bool  # it is alive and was not stopped: it has gone on since it was read
+    blurred: bool  # a core that was made while the process ran on: not of one moment
 
     @property
     def core(self) -> Optional[str]:
@@ -98,6 +99,9 @@ class Target(Protocol):
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         """One a thread, of at most `limit` frames; equal ones may be one object. A thread whose stack cannot be
         read has none, and `end` says why."""
+
+    def release(self) -> None:
+        """Whatever must be of one moment has been read: a process that was stopped for this may go on."""
 
     def state_of(self, thread: Thread) -> str:
         """ "running", "blocked" in the kernel, or "alive" if that cannot be told."""

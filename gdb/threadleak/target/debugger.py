@@ -109,6 +109,7 @@ class DebuggerTarget:
         connection = self.inferior.connection
         self.kind = "core" if connection is not None and connection.type == "core" else "process"
         self.local = _is_native(self.inferior)
+        self._made: Optional[elf.Made] = None
         self.pid: Optional[int] = self.inferior.pid
         if self.local and procfs.has_died(self.inferior.pid):
             raise TargetError(f"process {self.pid} has died")
@@ -117,6 +118,10 @@ class DebuggerTarget:
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
+        if self.kind == "core":
+            with contextlib.suppress(TargetError):
+                self._made = self._core_file().made()
+        self.blurred = self._made is not None and not self._made.stopped_ns
 
     def _all(self) -> Iterable[Any]:
         threads = self.inferior.threads()
@@ -148,10 +153,14 @@ class DebuggerTarget:
         return self._core
 
     def own_pid(self) -> int:
+        if self._made is not None:
+            return self._made.own_pid
         ids = procfs.ns_ids(f"{self.pid}") if self.local else []
         return ids[-1] if ids else self.pid or 0
 
     def now_ns(self) -> Optional[int]:
+        if self._made is not None:
+            return self._made.monotonic_ns
         if self.local and procfs.has_our_clock(self.inferior.pid):
             return _last_run.at_ns(_process(self.inferior))
         return None
@@ -244,6 +253,9 @@ class DebuggerTarget:
             return CurrentStack(tuple(pcs), f"it cannot be read further: {error}")
         whole = reason in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
         return CurrentStack(tuple(pcs), "" if whole else gdb.frame_stop_reason_string(reason))
+
+    def release(self) -> None:
+        """Who stops it here is the user."""
 
     def state_of(self, thread: Thread) -> str:
         try:

@@ -11,7 +11,7 @@ import stat
 import struct
 from bisect import bisect_left, bisect_right
 from operator import add, le
-from typing import Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from .base import Region, TargetError
 
@@ -25,6 +25,17 @@ _WRITABLE = 2 << 32  # PF_W, in the upper half of the first word
 _PN_XNUM = 0xFFFF  # the number of segments is in section header 0 then
 _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
+_MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
+
+
+class Made(NamedTuple):
+    """A core that `threadleak snapshot` made says so. Its process ran on meanwhile, if it did not stop it."""
+
+    realtime_ns: int
+    monotonic_ns: int  # when it was read, on the clock of the registry
+    stopped_ns: int
+    pid: int
+    own_pid: int
 
 
 CORE, PROGRAM, OTHER = "core", "program", "other"
@@ -126,6 +137,17 @@ class Core:
                 range(max(0, bisect_right(addresses, start) - 1), bisect_left(addresses, end))
             )
         return found
+
+    def made(self) -> Optional[Made]:
+        """None: a kernel or a debugger made it. The note is the first of the file."""
+        for index, kind in enumerate(self._kinds):
+            if kind & 0xFFFFFFFF == _PT_NOTE:
+                at = self._offsets[index]
+                head = _NHDR.pack(11, _MADE.size, 1) + b"THREADLEAK\0\0"
+                note = self._data[at : at + len(head) + _MADE.size]
+                whole = len(note) == len(head) + _MADE.size and note.startswith(head)
+                return Made(*_MADE.unpack(note[len(head) :])) if whole else None
+        return None
 
     def files(self) -> List[Tuple[int, int, str]]:
         """Address ranges that were mapped from files."""

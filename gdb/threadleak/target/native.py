@@ -32,13 +32,16 @@ class NativeTarget:
         self.pid: Optional[int] = info.pid or None
         self.exe = info.program
         self.moves = False
+        made = core.made() if core is not None else None
+        self.blurred = made is not None and not made.stopped_ns
         self.system_lines = False
         self._own_pid = info.own_pid or info.pid
-        self._now_ns: Optional[int] = None
+        self._now_ns = made.monotonic_ns if made is not None else None
         self._maps: Optional[str] = None
         self._threads: Optional[List[Thread]] = None
         self._indices: Dict[int, int] = {}
         self._stacks: List[CurrentStack] = []  # the probe's distinct ones
+        self._states: Optional[Sequence[int]] = None  # as the last unwinding left them
         self._limit = 0  # to how many frames these were unwound
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
@@ -59,9 +62,12 @@ class NativeTarget:
     def close(self) -> None:
         self._probe.close()
 
-    def resume(self) -> Optional[int]:
-        """Lets a stopped process go on; how many ns it stood still, or None if it never did."""
+    def release(self) -> None:
         self._probe.resume()
+
+    @property
+    def stood_ns(self) -> Optional[int]:
+        """How long the process stood still for us, once it goes on again."""
         return self._probe.info().stopped_ns or None
 
     def own_pid(self) -> int:
@@ -122,10 +128,12 @@ class NativeTarget:
 
     def state_of(self, thread: Thread) -> str:
         index = self._index(thread)
-        fields = self._probe.thread(index)
-        if fields["state"] == native.ALIVE and self._probe.look(index):
-            fields = self._probe.thread(index)
-        return _STATES.get(fields["state"], "alive")
+        if self._states is None:
+            self._states = self._probe.thread_column("state")
+        state = self._states[index]
+        if state == native.ALIVE and self._probe.look(index):
+            state = self._probe.thread(index)["state"]
+        return _STATES.get(state, "alive")
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         limit = max(1, min(limit, native.FRAMES_MAX))
@@ -136,7 +144,7 @@ class NativeTarget:
             self._limit = max(self._limit, limit)
             for index in wanted if len(wanted) <= MANY else [native.ALL]:
                 self._probe.unwind(index, self._limit)
-            known = self._probe.thread_column("stack")
+            known, self._states = self._probe.thread_column("stack"), None
             for frames, end in self._probe.stacks(len(self._stacks)):
                 self._stacks.append(self._stack(frames, end))
         gone = CurrentStack((), _ENDS[native.GONE])
