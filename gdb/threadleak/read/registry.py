@@ -4,21 +4,15 @@
 Damage in the header is an error. Damage in an entry is an anomaly: named, counted, and stepped over.
 """
 
-from typing import Any, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Iterable, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
 from .model import Anomalies, Copy, Module, Scope, Site, text_of
 from .records import Records
+from .table import Table
 from .unrecycled import unrecycled
 
-# Read at once: a hostile count must not make anybody allocate more than that; and much larger blocks are
-# fresh memory each time, whose first touch costs more than the reading.
-BLOCK = 256 << 10
-# More entries than this reader takes: threads that Linux can have (PID_MAX_LIMIT), modules that a frame can
-# name, and stacks and scopes far beyond what any program makes.
-MOST = {"records": 1 << 22, "sites": 1 << 20, "scopes": 1 << 20, "modules": 1 << 16}
-MAX_ENTRY = 1 << 16
 MAX_HEADER = 1 << 16
 
 
@@ -45,75 +39,6 @@ def read_header(target: Target, address: int) -> abi.Header:
     return header if size == len(data) else abi.HEADER.one(target.read(address, size))
 
 
-class _Table:
-    """A table whose chunks lie where a table can lie."""
-
-    def __init__(self, copy: Copy, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies):
-        table = abi.TABLE.one(getattr(copy.header, name))
-        self.name = name
-        self.anomalies = anomalies
-        self.entry_size = table.entry_size
-        self.used = table.used
-        self.unreadable = 0  # of these, after blocks() went through them
-        self.chunks = list(abi.CHUNK.many(table.chunks, abi.CHUNK.size))[: table.chunk_count]
-        copy.dropped[name] = table.dropped
-        if not abi.FIRST_SIZES[layout] <= self.entry_size <= MAX_ENTRY or self.entry_size % 8:
-            raise TargetError(f"{self} is damaged: an entry has {self.entry_size} bytes")
-        if not 1 <= table.chunk_count <= abi.CHUNKS:
-            raise TargetError(f"{self} is damaged: it has {table.chunk_count} chunks")
-        for chunk in self.chunks:
-            if chunk.address == 0 or not 1 <= chunk.count <= 1 << 32:
-                raise TargetError(f"{self} is damaged: a chunk at {chunk.address:#x}")
-            if chunk.address + chunk.count * self.entry_size > 1 << 64:
-                raise TargetError(f"{self} is damaged: a chunk goes beyond all addresses")
-        room = sum(chunk.count for chunk in self.chunks)
-        if self.used > room:
-            lost = self.used - room
-            anomalies.add(f"{name} said to exist, beyond the table", f"{self.used} of {room}", lost)
-            self.used = room
-        if self.used > MOST[name]:
-            raise TargetError(f"{self} is damaged, or too large: {self.used} entries")
-
-    def __str__(self) -> str:
-        return f"the registry's table of {self.name}"
-
-    def ranges(self) -> List[Tuple[int, int]]:
-        size = self.entry_size
-        return [(chunk.address, chunk.address + chunk.count * size) for chunk in self.chunks]
-
-    def _spans(self) -> Iterator[Tuple[int, int, int]]:
-        """(index of the first entry, its address, number of entries) of what is read at once."""
-        index = 0
-        for chunk in self.chunks:
-            address, left = chunk.address, min(chunk.count, self.used - index)
-            while left > 0:
-                count = min(left, max(1, BLOCK // self.entry_size))
-                yield index, address, count
-                index, left = index + count, left - count
-                address += count * self.entry_size
-
-    def read(self, target: Target) -> List[Optional[bytes]]:
-        """What blocks() gives, without a word about what cannot be read."""
-        found: List[Optional[bytes]] = []
-        for _, address, count in self._spans():
-            try:
-                found.append(target.read(address, count * self.entry_size))
-            except TargetError:
-                found.append(None)
-        return found
-
-    def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
-        """(index of the first entry, bytes or None if they cannot be read, number of entries)."""
-        for index, address, count in self._spans():
-            data: Optional[bytes] = None
-            try:
-                data = target.read(address, count * self.entry_size)
-            except TargetError as error:
-                self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
-                self.unreadable += count
-            yield index, data, count
-
-
 OTHERS: List[Tuple[str, "abi.Layout[Any]"]] = [
     ("modules", abi.MODULE),
     ("sites", abi.SITE),
@@ -125,7 +50,8 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     """The whole of the registry at `address`. Only its records are needed; another table that is damaged is
     an anomaly."""
     copy = Copy(address, number, read_header(target, address))
-    records = _Table(copy, "records", abi.RECORD, anomalies)
+    records = Table(copy.header, "records", abi.RECORD, anomalies)
+    copy.dropped["records"] = records.dropped
     before = records.read(target) if target.moves else []
     data = [block for _, block, _ in records.blocks(target)]
     if target.moves:  # its counters may have fallen behind the records
@@ -137,21 +63,21 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     copy.scopes = _scopes(target, scopes) if scopes else []
     copy.sites = _sites(target, sites, copy.header.site_frames_offset) if sites else []
     if target.moves:
-        blocks = unrecycled(before, data, records.read(target), records.entry_size)
-        copy.records = _records(blocks, records, copy)
-    else:
-        copy.records = _records((block for block in data if block is not None), records, copy)
+        data = list(unrecycled(before, data, records.read(target), records.entry_size))
+    copy.records = _records((block for block in data if block is not None), records, copy)
     return copy
 
 
 def _table(
     copy: Copy, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies
-) -> Optional[_Table]:
+) -> Optional[Table]:
     try:
-        return _Table(copy, name, layout, anomalies)
+        table = Table(copy.header, name, layout, anomalies)
     except TargetError as error:
         anomalies.add(f"the table of {name}", str(error))
         return None
+    copy.dropped[name] = table.dropped
+    return table
 
 
 def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
@@ -161,7 +87,7 @@ def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
             raise TargetError(f"the registry is damaged: two of its chunks overlap at {start:#x}")
 
 
-def _modules(target: Target, table: _Table) -> List[Optional[Module]]:
+def _modules(target: Target, table: Table) -> List[Optional[Module]]:
     modules: List[Optional[Module]] = []
     for first, data, count in table.blocks(target):
         if data is None:
@@ -179,7 +105,7 @@ def _modules(target: Target, table: _Table) -> List[Optional[Module]]:
     return modules
 
 
-def _scopes(target: Target, table: _Table) -> List[Optional[Scope]]:
+def _scopes(target: Target, table: Table) -> List[Optional[Scope]]:
     scopes: List[Optional[Scope]] = []
     for first, data, count in table.blocks(target):
         if data is None:
@@ -198,7 +124,7 @@ def _scopes(target: Target, table: _Table) -> List[Optional[Scope]]:
     return scopes
 
 
-def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]]:
+def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]:
     if not abi.FIRST_SIZES[abi.SITE] <= frames_at <= table.entry_size or frames_at % 8:
         table.anomalies.add("stacks", f"the frames of a site begin at {frames_at}")
         return []
@@ -225,7 +151,7 @@ def _sites(target: Target, table: _Table, frames_at: int) -> List[Optional[Site]
     return sites
 
 
-def _records(blocks: Iterable[bytes], table: _Table, copy: Copy) -> Records:
+def _records(blocks: Iterable[bytes], table: Table, copy: Copy) -> Records:
     records = Records(blocks, table.entry_size)
     if table.unreadable == table.used > 0:
         raise TargetError("the registry is here, but none of its records can be read")

@@ -6,7 +6,7 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread
 from . import abi
@@ -68,12 +68,25 @@ class Stacks:
 
     def current(self, threads: Sequence[Thread], limit: int) -> List[Stack]:
         """Where threads are now: one stack a thread, equal ones as one object. TargetError if none can be read."""
-        found = self.target.current_stacks(threads, limit)
+        return self.named(self.target.current_stacks(threads, limit))
+
+    def named(self, found: Iterable[CurrentStack]) -> List[Stack]:
+        by_id: Dict[
+            int, Stack
+        ] = {}  # to compare ten thousand equal ones frame by frame takes its time
+        stacks = []
         for raw in found:
-            if raw not in self._current:
-                frames = [frame for at in raw.frames for frame in self._placed(*at)]
-                self._current[raw] = Stack(frames, not raw.end, raw.end)
-        return [self._current[raw] for raw in found]
+            stack = by_id.get(id(raw))
+            if stack is None:
+                stack = by_id[id(raw)] = self._named(raw)
+            stacks.append(stack)
+        return stacks
+
+    def _named(self, raw: CurrentStack) -> Stack:
+        if raw not in self._current:
+            frames = [frame for at in raw.frames for frame in self._placed(*at)]
+            self._current[raw] = Stack(frames, not raw.end, raw.end)
+        return self._current[raw]
 
     def _placed(self, pc: int, what: int) -> List[Frame]:
         """Addresses in files counted as those of creation stacks are: the target may not know where a file that

@@ -23,13 +23,12 @@ def unrecycled(
     data: List[Optional[bytes]],
     after: List[Optional[bytes]],
     stride: int,
-) -> Iterator[bytes]:
-    """The blocks of the second read, without the records that changed hands. A block that cannot be read is
-    left out."""
+) -> Iterator[Optional[bytes]]:
+    """The blocks of the second read, without the records that changed hands. None: cannot be read."""
     for first, second, third in zip(before, data, after):
         if second is None:
-            continue
-        if first is None or third is None or not first == second == third:
+            yield None
+        elif first is None or third is None or not first == second == third:
             yield _without(second, _stay(first or b"", second, third or b"", stride), third, stride)
         else:
             yield second
