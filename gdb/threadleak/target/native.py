@@ -70,6 +70,10 @@ class NativeTarget:
         """How long the process stood still for us, once it goes on again."""
         return self._probe.info().stopped_ns or None
 
+    def snapshot(self, path: str, memory: Sequence[Tuple[int, bytes]]) -> native.Snapshot:
+        """A core file of this process; in it `memory`, (address, bytes), is as given here."""
+        return self._probe.snapshot(path, memory)
+
     def own_pid(self) -> int:
         return self._own_pid
 

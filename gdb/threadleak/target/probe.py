@@ -85,6 +85,12 @@ class Snapshot(NamedTuple):
     stopped_ns: int
 
 
+class _Range(ctypes.Structure):
+    """struct threadleak_probe_range"""
+
+    _fields_ = [("address", c_uint64), ("size", c_uint64), ("bytes", c_char_p)]
+
+
 # Function -> type of its result, and of its arguments behind the probe.
 _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "resume": (None, ()),
@@ -265,13 +271,14 @@ class Probe:
             (_string(function), _string(file), line or None) for function, file, line, _ in rows
         ]
 
-    def snapshot(self, path: str, ranges: Sequence[Tuple[int, int]]) -> Snapshot:
-        flat = [address for each in ranges for address in each]
-        array = (c_uint64 * len(flat))(*flat)
+    def snapshot(self, path: str, memory: Sequence[Tuple[int, bytes]]) -> Snapshot:
+        """`memory`: address and bytes that the snapshot is to hold there."""
+        rows = [_Range(at, len(content), content) for at, content in memory]
+        ranges = (_Range * len(rows))(*rows)
         layout = LAYOUTS["snapshot"]
         result = ctypes.create_string_buffer(layout.size)
         if self._library.threadleak_probe_snapshot(
-            self._handle, _bytes(path), array, len(ranges), result
+            self._handle, _bytes(path), ranges, len(rows), result
         ):
             raise self._error()
         return Snapshot(*layout.unpack(result.raw))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak snapshot`"""
+
+import argparse
+from typing import List, Optional, Tuple
+
+from ..read.locate import read_registry
+from ..read.memory import registry_memory
+from ..target.base import TargetError
+from .options import Outcome, Parser, UsageError
+from .session import Session
+from .targets import Named
+
+NAME = "snapshot"
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Write a small core file of a process that goes on: stacks, data, the registry.",
+        "[OPTION]... PID",
+        "threadleak snapshot 4242 -o server.core\nthreadleak list ./server server.core",
+    )
+    group = parser.add_argument_group("how")
+    group.add_argument("-o", dest="file", metavar="FILE", help="default: threadleak.PID.core")
+    group.add_argument(
+        "--stop", action="store_true", help="stop the process meanwhile: all of it at one moment"
+    )
+    parser.add_argument("pid", metavar="PID", help="of the process")
+    return parser
+
+
+def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
+    if not (options.pid.isascii() and options.pid.isdecimal() and len(options.pid) < 10):
+        raise UsageError(f"threadleak snapshot: {options.pid!r} is no PID")
+    path = options.file or f"threadleak.{options.pid}.core"
+    target = Named(options.pid, pid=int(options.pid)).open(options.stop)
+    try:
+        memory: List[Tuple[int, bytes]] = []
+        note = ""
+        try:
+            for copy in read_registry(target).copies:
+                memory += registry_memory(target, copy.address)
+        except TargetError as error:
+            note = f"note: {error}\n"
+        made = target.snapshot(path, memory)
+    finally:
+        target.close()
+    running = ""
+    if made.without_sp:
+        running = f", {made.without_sp:,} of which ran, so that their stacks are not in it"
+    stood = (
+        f"stood still for {made.stopped_ns / 1e6:,.0f} ms" if options.stop else "was not stopped"
+    )
+    return Outcome(
+        f"threadleak: written to {path}: {made.threads:,} threads{running};"
+        f" {made.size / 1e6:,.1f} MB, the process {stood}\n"
+        f"{note}`threadleak list {path}` or `threadleak gdb {path}` opens it.\n"
+    )
