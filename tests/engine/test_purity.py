@@ -11,7 +11,8 @@ STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those bef
 STANDARD = {
     *("argparse", "bisect", "collections", "contextlib", "ctypes", "difflib", "errno", "fnmatch"),
     *("functools", "gc", "importlib", "json", "mmap", "operator", "os", "re", "signal", "stat"),
-    *("struct", "sys", "textwrap", "threading", "time", "types", "typing", "unicodedata"),
+    *("select", "struct", "sys", "termios", "textwrap", "threading", "time", "tty", "types"),
+    *("typing", "unicodedata"),
 }
 
 

@@ -52,7 +52,8 @@ class Opened:
     def close(self) -> None:
         target, self._target = self._target, None
         if target is not None:
-            self.stood_ns = target.resume()
+            target.release()
+            self.stood_ns = target.stood_ns
             target.close()
 
     def __enter__(self) -> "Opened":

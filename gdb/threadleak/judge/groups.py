@@ -108,6 +108,17 @@ def id_ranges(verdicts: Iterable[Verdict], width: int = 0) -> str:
     return text
 
 
+def ranges(numbers: Iterable[int], width: int) -> str:
+    """Numbers as people write them, at most `width` characters of it."""
+    text = ""
+    for first, last in _runs(sorted(numbers)):
+        text += ", " if text else ""
+        text += f"{first}" if first == last else f"{first}-{last}"
+        if len(text) > width:
+            return text[: width - 3] + "..."
+    return text
+
+
 def _runs(ids: List[int]) -> Iterator[Tuple[int, int]]:
     """(first, last) of those that follow each other."""
     first = last = ids[0]

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
 
+from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional
 
 from ..judge.blame import own_frame
+from ..judge.classes import ALL
 from ..judge.groups import Group, group, id_ranges
 from ..judge.report import Report
+from ..judge.same_stack import Group as StackGroup
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy
 from ..read.stacks import Stack
-from ..target.base import Frame
+from ..target.base import Frame, Target
 
 SCHEMA = "threadleak/1"
 STACK_FRAMES = 256
@@ -32,41 +35,33 @@ def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> 
     """One object, ASCII, newline at its end."""
     verdicts = list(verdicts)
     stacks = _current_stacks(report, verdicts) if with_stacks else {}
-    header = report.registry.copies[0].header
-    target = report.target
     shown = {
-        "schema": SCHEMA,
-        "target": {"kind": target.kind, "pid": target.pid, "exe": target.exe, "core": target.core},
-        "registry": {
-            "found": True,
-            "version": f"{header.abi_major}.{header.abi_minor}",
-            "dropped": sum(copy.dropped.get("records", 0) for copy in report.registry.copies),
-            "untracked": report.by_class().get("untracked", 0),
-        },
-        "summary": {
-            "threads": report.threads,
-            "leaked": len(report.leaked),
-            "by_class": report.by_class(),
-        },
+        **_of_report(report),
         "threads": [_thread(report, verdict, stacks) for verdict in verdicts],
         "groups": [_group(report, each) for each in group(verdicts)],
-        "findings": [
-            {
-                "kind": notice.kind,
-                "text": notice.text,
-                "count": notice.number,
-                "blind": notice.blind,
-            }
-            for notice in report.notices
-        ],
-        "error": None,
     }
+    return _dump(shown)
+
+
+def stacks_document(
+    target: Target, report: Optional[Report], why: str, groups: Iterable[StackGroup]
+) -> str:
+    """Without a report: `why` there is none."""
+    shown = _of_report(report) if report is not None else _empty()
+    if report is None:
+        shown["target"] = _target(target)
+        shown["findings"] = [{"kind": "no_registry", "text": why, "count": 1, "blind": True}]
+    shown["stacks"] = [_stack_group(each) for each in groups]
     return _dump(shown)
 
 
 def failure(sentence: str) -> str:
     """The document of a target that could not be read."""
-    shown: Dict[str, Any] = {
+    return _dump({**_empty(), "error": sentence})
+
+
+def _empty() -> Dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "target": None,
         "registry": {"found": False, "version": None, "dropped": None, "untracked": None},
@@ -74,9 +69,55 @@ def failure(sentence: str) -> str:
         "threads": [],
         "groups": [],
         "findings": [],
-        "error": sentence,
+        "error": None,
     }
-    return _dump(shown)
+
+
+def _target(target: Target) -> Dict[str, Any]:
+    return {"kind": target.kind, "pid": target.pid, "exe": target.exe, "core": target.core}
+
+
+def _of_report(report: Report) -> Dict[str, Any]:
+    """All but the threads."""
+    copies = report.registry.copies
+    header = copies[0].header
+    notices = report.notices
+    return {
+        **_empty(),
+        "target": _target(report.target),
+        "registry": {
+            "found": True,
+            "version": f"{header.abi_major}.{header.abi_minor}",
+            "started_at": round(header.start_realtime_ns / 1e9, 3),
+            "read_at": copies[0].epoch_s(report.at.now_ns),
+            "dropped": sum(copy.dropped.get("records", 0) for copy in copies),
+            "untracked": report.by_class().get("untracked", 0),
+        },
+        "summary": {
+            "threads": report.threads,
+            "leaked": len(report.leaked),
+            "by_class": report.by_class(),
+        },
+        "findings": [
+            {"kind": each.kind, "text": each.text, "count": each.number, "blind": each.blind}
+            for each in notices
+        ],
+    }
+
+
+def _stack_group(each: StackGroup) -> Dict[str, Any]:
+    verdicts = each.verdicts()
+    classes = Counter(verdict.class_ for verdict in verdicts)
+    return {
+        "threads": len(each.seen),
+        "states": each.states(),
+        "tids": [seen.thread.tid for seen in each.seen],
+        "ids": id_ranges(verdicts) or None,
+        "leaked": sum(verdict.leaked for verdict in verdicts),
+        "by_class": {class_: classes[class_] for class_ in ALL if classes[class_]},
+        "frames": [_frame(frame) for frame in each.stack.frames],
+        "end": each.stack.end or None,
+    }
 
 
 def _address(value: Optional[int]) -> Optional[str]:
@@ -181,5 +222,5 @@ def line(name: str, text: str) -> str:
     """A document as one line of several, with what the command line calls its target."""
     import json
 
-    shown = {"name": name, **(parse(text) if text else {"error": None})}
+    shown: Dict[str, Any] = {"name": name, **(parse(text) if text else {"error": None})}
     return json.dumps(shown, separators=(",", ":")) + "\n"

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Threads that are at one place now are one group, whoever made them."""
+
+from collections import Counter
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..read.stacks import Stack
+from ..target.base import Frame, Thread
+from .blame import is_wrapper, own_frame
+from .verdicts import Verdict
+
+# Where every thread begins; that tells nothing of any (glibc: nptl/pthread_create.c, csu/libc-start.c).
+_BEGINS = ("start_thread", "clone3", "__clone3", "clone", "__clone", "_start")
+
+
+class Seen(NamedTuple):
+    """A thread, and what is known of it."""
+
+    thread: Thread
+    state: str
+    verdict: Optional[Verdict]
+
+
+class Group(NamedTuple):
+    stack: Stack
+    seen: List[Seen]
+
+    def states(self) -> Dict[str, int]:
+        """Most frequent first."""
+        return dict(Counter(each.state for each in self.seen).most_common())
+
+    def verdicts(self) -> List[Verdict]:
+        return [each.verdict for each in self.seen if each.verdict is not None]
+
+
+def group(seen: Sequence[Seen], stacks: Iterable[Stack]) -> List[Group]:
+    """The largest first; of equally large ones that with the lowest tid. Stacks look the same if their frames
+    have the same names: code that was inlined twice, for one, lies at two addresses."""
+    by_id: Dict[int, Tuple[object, ...]] = {}
+    members: Dict[Tuple[object, ...], Tuple[Stack, List[Seen]]] = {}
+    for each, stack in zip(seen, stacks):
+        look = by_id.get(id(stack))
+        if look is None:
+            look = by_id[id(stack)] = _look(stack)
+            members.setdefault(look, (stack, []))
+        members[look][1].append(each)
+    groups = [Group(stack, sorted(found)) for stack, found in members.values()]
+    return sorted(groups, key=lambda each: (-len(each.seen), each.seen[0].thread.tid))
+
+
+def _look(stack: Stack) -> Tuple[object, ...]:
+    frames = tuple(
+        (frame.function, frame.file, frame.line) if frame.line else frame.pc
+        for frame in stack.frames
+    )
+    return frames, stack.end
+
+
+class Place(NamedTuple):
+    """What a stack says at a glance."""
+
+    waits_in: Optional[Frame]  # the library function that the user's own code called
+    own: Optional[Frame]  # that code
+
+
+def place_of(stack: Stack) -> Place:
+    frames = stack.frames
+    own = own_frame(frames)
+    if own is None:
+        return Place(None, None)
+    if is_wrapper(frames[own]):  # a thread of a library: the routine that it was started with
+        inner = [frame for frame in frames if frame.function not in _BEGINS] or frames
+        return Place(inner[0] if len(inner) > 1 else None, inner[-1])
+    return Place(frames[own - 1] if own else None, frames[own])
+
+
+def runs(frames: Sequence[Frame]) -> Iterator[Tuple[int, int, bool]]:
+    """(first, end, whether it tells nothing): library frames outside of the user's own code, two or more in a
+    row, are what led there, the same for all such threads."""
+    own = own_frame(list(frames))
+    first = 0
+    while first < len(frames):
+        end = first + 1
+        if own is not None and first > own and is_wrapper(frames[first]):
+            while end < len(frames) and is_wrapper(frames[end]):
+                end += 1
+        yield first, end, end - first > 1
+        first = end

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Threads by what they do now: a block of lines for each group."""
+
+from typing import Dict, Iterable, List, Optional, Sequence
+
+from ..judge.groups import id_ranges, ranges
+from ..judge.names import brief
+from ..judge.report import Report
+from ..judge.same_stack import Group, place_of, runs
+from ..target.base import Frame, Target
+from . import text
+from .places import NAME_WIDTH, base_name, function, own_place, place
+from .sanitize import clean
+from .style import PLAIN, Style
+
+TIDS_WIDTH = 60
+NAMES_SHOWN = 5
+NAMES_READ = 64  # of one group: in a live process each is a file
+SITES_SHOWN = 3
+FOLDED_WIDTH = 60
+
+
+def title(groups: Sequence[Group]) -> str:
+    """10,001 threads, 3 different stacks"""
+    threads = sum(len(each.seen) for each in groups)
+    stacks = "1 stack" if len(groups) == 1 else f"{len(groups):,} different stacks"
+    return f"{threads:,} {'thread' if threads == 1 else 'threads'}, {stacks}"
+
+
+def block(
+    target: Target, report: Optional[Report], group: Group, full: bool, style: Style = PLAIN
+) -> List[str]:
+    rows = [("tids", ranges((each.thread.tid for each in group.seen), TIDS_WIDTH))]
+    rows.append(("names", ", ".join(_names(target, report, group))))
+    if report is not None:
+        rows += _recorded(report, group, style)
+    leaked = any(verdict.leaked for verdict in group.verdicts())
+    lines = [style.paint("highlight" if leaked else "title", _heading(group))]
+    lines += ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
+    return lines + _frames(group, full, style)
+
+
+def _heading(group: Group) -> str:
+    """9,998 threads blocked in sem_wait, from worker (pool.c:20)"""
+    size = len(group.seen)
+    states = group.states()
+    what = ", ".join(f"{count:,} {state}" for state, count in states.items())
+    head = f"{size:,} {'thread' if size == 1 else 'threads'}"
+    head += f" {next(iter(states))}" if len(states) == 1 else f" ({what})"
+    at = place_of(group.stack)
+    if at.own is None:
+        return head
+    if at.waits_in is None:
+        return f"{head} in {place(at.own)}"
+    return f"{head} in {brief(function(at.waits_in), NAME_WIDTH)}, from {place(at.own)}"
+
+
+def _names(target: Target, report: Optional[Report], group: Group) -> List[str]:
+    names: Dict[str, None] = {}
+    for each in group.seen[:NAMES_READ]:
+        if each.verdict is not None and report is not None:
+            name = report.name_of(each.verdict.thread)
+        else:
+            name = target.thread_name(each.thread)
+        if name:
+            names[clean(name)] = None
+        if len(names) > NAMES_SHOWN:
+            return [*list(names)[:NAMES_SHOWN], "..."]
+    return list(names)
+
+
+def _recorded(report: Report, group: Group, style: Style) -> List["tuple[str, str]"]:
+    """What the registry knows of them."""
+    verdicts = group.verdicts()
+    counts: Dict[str, int] = {}
+    for verdict in verdicts:
+        class_ = text.class_of(verdict)
+        counts[class_] = counts.get(class_, 0) + 1
+    classes = ", ".join(f"{count:,} {class_}" for class_, count in counts.items())
+    ids = id_ranges(verdicts, TIDS_WIDTH)
+    sites: Dict[str, int] = {}
+    for verdict in verdicts:
+        kind, copy = verdict.thread.kind, verdict.thread.copy
+        if kind is not None and copy is not None and not verdict.thread.is_main:
+            made = own_place(report.stacks.walk(copy, kind.site), style)
+            sites[made] = sites.get(made, 0) + 1
+    return [("ids", ids), ("class", classes), ("created at", _counted(sites))]
+
+
+def _counted(sites: Dict[str, int]) -> str:
+    if len(sites) == 1:
+        return next(iter(sites))
+    most = sorted(sites.items(), key=lambda item: -item[1])
+    rest = len(most) - SITES_SHOWN
+    shown = ", ".join(f"{place} ({count:,})" for place, count in most[:SITES_SHOWN])
+    return shown + (f", and {rest:,} more places" if rest > 0 else "")
+
+
+def _frames(group: Group, full: bool, style: Style) -> List[str]:
+    lines = []
+    for first, end, empty in runs(group.stack.frames):
+        frames = group.stack.frames[first:end]
+        if empty and not full:
+            lines.append(f"   #{first}-#{end - 1} {_folded(frames)}")
+            continue
+        lines += [
+            f"   #{first + at:<2} {place(frame, style, full=full)}"
+            for at, frame in enumerate(frames)
+        ]
+    if group.stack.end:
+        lines.append(f"      ({group.stack.end})")
+    return lines
+
+
+def _folded(frames: Iterable[Frame]) -> str:
+    frames = list(frames)
+    names = "(" + ", ".join(function(frame) for frame in frames) + ")"
+    if len(names) <= FOLDED_WIDTH:
+        return names
+    files = dict.fromkeys(clean(base_name(each.module)) for each in frames if each.module)
+    return f"({len(frames)} library frames, in {', '.join(files)})"
