@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "exit_socket.h"
 #include "log.h"
 #include "modules.h"
 #include "options.h"
@@ -25,16 +26,17 @@ void library_forked(void)
         threads_fork_child();
 }
 
-static void set_exiting(void)
+static void at_exit(void)
 {
     __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
+    exit_socket_tell();
 }
 
 void library_watch_exit(void)
 {
     static uint32_t watched;
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
-        atexit(set_exiting);
+        atexit(at_exit);
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
@@ -96,5 +98,7 @@ bool library_ready(void)
 
 __attribute__((constructor)) static void at_load(void)
 {
-    library_ready();
+    /* Who waits to be told hears of processes without any creation too. */
+    if (library_ready() && options.exit_socket[0])
+        atexit(at_exit);
 }

@@ -27,6 +27,8 @@ static const struct option {
      "1: print the threads by creation site when a creation fails with EAGAIN"},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
      "file that notes and reports are appended to, instead of stderr"},
+    {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
+     "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`"},
 };
 
 #define OPTIONS (sizeof table / sizeof table[0])
@@ -94,7 +96,7 @@ static void set(const char *key, const char *value)
             continue;
         char *field = (char *)&options + table[i].offset;
         uint32_t number;
-        if (!table[i].most && *value && strlen(value) < sizeof options.log_path)
+        if (!table[i].most && *value && strlen(value) < OPTIONS_TEXT)
             strcpy(field, value);
         else if (table[i].most && parse_number(value, &table[i], &number))
             set_number(&table[i], number);
