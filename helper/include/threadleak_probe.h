@@ -154,8 +154,9 @@ enum {
 };
 
 /* A distinct stack, of one thread or of many. A frame is a pc, with THREADLEAK_PROBE_EXACT where the pc is
- * that of an instruction that is being executed (the innermost frame, and whatever a signal interrupted);
- * without it the pc is a return address. Innermost first, inlined functions not counted. */
+ * that of an instruction that is being executed or that the kernel made the next one (the innermost frame,
+ * whatever a signal interrupted, and what a signal's handler returns to); without it the pc is a return
+ * address. Innermost first, inlined functions not counted. */
 #define THREADLEAK_PROBE_EXACT (UINT64_C(1) << 63)
 
 struct threadleak_probe_stack {

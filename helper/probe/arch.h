@@ -10,6 +10,7 @@
 
 #define USER_REGISTERS_MAX 272 /* bytes of the largest elf_gregset_t */
 #define SYSCALL_INSTRUCTION_MAX 4
+#define CALL_INSTRUCTION_MAX 8
 
 struct arch {
     uint16_t machine; /* EM_* */
@@ -33,6 +34,8 @@ struct arch {
     /* The reverse, for snapshots: fills elf_gregset_t; what is not known is 0. */
     void (*encode)(const struct registers *registers, const struct threadleak_probe_thread *thread,
                    void *user_registers);
+    /* Whether the CALL_INSTRUCTION_MAX bytes in front of an address can end with a call. */
+    bool (*is_after_call)(const uint8_t *code);
 };
 
 const struct arch *arch_of(uint16_t machine); /* NULL: not known */

@@ -47,6 +47,14 @@ static void encode(const struct registers *registers, const struct threadleak_pr
     memcpy(user_registers, user, sizeof user);
 }
 
+/* bl; blr, and its kinds that authenticate the pointer. */
+static bool is_after_call(const uint8_t *code)
+{
+    uint32_t call;
+    memcpy(&call, code + CALL_INSTRUCTION_MAX - sizeof call, sizeof call);
+    return (call & 0xfc000000) == 0x94000000 || (call & 0xfefff000) == 0xd63f0000;
+}
+
 const struct arch arch_aarch64 = {
     .machine = EM_AARCH64,
     .prstatus_size = 392,
@@ -61,6 +69,7 @@ const struct arch arch_aarch64 = {
     .steps_back = true,
     .decode = decode,
     .encode = encode,
+    .is_after_call = is_after_call,
 };
 
 _Static_assert(REGISTERS * sizeof(uint64_t) <= USER_REGISTERS_MAX, "elf_gregset_t has room");

@@ -84,6 +84,28 @@ static void encode(const struct registers *registers, const struct threadleak_pr
     memcpy(user_registers, user, sizeof user);
 }
 
+/* e8 rel32, or ff /2: an operand byte ModRM, then SIB and displacement as that says (Intel SDM, volume 2,
+ * tables 2-2 and 2-3). */
+static bool is_after_call(const uint8_t *code)
+{
+    if (code[CALL_INSTRUCTION_MAX - 5] == 0xe8)
+        return true;
+    for (unsigned size = 2; size <= 7; size++) {
+        const uint8_t *call = code + CALL_INSTRUCTION_MAX - size;
+        unsigned mode = call[1] >> 6, base = call[1] & 7;
+        if (call[0] != 0xff || (call[1] >> 3 & 7) != 2)
+            continue;
+        unsigned expected = 2 + (mode != 3 && base == 4);
+        if (mode == 1)
+            expected += 1;
+        else if (mode == 2 || (!mode && (base == 5 || (base == 4 && (call[2] & 7) == 5))))
+            expected += 4;
+        if (expected == size)
+            return true;
+    }
+    return false;
+}
+
 const struct arch arch_x86_64 = {
     .machine = EM_X86_64,
     .prstatus_size = 336,
@@ -97,6 +119,7 @@ const struct arch arch_x86_64 = {
     .syscall_register = -1,
     .decode = decode,
     .encode = encode,
+    .is_after_call = is_after_call,
 };
 
 _Static_assert(REGISTERS * sizeof(uint64_t) <= USER_REGISTERS_MAX, "elf_gregset_t has room");

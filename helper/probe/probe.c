@@ -59,8 +59,8 @@ void threadleak_probe_close(struct threadleak_probe *probe)
     if (!probe)
         return;
     symbols_free(probe->symbols);
+    modules_free(probe->modules); /* its Dwfl knows the stacks' Elf until then */
     stacks_free(probe->stacks);
-    modules_free(probe->modules);
     probe->source->operations->close(probe->source);
     free(probe->registers);
     free((char *)probe->program);
