@@ -30,6 +30,7 @@ class FrozenTarget:
 
     kind = "core"
     moves = blurred = False
+    unwinder = "none"
     exe: Optional[str] = None
     core: Optional[str] = None
 

@@ -173,6 +173,7 @@ class FakeTarget:
     """A core, unless `now` is given; then a stopped process."""
 
     moves = blurred = False
+    unwinder = "none"
 
     def __init__(
         self,

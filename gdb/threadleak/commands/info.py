@@ -54,7 +54,7 @@ def _target(target: Target) -> List[Tuple[str, str]]:
     rows = [("target", what), ("program", target.exe or "not known: no function names")]
     if target.core:
         rows.append(("core", target.core))
-    return rows
+    return rows + [("stacks", f"read by {target.unwinder}")]
 
 
 def _counts(report: Report) -> str:
@@ -80,7 +80,7 @@ def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:
         ),
         ("library", f"{library}, in process {header.pid} since {since}"),
         ("records", records),
-        ("stacks", f"{sites:,}"),
+        ("creation stacks", f"{sites:,}"),
         ("scopes", f"{scopes:,}"),
     ]
     if header.abi_minor > abi.MINOR:

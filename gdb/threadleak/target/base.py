@@ -61,6 +61,10 @@ class Target(Protocol):
     blurred: bool  # a core that was made while the process ran on: not of one moment
 
     @property
+    def unwinder(self) -> str:
+        """Who reads stacks."""
+
+    @property
     def core(self) -> Optional[str]:
         """Path of the core file."""
 

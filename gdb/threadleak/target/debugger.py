@@ -8,7 +8,7 @@ need the thread to be selected; whatever is selected is selected again afterward
 import contextlib
 import re
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
@@ -16,6 +16,11 @@ from . import elf, procfs
 from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
 from .lastrun import LastRun
 
+if TYPE_CHECKING:
+    from .assistant import Assistant
+
+_WORD = 0xFFFFFFFFFFFFFFFF
+FEW = 4  # threads whose stacks are sooner read by GDB than the probe is opened
 _last_run = LastRun(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC), procfs.started_ns())
 _generation = 0
 
@@ -98,7 +103,9 @@ class DebuggerTarget:
 
     moves = False
 
-    def __init__(self) -> None:
+    def __init__(self, with_probe: bool = True) -> None:
+        self._helps: "Optional[Assistant]" = None
+        self._why_alone = "" if with_probe else "`set threadleak probe off`"
         self.inferior = gdb.selected_inferior()
         self._handles = {thread.ptid[1] or thread.ptid[2]: thread for thread in self._all()}
         if not self._handles:
@@ -229,11 +236,46 @@ class DebuggerTarget:
 
     def pthread_of(self, thread: Thread) -> Optional[int]:
         with self._in(thread) as frame:
-            return int(frame.read_register("fs_base")) & 0xFFFFFFFFFFFFFFFF
+            return int(frame.read_register("fs_base")) & _WORD
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        assistant = self._helps if len(threads) <= FEW else self._assistant()
+        found: List[Optional[CurrentStack]] = [None] * len(threads)
+        if assistant is not None:
+            found = assistant.current_stacks(threads, limit)
         with gdb.with_parameter("backtrace past-main", True), _keep_selection():
-            return [self._current_stack(thread, limit) for thread in threads]
+            pairs = zip(found, threads)
+            return [stack or self._current_stack(thread, limit) for stack, thread in pairs]
+
+    @property
+    def unwinder(self) -> str:
+        if self._assistant() is not None:
+            return "libthreadleak-probe.so"
+        return f"GDB ({self._why_alone})"
+
+    def _assistant(self) -> "Optional[Assistant]":
+        if self._helps is None and not self._why_alone:
+            from .assistant import Assistant, Held  # and ctypes: only where there are many stacks
+
+            try:
+                core = self.core if self.kind == "core" else None
+                held = Held(self.inferior.pid, self._registers) if self.local else None
+                self._helps = Assistant(core, self.exe, held)
+            except TargetError as error:
+                self._why_alone = str(error)
+        return self._helps
+
+    def _registers(self, thread: Thread) -> Optional[Tuple[int, ...]]:
+        from .assistant import NAMES
+
+        try:
+            with self._in(thread) as frame:
+                names = NAMES.get(frame.architecture().name())
+                if names is None:
+                    return None
+                return tuple(int(frame.read_register(name)) & _WORD for name in names)
+        except TargetError:
+            return None
 
     def _current_stack(self, thread: Thread, limit: int) -> CurrentStack:
         pcs: List[Tuple[int, int]] = []

@@ -23,6 +23,8 @@ _ENDS = {
 class NativeTarget:
     """`system_lines`: source lines of system libraries too, whose tables take long to read."""
 
+    unwinder = "libthreadleak-probe.so"
+
     def __init__(self, probe: native.Probe, core: Optional[elf.Core], path: Optional[str]):
         self._probe = probe
         self._core = core
@@ -59,8 +61,17 @@ class NativeTarget:
         target._now_ns = now_ns if procfs.has_our_clock(pid) else None
         return target
 
+    @classmethod
+    def of_held_process(cls, pid: int) -> "NativeTarget":
+        """One that a debugger has stopped."""
+        return cls(native.Probe.of_process(pid, native.STOPPED), None, None)
+
     def close(self) -> None:
         self._probe.close()
+
+    def set_registers(self, thread: Thread, values: Sequence[int]) -> None:
+        """Of a thread of a process that a debugger has stopped, all of them, by DWARF number."""
+        self._probe.set_registers(self._index(thread), values, (1 << len(values)) - 1)
 
     def release(self) -> None:
         self._probe.resume()

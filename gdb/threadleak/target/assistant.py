@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The probe at a debugger's side: it unwinds a thread in the time in which GDB reads its first register.
+
+It looks at the same core file, or at the process that the debugger holds. What it cannot know of such a process,
+the registers of a thread that was stopped outside the kernel, the debugger tells. Names stay the debugger's.
+"""
+
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+
+from .base import CurrentStack, TargetError, Thread
+from .native import NativeTarget
+
+# DWARF number -> GDB's name. System V ABI for x86-64, figure 3.36; DWARF for the Arm 64-bit architecture, 4.1.
+X86_64 = (
+    *("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp"),
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip"),
+)
+AARCH64 = (*(f"x{number}" for number in range(31)), "sp", "pc")
+NAMES = {"i386:x86-64": X86_64, "aarch64": AARCH64}
+
+Registers = Callable[
+    [Thread], Optional[Tuple[int, ...]]
+]  # by DWARF number; None: they cannot be read
+
+
+class Held(NamedTuple):
+    """A process that stands still."""
+
+    pid: int
+    registers: Registers
+
+
+class Assistant:
+    """TargetError if the probe cannot be had."""
+
+    def __init__(self, core: Optional[str], program: Optional[str], held: Optional[Held]):
+        self._held = held
+        if held is not None:
+            self._native = NativeTarget.of_held_process(held.pid)
+        elif core is not None:
+            self._native = NativeTarget.of_core(core, program)
+        else:
+            raise TargetError("it reads local processes and core files alone")
+        self._known = {thread.tid for thread in self._native.threads()}
+
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[Optional[CurrentStack]]:
+        """None for a thread that is the debugger's alone."""
+        shared = [thread for thread in threads if thread.tid in self._known]
+        if self._held is not None:
+            for thread in shared:
+                if self._native.state_of(thread) != "blocked":
+                    self._tell(self._held.registers, thread)
+        found = {
+            thread.tid: stack
+            for thread, stack in zip(shared, self._native.current_stacks(shared, limit))
+        }
+        return [found.get(thread.tid) for thread in threads]
+
+    def _tell(self, registers: Registers, thread: Thread) -> None:
+        values = registers(thread)
+        if values is not None:
+            self._native.set_registers(thread, values)
