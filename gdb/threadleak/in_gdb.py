@@ -21,7 +21,8 @@ from .judge.verdicts import Settings
 from .show import json
 from .show.style import PLAIN, Style
 from .target.base import TargetError
-from .target.debugger import DebuggerTarget, generation, watch_events
+from .target.debugger import DebuggerTarget
+from .target.debugger_events import generation, watch_events
 
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 COMPLETED_IDS = 200  # GDB itself shows no more candidates than that

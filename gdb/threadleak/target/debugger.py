@@ -1,101 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""GDB as the target. With in_gdb.py the only file that imports gdb.
+"""GDB as the target. Besides in_gdb.py only this file and its two parts, debugger_*.py, import gdb.
 
 Memory is read in blocks, never by gdb.Value, which costs 50 times as much per record. Registers and frames
 need the thread to be selected; whatever is selected is selected again afterwards.
 """
 
 import contextlib
-import re
-import time
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
 from . import elf, procfs
-from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
-from .lastrun import LastRun
+from .base import RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
+from .debugger_events import is_native, last_ran_ns
+from .debugger_frames import core_path, current_stack, functions_at, keep_selection, symbol_at
 
 if TYPE_CHECKING:
     from .assistant import Assistant
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 FEW = 4  # threads whose stacks are sooner read by GDB than the probe is opened
-_last_run = LastRun(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC), procfs.started_ns())
-_generation = 0
-
-
-def _changed(event: Any) -> None:
-    global _generation
-    _generation += 1
-
-
-def _process(inferior: Any) -> Tuple[int, int]:
-    return inferior.num, inferior.pid
-
-
-def _of_event(event: Any) -> Tuple[int, int]:
-    """Of several processes only the selected one surely runs or stops, unless the event names a thread, as it
-    does in non-stop mode."""
-    thread = event.inferior_thread
-    return _process(gdb.selected_inferior() if thread is None else thread.inferior)
-
-
-def _resumed(event: Any) -> None:
-    _last_run.resumed(_of_event(event))
-    _changed(event)
-
-
-def _stopped(event: Any) -> None:
-    _last_run.stopped(_of_event(event))
-    _changed(event)
-
-
-def _new_thread(event: Any) -> None:
-    _last_run.appeared(_process(event.inferior_thread.inferior))
-    _changed(event)
-
-
-def watch_events() -> None:
-    """Called once: lets `generation` and `now_ns` know when the inferior ran."""
-    gdb.events.before_prompt.connect(_last_run.prompt)
-    gdb.events.cont.connect(_resumed)
-    gdb.events.stop.connect(_stopped)
-    gdb.events.new_thread.connect(_new_thread)
-    for name in ("exited", "new_objfile", "clear_objfiles", "memory_changed"):
-        getattr(gdb.events, name).connect(_changed)
-    for name in ("inferior_deleted", "register_changed"):
-        getattr(gdb.events, name).connect(_changed)
-    for inferior in gdb.inferiors():
-        if inferior.pid:
-            _last_run.appeared(_process(inferior))
-
-
-def generation() -> Any:
-    """Changes whenever what a target has read may no longer be so."""
-    inferior = gdb.selected_inferior()
-    died = _is_native(inferior) and procfs.has_died(inferior.pid)
-    return (_generation, inferior.num, inferior.pid, str(inferior.connection), died)
-
-
-def _is_native(inferior: Any) -> bool:
-    return inferior.connection is not None and inferior.connection.type == "native"
-
-
-@contextlib.contextmanager
-def _keep_selection() -> Iterator[None]:
-    thread = gdb.selected_thread()
-    frame = None
-    with contextlib.suppress(gdb.error):
-        frame = gdb.selected_frame()
-    try:
-        yield
-    finally:
-        if thread is not None and thread.is_valid():
-            with contextlib.suppress(gdb.error):
-                thread.switch()
-                if frame is not None and frame.is_valid():
-                    frame.select()
 
 
 class DebuggerTarget:
@@ -115,7 +39,7 @@ class DebuggerTarget:
             )
         connection = self.inferior.connection
         self.kind = "core" if connection is not None and connection.type == "core" else "process"
-        self.local = _is_native(self.inferior)
+        self.local = is_native(self.inferior)
         self._made: Optional[elf.Made] = None
         self.pid: Optional[int] = self.inferior.pid
         if self.local and procfs.has_died(self.inferior.pid):
@@ -138,18 +62,8 @@ class DebuggerTarget:
 
     @property
     def core(self) -> Optional[str]:
-        """Path of the core file. GDB 13 has no call that tells: it is the one core file among those that GDB
-        has open, or what `info files` says, which costs 5 us for each segment."""
         if self.kind == "core" and self._core_path is None:
-            lines = gdb.execute("maint info bfds", to_string=True).splitlines()
-            paths = {line.split(None, 2)[2].strip() for line in lines if len(line.split()) > 2}
-            cores = [path for path in paths if elf.is_core(path)]
-            if len(cores) == 1:
-                self._core_path = cores[0]
-            else:
-                text = gdb.execute("info files", to_string=True)
-                match = re.search(r"^Local core dump file:\s*`(.*)', file type", text, re.M)
-                self._core_path = match.group(1) if match else ""
+            self._core_path = core_path()
         return self._core_path or None
 
     def _core_file(self) -> elf.Core:
@@ -169,7 +83,7 @@ class DebuggerTarget:
         if self._made is not None:
             return self._made.monotonic_ns
         if self.local and procfs.has_our_clock(self.inferior.pid):
-            return _last_run.at_ns(_process(self.inferior))
+            return last_ran_ns(self.inferior)
         return None
 
     def limits(self) -> List[str]:
@@ -227,7 +141,7 @@ class DebuggerTarget:
     @contextlib.contextmanager
     def _in(self, thread: Thread) -> Iterator[Any]:
         """Its innermost frame."""
-        with _keep_selection():
+        with keep_selection():
             try:
                 self._handles[thread.tid].switch()
                 yield gdb.newest_frame()
@@ -243,9 +157,11 @@ class DebuggerTarget:
         found: List[Optional[CurrentStack]] = [None] * len(threads)
         if assistant is not None:
             found = assistant.current_stacks(threads, limit)
-        with gdb.with_parameter("backtrace past-main", True), _keep_selection():
+        with gdb.with_parameter("backtrace past-main", True), keep_selection():
             pairs = zip(found, threads)
-            return [stack or self._current_stack(thread, limit) for stack, thread in pairs]
+            return [
+                stack or current_stack(self._handles[thread.tid], limit) for stack, thread in pairs
+            ]
 
     @property
     def unwinder(self) -> str:
@@ -277,25 +193,6 @@ class DebuggerTarget:
         except TargetError:
             return None
 
-    def _current_stack(self, thread: Thread, limit: int) -> CurrentStack:
-        pcs: List[Tuple[int, int]] = []
-        what = EXACT
-        try:
-            self._handles[thread.tid].switch()
-            frame = gdb.newest_frame()
-            while frame is not None:
-                if frame.type() != gdb.INLINE_FRAME:
-                    if len(pcs) == limit:
-                        return CurrentStack(tuple(pcs), f"only the first {limit} frames")
-                    pcs.append((frame.pc(), what))
-                    what = EXACT if frame.type() == gdb.SIGTRAMP_FRAME else RETURN
-                last, frame = frame, frame.older()
-            reason = last.unwind_stop_reason()
-        except (gdb.error, RuntimeError, ValueError) as error:
-            return CurrentStack(tuple(pcs), f"it cannot be read further: {error}")
-        whole = reason in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
-        return CurrentStack(tuple(pcs), "" if whole else gdb.frame_stop_reason_string(reason))
-
     def release(self) -> None:
         """Who stops it here is the user."""
 
@@ -309,7 +206,7 @@ class DebuggerTarget:
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         at = pc - 1 if what == RETURN and pc else pc
-        functions = _functions_at(at)
+        functions = functions_at(at)
         if functions and what == START:
             # where the function begins; the line of its first instruction may be that of an inlined one
             outer = functions[-1]
@@ -323,7 +220,7 @@ class DebuggerTarget:
             # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
             file = function.symtab.filename if function.symtab else None
             line = function.line or None
-        return frames or [self._frame(pc, _symbol_at(at), file, line)]
+        return frames or [self._frame(pc, symbol_at(at), file, line)]
 
     def _frame(
         self, pc: int, function: Optional[str], file: Optional[str], line: Optional[int]
@@ -349,7 +246,7 @@ class DebuggerTarget:
         return []
 
     def data_symbol(self, address: int) -> Optional[str]:
-        return _symbol_at(address)
+        return symbol_at(address)
 
     def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)
@@ -360,27 +257,3 @@ class DebuggerTarget:
             own = [objfile for objfile in gdb.objfiles() if objfile.owner is None]
             self._files = {each.filename: each.build_id for each in own if each.filename}
         return self._files
-
-
-def _functions_at(pc: int) -> List[Any]:
-    """Symbols of the functions that are inlined at `pc`, innermost first, and of the one they are in."""
-    found: List[Any] = []
-    try:
-        block = gdb.block_for_pc(pc)
-    except (gdb.error, RuntimeError):
-        return found
-    while block is not None and not block.is_static and len(found) < 64:
-        if block.function is not None:
-            found.append(block.function)
-        block = block.superblock
-    return found
-
-
-def _symbol_at(pc: int) -> Optional[str]:
-    """By the symbol table alone. The name is what stands before " + OFFSET" or " in section"."""
-    with contextlib.suppress(gdb.error):
-        text = gdb.execute(f"info symbol {pc:#x}", to_string=True).split("\n", 1)[0]
-        match = re.match(r"(.+?)(?: \+ \d+)? in section ", text)
-        if match:
-            return match.group(1)
-    return None
