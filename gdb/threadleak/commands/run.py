@@ -8,12 +8,14 @@ import sys
 from errno import ENOEXEC
 from typing import Dict, List, Optional
 
+from ..judge.rules import load_rules
 from ..libraries import library
 from ..target.program import why_not_preloaded
 from .options import Outcome, Parser, UsageError
 
 NAME = "run"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as the shell has it
+OPTIONS = b"THREADLEAK_OPTIONS"
 Environment = Dict[bytes, bytes]
 
 
@@ -23,7 +25,7 @@ def parser() -> Parser:
         "Run a program with the library preloaded into it and into whatever it starts.",
         "[OPTION]... -- CMD [ARGUMENT]...",
         "threadleak run -- ./server --port 80\n"
-        "threadleak run --options frames=64:eagain_report=1 -- make test",
+        "threadleak run --core-on-leak --options frames=64 -- ./test",
     )
     group = parser.add_argument_group("how it runs")
     group.add_argument(
@@ -31,6 +33,12 @@ def parser() -> Parser:
         metavar="KEY=VALUE[:KEY=VALUE]...",
         help="of the library, added to THREADLEAK_OPTIONS (`help` prints them)",
     )
+    group.add_argument(
+        "--core-on-leak",
+        action="store_true",
+        help="look at it when it exits: a report on stderr, and a core file, if threads leaked",
+    )
+    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
@@ -47,7 +55,34 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
     why = why_not_preloaded(path)
     if why is not None:
         say(f"{command[0]} will not be watched: {why}")
+    elif options.core_on_leak:
+        return _run_below(path, command, environment, options.rules)
     return execute(path, command, environment)
+
+
+def _run_below(
+    path: str, command: List[str], environment: Environment, rules: Optional[str]
+) -> Outcome:
+    """As our child, since a process that has exited cannot be looked at. The exit status stays the program's."""
+    from .exit_look import ExitLook
+    from .supervise import Exits, end_as, kernel_core, supervise
+
+    exits = Exits(ExitLook(load_rules(rules) if rules else [], say).look)
+
+    def begin() -> int:
+        outcome = execute(path, command, with_options(environment, f"exit_socket={exits.name}"))
+        say(outcome.error or "")
+        return outcome.status
+
+    pid, status = supervise(begin, exits)
+    core = kernel_core(pid, status)
+    if core is not None:
+        say(f"{command[0]} died, and left {core}; `threadleak list` opens it")
+    elif os.WIFEXITED(status) and pid not in exits.told and os.WEXITSTATUS(status) < NOT_EXECUTABLE:
+        say(
+            f"{command[0]} was not looked at: it ended without its exit handlers, or has no library"
+        )
+    return Outcome("", end_as(status))
 
 
 def say(sentence: str) -> None:
@@ -79,10 +114,13 @@ def watched(environment: Environment, options: Optional[str]) -> Environment:
     if ours not in preloaded:
         preloaded.append(ours)
     new = {**environment, b"LD_PRELOAD": b":".join(preloaded)}
-    if options:
-        before = environment.get(b"THREADLEAK_OPTIONS")
-        new[b"THREADLEAK_OPTIONS"] = (before + b":" if before else b"") + os.fsencode(options)
-    return new
+    return with_options(new, options) if options else new
+
+
+def with_options(environment: Environment, options: str) -> Environment:
+    """Later ones count."""
+    before = environment.get(OPTIONS)
+    return {**environment, OPTIONS: (before + b":" if before else b"") + os.fsencode(options)}
 
 
 def find(name: str, environment: Environment) -> Optional[str]:

@@ -2,14 +2,18 @@
 """`threadleak snapshot`"""
 
 import argparse
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple, cast
 
 from ..read.locate import read_registry
 from ..read.memory import registry_memory
-from ..target.base import TargetError
+from ..target.base import Target, TargetError
 from .options import Outcome, Parser, UsageError
 from .session import Session
 from .targets import Named
+
+if TYPE_CHECKING:
+    from ..target.native import NativeTarget
+    from ..target.probe import Snapshot
 
 NAME = "snapshot"
 
@@ -36,14 +40,7 @@ def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
     path = options.file or f"threadleak.{options.pid}.core"
     target = Named(options.pid, pid=int(options.pid)).open(options.stop)
     try:
-        memory: List[Tuple[int, bytes]] = []
-        note = ""
-        try:
-            for copy in read_registry(target).copies:
-                memory += registry_memory(target, copy.address)
-        except TargetError as error:
-            note = f"note: {error}\n"
-        made = target.snapshot(path, memory)
+        made, note = write(target, path)
     finally:
         target.close()
     running = ""
@@ -57,3 +54,15 @@ def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
         f" {made.size / 1e6:,.1f} MB, the process {stood}\n"
         f"{note}`threadleak list {path}` or `threadleak gdb {path}` opens it.\n"
     )
+
+
+def write(target: Target, path: str) -> "Tuple[Snapshot, str]":
+    """What was written, and a line on the registry if it could not be had."""
+    memory: List[Tuple[int, bytes]] = []
+    note = ""
+    try:
+        for copy in read_registry(target).copies:
+            memory += registry_memory(target, copy.address)
+    except TargetError as error:
+        note = f"note: {error}\n"
+    return cast("NativeTarget", target).snapshot(path, memory), note

@@ -19,9 +19,9 @@ from ..read.stacks import Stacks
 from ..show import top
 from ..show.style import PLAIN
 from ..target import procfs
-from ..target.base import Frame, TargetError
-from ..target.native import NativeTarget
+from ..target.base import Frame, Target, TargetError
 from .options import Outcome, Parser, UsageError, count as number
+from .targets import Named, Opened
 from .terminal import Terminal
 
 NAME = "top"
@@ -74,8 +74,9 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
     if not procfs.thread_count(watch.pid):
         raise TargetError(f"there is no process {watch.pid}")
     samples = 1 if options.once else options.samples
+    screen = samples is None and options.format == "text" and _has_screen()
     try:
-        if samples is None and options.format == "text" and sys.stdout.isatty():
+        if screen:
             with Terminal() as terminal:
                 ended = _Screen(terminal, watch, options).run()
         else:
@@ -84,12 +85,13 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
         return Outcome("")
     if not ended:
         return Outcome("")
-    last = (
-        "".join(line + "\n" for line in _lines(watch, options.sort))
-        if watch.history.samples
-        else ""
-    )
-    return Outcome(f"{last}threadleak: process {watch.pid} has ended\n")
+    shown = screen and watch.history.samples
+    last = "".join(line + "\n" for line in _lines(watch, options.sort)) if shown else ""
+    return Outcome(last, 0, f"process {watch.pid} has ended")
+
+
+def _has_screen() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class _Watch:
@@ -99,7 +101,9 @@ class _Watch:
     def __init__(self, pid: int):
         self.pid = pid
         self.history = History()
-        self._target: Optional[NativeTarget] = None
+        self._name = "-"
+        self._opened = Opened(Named(str(pid), pid=pid))
+        self._target: Optional[Target] = None
         self._files: Optional[List[Tuple[int, int, str]]] = None
         self._registry: Optional[Registry] = None
         self._stacks: Optional[Stacks] = None
@@ -122,6 +126,7 @@ class _Watch:
         threads = procfs.thread_count(self.pid)
         if not threads or procfs.has_died(self.pid):
             return None
+        self._name = procfs.command(self.pid) or self._name
         files = procfs.files(procfs.read_maps(self.pid))
         if files != self._files:
             self._files = files
@@ -139,11 +144,9 @@ class _Watch:
     def _open(self) -> None:
         self._registry = self._stacks = None
         self._frames = {}
-        if self._target is not None:
-            self._target.close()
-            self._target = None
+        self._target = None
         try:
-            self._target = NativeTarget.of_process(self.pid)
+            self._target = self._opened.again()
             self._registry = read_registry(self._target)
             self._stacks = Stacks(self._target, self._registry.copies)
         except TargetError as error:
@@ -164,14 +167,7 @@ class _Watch:
         return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
 
     def subject(self) -> top.Subject:
-        try:
-            with open(
-                f"/proc/{self.pid}/comm", encoding="utf-8", errors="backslashreplace"
-            ) as file:
-                name = file.read().rstrip("\n")
-        except OSError:
-            name = "-"
-        return top.Subject(self.pid, name, list(self._notes()))
+        return top.Subject(self.pid, self._name, list(self._notes()))
 
     def _notes(self) -> Iterator[str]:
         if self._registry is None:
@@ -262,7 +258,8 @@ class _Screen:
             )
         elif key == "-":
             self._interval = max((each for each in INTERVALS if each < self._interval), default=0.1)
-        return min(due, time.monotonic() + self._interval)
+        soon: float = time.monotonic() + self._interval
+        return min(due, soon)
 
     def _lines(self) -> List[str]:
         width, height = shutil.get_terminal_size()

@@ -97,6 +97,15 @@ def thread_count(pid: int) -> int:
         return 0
 
 
+def command(pid: int) -> str:
+    """Its name, as its main thread has it; "": the process is gone."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="backslashreplace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
+
+
 def has_our_clock(pid: int) -> bool:
     """Another time namespace has another CLOCK_MONOTONIC (time_namespaces(7))."""
     try:

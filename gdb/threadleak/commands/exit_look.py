@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""A look at a process that is held at its exit: a report on stderr, and a core file, if threads leaked."""
+
+import sys
+from typing import Callable, List
+
+from ..judge.report import Report
+from ..judge.rules import Rule
+from ..judge.verdicts import Settings
+from ..show import text
+from ..target.base import TargetError
+from .list import ordered
+from .session import Session
+from .snapshot import write
+from .targets import Named, Opened
+
+
+class ExitLook:
+    def __init__(self, rules: List[Rule], say: Callable[[str], None]):
+        self._rules = rules
+        self._say = say
+
+    def look(self, pid: int) -> None:
+        with Opened(Named(str(pid), pid=pid)) as opened:
+            session = Session(opened.again, lambda: None)
+            try:
+                report = session.judge(None, Settings(at_end=True), self._rules)
+                if report.leaked:
+                    self._leaked(report, pid)
+                elif any(notice.blind for notice in report.notices):
+                    raise TargetError("; ".join(each.text for each in report.notices if each.blind))
+            except TargetError as error:
+                self._say(f"cannot tell whether threads of process {pid} leaked: {error}")
+
+    def _leaked(self, report: Report, pid: int) -> None:
+        lines = text.listing(report, ordered(report, report.leaked, "group"))
+        path = f"threadleak.{pid}.core"
+        try:
+            write(report.target, path)
+            last = f"threadleak: process {pid} at its exit: written to {path}"
+        except TargetError as error:
+            last = f"threadleak: no core file of process {pid}: {error}"
+        sys.stderr.write("\n".join([*lines, last]) + "\n")
+        sys.stderr.flush()
