@@ -127,9 +127,9 @@ def _run(command: ModuleType, words: List[str]) -> int:
             parser.error(f"{others[0]!r} is one word too many")
         session = Session(_no_target)
         return _finish(commands.attempt(lambda: command.run(session, options), options), options)
-    sides = getattr(command, "sides", None)
-    if sides is not None:
-        return _finish(commands.attempt(lambda: sides(others, options, _style), options), options)
+    if hasattr(command, "sides"):
+        work = lambda: command.sides(others, options, _style)  # noqa: E731
+        return _finish(commands.attempt(work, options), options)
     named = targets(others)
     if not named:
         parser.error(f"which target? {parser.targets}")

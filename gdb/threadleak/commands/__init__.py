@@ -19,7 +19,7 @@ from ..target.base import TargetError
 from .options import USAGE, Outcome, UsageError
 from .session import Session
 
-NAMES = ("list", "explain", "groups", "filter", "check", "info", "stacks")
+NAMES = ("list", "explain", "groups", "filter", "check", "info", "stacks", "diff")
 
 
 def module(name: str) -> ModuleType:

@@ -7,15 +7,16 @@ from typing import Any, Dict, Iterable, List, Optional
 from ..judge.blame import own_frame
 from ..judge.classes import ALL
 from ..judge.groups import Group, group, id_ranges
+from ..judge.growth import Change, Growth
 from ..judge.report import Report
 from ..judge.same_stack import Group as StackGroup
+from ..judge.side import SCHEMA, Seen, Side
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy
 from ..read.stacks import Stack
 from ..target.base import Frame, Target
 
-SCHEMA = "threadleak/1"
 STACK_FRAMES = 256
 
 
@@ -53,6 +54,10 @@ def stacks_document(
         shown["findings"] = [{"kind": "no_registry", "text": why, "count": 1, "blind": True}]
     shown["stacks"] = [_stack_group(each) for each in groups]
     return _dump(shown)
+
+
+def diff_document(growth: Growth) -> str:
+    return _dump({**_empty(), "diff": _diff(growth)})
 
 
 def failure(sentence: str) -> str:
@@ -117,6 +122,47 @@ def _stack_group(each: StackGroup) -> Dict[str, Any]:
         "by_class": {class_: classes[class_] for class_ in ALL if classes[class_]},
         "frames": [_frame(frame) for frame in each.stack.frames],
         "end": each.stack.end or None,
+    }
+
+
+def _diff(growth: Growth) -> Dict[str, Any]:
+    return {
+        "before": _side(growth.before),
+        "after": _side(growth.after),
+        "same_process": growth.same_process,
+        "seconds": None if growth.seconds is None else round(growth.seconds, 3),
+        "growth": growth.total,
+        "new": [_changed(each) for each in growth.new] if growth.same_process else None,
+        "gone": [_changed(each) for each in growth.gone] if growth.same_process else None,
+        "sites": [_change(each) for each in growth.changes],
+    }
+
+
+def _side(side: Side) -> Dict[str, Any]:
+    return {
+        "name": side.name,
+        "pid": side.pid,
+        "started_at": side.started_at,
+        "read_at": side.read_at,
+        "threads": len(side.threads),
+    }
+
+
+def _changed(seen: Seen) -> Dict[str, Any]:
+    id = int(seen.id) if seen.id is not None and seen.id.isdecimal() else seen.id
+    return {"id": id, "tid": seen.tid, "created_at": seen.created_at, "class": seen.class_}
+
+
+def _change(change: Change) -> Dict[str, Any]:
+    site = change.site
+    return {
+        "kind": site.what or "created",
+        "before": change.before,
+        "after": change.after,
+        "growth": change.growth,
+        "start": None if site.start is None else _frame(site.start),
+        "creation_stack": [_frame(frame) for frame in site.frames],
+        "own_frame": own_frame(list(site.frames)),
     }
 
 

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak diff`"""
+
+import argparse
+from itertools import groupby
+from typing import Callable, List, Union
+
+from ..judge.growth import compare
+from ..judge.report import CLEAN, LEAKS
+from ..judge.side import Side, is_document, of_document, of_report
+from ..show import diff, json
+from ..show.progress import progress
+from ..show.style import PLAIN, Style
+from .options import Outcome, Parser, UsageError, add_judging, add_output, count
+from .session import Session
+from .targets import Named, Opened, targets
+
+NAME = "diff"
+SHOWN = 20
+TWO = "BEFORE AFTER"
+
+
+def parser(shell: bool = False) -> Parser:
+    saved = "`threadleak list --all --format json --output FILE` saves one."
+    parser = Parser(
+        NAME,
+        "Compare two looks: which threads are new or gone, and which places made more of them.",
+        "[OPTION]..." if shell else "[OPTION]... FILE",
+        "threadleak list 4711 --all --format json --output before.json\nthreadleak diff before.json 4711"
+        if shell
+        else "threadleak list --all --format json --output before.json\nthreadleak diff before.json",
+        TWO if shell else "",
+    )
+    parser.description = (
+        f"BEFORE and AFTER are a PID, a core file, or a saved report each. {saved}"
+        if shell
+        else f"FILE is an earlier report. {saved}"
+    )
+    if not shell:
+        parser.add_argument("before", metavar="FILE", help=argparse.SUPPRESS)
+    group = parser.add_argument_group("what is shown and what fails")
+    group.add_argument(
+        "--limit",
+        type=count,
+        default=SHOWN,
+        metavar="N",
+        help="show N places (0: all; default %(default)s)",
+    )
+    group.add_argument(
+        "--fail-on-growth",
+        action="store_true",
+        help="exit status 3 if a place has more threads than before",
+    )
+    add_judging(parser)
+    add_output(parser)
+    return parser
+
+
+def run(session: Session, options: argparse.Namespace) -> Outcome:
+    """In GDB."""
+    before = of_document(options.before)
+    report = session.report(options)
+    after = of_report(report, report.target.core or f"process {report.target.pid}")
+    return _compared(before, after, options, session.style(options))
+
+
+def sides(words: List[str], options: argparse.Namespace, style: Callable[[], Style]) -> Outcome:
+    """In the shell."""
+    named: List[Union[str, Named]] = []
+    for saved, found in groupby(words, is_document):
+        named.extend(found if saved else targets(found))
+    if len(named) != 2:
+        raise UsageError(f"threadleak diff: give two, {TWO}; see `threadleak diff --help`")
+    before, after = [_side(each, options) for each in named]
+    return _compared(before, after, options, style() if options.output is None else PLAIN)
+
+
+def _side(named: Union[str, Named], options: argparse.Namespace) -> Side:
+    if isinstance(named, str):
+        return of_document(named)
+    with Opened(named, options.stop) as opened, progress(named.name):
+        session = Session(opened.again, lambda: None)
+        return of_report(session.report(options), named.name)
+
+
+def _compared(before: Side, after: Side, options: argparse.Namespace, style: Style) -> Outcome:
+    growth = compare(before, after)
+    failed = options.fail_on_growth and bool(growth.grown())
+    if options.format == "json":
+        shown = json.diff_document(growth)
+    else:
+        shown = "\n".join(diff.lines(growth, options.limit, style)) + "\n"
+    if not failed:
+        return Outcome(shown, CLEAN)
+    return Outcome(shown, LEAKS, f"{len(growth.grown()):,} places have more threads than before")

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""One side of a comparison: the threads of a report, or of one that was saved as JSON (docs/json-schema.json)."""
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ..read.model import Copy
+from ..read.records import Kind
+from ..target.base import Frame, TargetError
+from .blame import own_frame
+from .report import Report
+from .verdicts import Verdict
+
+SCHEMA = "threadleak/1"
+MAIN, UNTRACKED = "main", "untracked"
+Key = Tuple[Any, ...]  # what is the same for one site in every process that runs the same code
+
+
+class Site(NamedTuple):
+    key: Key
+    what: str  # MAIN, UNTRACKED or ""
+    frames: Tuple[Frame, ...]  # of the creation stack
+    start: Optional[Frame]
+
+    @property
+    def own(self) -> Optional[Frame]:
+        index = own_frame(list(self.frames))
+        return None if index is None else self.frames[index]
+
+
+class Seen(NamedTuple):
+    """A thread."""
+
+    id: Optional[str]
+    tid: Optional[int]
+    created_at: Optional[float]
+    class_: str
+    site: Key
+
+    @property
+    def identity(self) -> Tuple[object, ...]:
+        """Ids are never used again in a process; tids are."""
+        return ("tid", self.tid) if self.id is None else (self.id, self.created_at)
+
+
+class Side(NamedTuple):
+    name: str  # what the user calls it
+    pid: Optional[int]
+    started_at: Optional[float]
+    read_at: Optional[float]
+    threads: List[Seen]
+    sites: Dict[Key, Site]
+
+
+def _site(frames: Iterable[Frame], start: Optional[Frame]) -> Site:
+    frames = tuple(frames)
+    key = tuple(map(_look, frames)) + (_look(start) if start is not None else None,)
+    return Site(key, "", frames, start)
+
+
+def _look(frame: Frame) -> Tuple[object, ...]:
+    """By name where there is one, so that another build of the program may be compared."""
+    if frame.function and frame.line:
+        return (frame.function, frame.file, frame.line)
+    return ((frame.module or "").rsplit("/", 1)[-1], frame.offset, frame.function)
+
+
+_MAIN = Site((MAIN,), MAIN, (), None)
+_UNTRACKED = Site((UNTRACKED,), UNTRACKED, (), None)
+
+
+def of_report(report: Report, name: str) -> Side:
+    header, copy = report.registry.copies[0].header, report.registry.copies[0]
+    side = Side(
+        name,
+        report.target.pid,
+        round(header.start_realtime_ns / 1e9, 3),
+        copy.epoch_s(report.at.now_ns),
+        [],
+        {},
+    )
+    known: Dict[Tuple[Copy, Kind], Site] = {}
+    for verdict in report.verdicts:
+        site = _site_of(report, verdict, known)
+        side.sites.setdefault(site.key, site)
+        side.threads.append(_seen(verdict, site))
+    return side
+
+
+def _site_of(report: Report, verdict: Verdict, known: Dict[Tuple[Copy, Kind], Site]) -> Site:
+    copy, kind = verdict.thread.copy, verdict.thread.kind
+    if verdict.thread.is_main:
+        return _MAIN
+    if copy is None or kind is None:
+        return _UNTRACKED
+    site = known.get((copy, kind))
+    if site is None:
+        frames = report.stacks.creation(copy, kind.site).frames
+        site = known[copy, kind] = _site(frames, report.stacks.start(copy, kind))
+    return site
+
+
+def _seen(verdict: Verdict, site: Site) -> Seen:
+    thread = verdict.thread
+    created = None
+    if thread.copy is not None:
+        created = thread.copy.epoch_s(thread.copy.records.column("created_ns")[thread.index])
+    return Seen(thread.id, thread.tid, created, verdict.class_, site.key)
+
+
+def is_document(path: str) -> bool:
+    """By its content: the name may be anything."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(64).lstrip().startswith(b"{")
+    except (OSError, ValueError):
+        return False
+
+
+def of_document(path: str) -> Side:
+    import json  # by those alone who compare with a saved report
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            shown = json.load(file)
+        if shown["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {str(shown['schema'])[:40]!r}")
+        if shown["error"] is not None:
+            raise TargetError(f"{path} says: {str(shown['error'])[:500]}")
+        whole = shown["summary"]["threads"]
+        side = _of_shown(path, shown)
+    except OSError as error:
+        raise TargetError(f"{path} cannot be read: {error.strerror}") from None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        text = f"{path} is no report of `threadleak list --format json`: {error}"
+        raise TargetError(text) from None
+    if len(side.threads) != whole:
+        raise TargetError(
+            f"{path} has {len(side.threads):,} of {whole:,} threads: save it with"
+            " `threadleak list --all --format json`"
+        )
+    return side
+
+
+def _of_shown(path: str, shown: Dict[str, Any]) -> Side:
+    registry = shown["registry"]
+    started, read = _number(registry.get("started_at")), _number(registry.get("read_at"))
+    side = Side(path, shown["target"]["pid"], started, read, [], {})
+    known: Dict[object, Site] = {}
+    for each in shown["threads"]:
+        site = _UNTRACKED if each["id"] is None else _MAIN if each["main"] else None
+        if site is None:
+            site = _site(map(_frame, each["creation_stack"]), _frame(each["start"]))
+            site = known.setdefault(site.key, site)
+        side.sites.setdefault(site.key, site)
+        id = None if each["id"] is None else str(each["id"])
+        created = _number(each.get("created_at"))
+        side.threads.append(Seen(id, each["tid"], created, str(each["class"]), site.key))
+    return side
+
+
+def _number(value: Any) -> Optional[float]:
+    return None if value is None else float(value)
+
+
+def _frame(shown: Dict[str, Any]) -> Frame:
+    address = [int(shown[key], 16) if shown[key] is not None else None for key in ("pc", "offset")]
+    text = [_text(shown[key]) for key in ("function", "module", "file")]
+    line = None if shown["line"] is None else int(shown["line"])
+    return Frame(address[0] or 0, text[0], text[1], address[1], text[2], line)
+
+
+def _text(value: Any) -> Optional[str]:
+    return None if value is None else str(value)
