@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Makes threads as it is told, a letter each on stdin: u unjoined, a alive, j joined. After each line it says
+ * "done", once the kernel has what it should. At the end of stdin it returns from main, with status 5.
+ */
+#include "scenario.h"
+
+static void *finish(void *arg)
+{
+    return arg;
+}
+
+static void *stay(void *arg)
+{
+    block();
+    return arg;
+}
+
+__attribute__((noinline)) static void leave_unjoined(void)
+{
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, finish, NULL) == 0); /* creates unjoined */
+}
+
+__attribute__((noinline)) static void keep_alive(void)
+{
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, stay, NULL) == 0); /* creates alive */
+    await_arrivals(1);
+}
+
+__attribute__((noinline)) static void join(void)
+{
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, finish, NULL) == 0); /* creates joined */
+    must(pthread_join(thread, NULL) == 0);
+}
+
+int main(void)
+{
+    int tasks = 1, order;
+    say_ready();
+    while ((order = getchar()) != EOF) {
+        if (order == 'u')
+            leave_unjoined();
+        else if (order == 'a')
+            keep_alive(), tasks++;
+        else if (order == 'j')
+            join();
+        else if (order == '\n') {
+            await_tasks(tasks);
+            must(puts("done") >= 0 && fflush(stdout) == 0);
+        }
+    }
+    return 5;
+}
