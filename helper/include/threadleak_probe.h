@@ -23,6 +23,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default) /* the library hides all else */
+
 /* Changes when a struct or a function here does: the caller compares it with threadleak_probe_abi(). */
 #define THREADLEAK_PROBE_ABI 1u
 
@@ -220,6 +222,8 @@ struct threadleak_probe_range {
 int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
                               const struct threadleak_probe_range *ranges, uint32_t count,
                               struct threadleak_probe_snapshot *result);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

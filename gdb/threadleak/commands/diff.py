@@ -68,7 +68,10 @@ def sides(words: List[str], options: argparse.Namespace, style: Callable[[], Sty
     """In the shell."""
     named: List[Union[str, Named]] = []
     for saved, found in groupby(words, is_document):
-        named.extend(found if saved else targets(found))
+        if saved:
+            named.extend(found)
+        else:
+            named.extend(targets(found))
     if len(named) != 2:
         raise UsageError(f"threadleak diff: give two, {TWO}; see `threadleak diff --help`")
     before, after = [_side(each, options) for each in named]

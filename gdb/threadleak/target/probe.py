@@ -120,8 +120,11 @@ def _library() -> Any:
         if "libdw" in str(error) or "libelf" in str(error):
             raise TargetError(f"install libdw (elfutils), which {path} needs: {error}") from None
         raise TargetError(f"the probe cannot be loaded, `make` builds it: {error}") from None
-    library.threadleak_probe_abi.restype = c_uint
-    found = library.threadleak_probe_abi()
+    try:
+        library.threadleak_probe_abi.restype = c_uint
+        found = library.threadleak_probe_abi()
+    except AttributeError:
+        raise TargetError(f"{path} is not threadleak's probe") from None
     if found != ABI:
         raise TargetError(f"{path} has version {found} of its interface, and {ABI} is needed")
     library.threadleak_probe_error.restype = c_char_p
