@@ -77,7 +77,7 @@ def core_path() -> str:
     open, or what `info files` says, which costs 5 us for each segment."""
     lines = gdb.execute("maint info bfds", to_string=True).splitlines()
     paths = {line.split(None, 2)[2].strip() for line in lines if len(line.split()) > 2}
-    cores = [path for path in paths if is_core(path)]
+    cores: List[str] = [path for path in paths if is_core(path)]
     if len(cores) == 1:
         return cores[0]
     text = gdb.execute("info files", to_string=True)
