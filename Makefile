@@ -9,6 +9,7 @@
 VERSION := $(shell sed -n 's/^\#define THREADLEAK_VERSION "\(.*\)"/\1/p' helper/include/threadleak.h)
 SOVERSION := 0
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
@@ -182,7 +183,12 @@ install: all
 	ln -sf $(notdir $(LIBRARY)) $(DESTDIR)$(LIBDIR)/libthreadleak.so.$(SOVERSION)
 	ln -sf libthreadleak.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libthreadleak.so
 	install -m 644 build/libthreadleak.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 build/libthreadleak-probe.so $(DESTDIR)$(LIBDIR)/
+	install -D -m 644 docs/threadleak.1 $(DESTDIR)$(DATADIR)/man/man1/threadleak.1
 	install -D -m 644 docs/threadleak.7 $(DESTDIR)$(DATADIR)/man/man7/threadleak.7
+	install -D -m 644 scripts/completions/threadleak.bash \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/threadleak
+	install -D -m 644 scripts/completions/_threadleak $(DESTDIR)$(DATADIR)/zsh/site-functions/_threadleak
 	install -m 644 build/threadleak-static.ld $(DESTDIR)$(PACKAGE)/
 	install -m 644 helper/include/threadleak.h helper/include/threadleak_abi.h $(DESTDIR)$(INCLUDEDIR)/
 	for name in threadleak threadleak-static; do \
@@ -192,6 +198,10 @@ install: all
 	cd gdb && find threadleak -name '*.py' -o -name '*.txt' | while read -r file; do \
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
+	sed -i 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(LIBDIR)"|' $(DESTDIR)$(PACKAGE)/gdb/threadleak/libraries.py
+	install -D -m 755 scripts/threadleak $(DESTDIR)$(BINDIR)/threadleak
+	sed -i -e '1s|/usr/bin/python3|$(PYTHON)|' -e 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' \
+		$(DESTDIR)$(BINDIR)/threadleak
 	$(PYTHON) -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(PACKAGE)/gdb
 	@folder=$(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR); \
 	if install -d $$folder 2>/dev/null; then \

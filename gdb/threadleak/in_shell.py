@@ -9,12 +9,13 @@ import argparse
 import os
 import sys
 from types import ModuleType
-from typing import List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from . import VERSION, commands
 from .commands.options import ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
+from .completion import candidates
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .show import json
@@ -57,7 +58,11 @@ def _main(words: List[str]) -> int:
     if name in ("-V", "--version"):
         return _write(f"threadleak {VERSION}\n", 0)
     if name in ("-h", "--help") or (name == "help" and not rest):
-        return _write(HELP.format(_summaries()), 0)
+        return _write(
+            HELP.format("".join(f"  {each:<9} {text}\n" for each, text in _summaries().items())), 0
+        )
+    if name == "--complete":
+        return _write("".join(line + "\n" for line in candidates(rest, _summaries, _parser_of)), 0)
     if name == "help":
         name, rest = rest[0], ["--help"]
     if name not in (*commands.NAMES, *SHELL_ONLY):
@@ -73,10 +78,13 @@ def _parser(command: ModuleType) -> Parser:
     return parser
 
 
-def _summaries() -> str:
+def _parser_of(name: str) -> Optional[Parser]:
+    return _parser(commands.module(name)) if name in (*commands.NAMES, *SHELL_ONLY) else None
+
+
+def _summaries() -> Dict[str, str]:
     names = (*commands.NAMES, *SHELL_ONLY)
-    parsers = [_parser(commands.module(name)) for name in names]
-    return "".join(f"  {name:<9} {each.summary}\n" for name, each in zip(names, parsers))
+    return {name: _parser(commands.module(name)).summary for name in names}
 
 
 def _unknown(name: str) -> str:

@@ -73,6 +73,9 @@ class Parser(argparse.ArgumentParser):
         """All options, for completion."""
         return sorted(word for word in self._option_string_actions if word.startswith("--"))
 
+    def option(self, word: str) -> Optional[argparse.Action]:
+        return self._option_string_actions.get(word)
+
     def values(self, option: str) -> List[str]:
         """What may follow an option, for completion."""
         action = self._option_string_actions.get(option)
