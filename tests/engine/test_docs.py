@@ -5,12 +5,15 @@ import os
 import pathlib
 import re
 import subprocess
+from typing import Iterable
 
 import pytest
 from threadleak import commands
+from threadleak.in_shell import SHELL_ONLY, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAN = (ROOT / "docs/threadleak.7").read_text()
+SHELL_MAN = (ROOT / "docs/threadleak.1").read_text()
 EMBEDDING = (ROOT / "docs/embedding.md").read_text()
 README = (ROOT / "README.md").read_text()
 
@@ -27,9 +30,32 @@ def options_of_the_library() -> set[str]:
     return set(re.findall(r"^  (\w+) ", result.stderr, re.M))
 
 
+def options_of_the_shell(capsys: pytest.CaptureFixture[str], names: Iterable[str]) -> set[str]:
+    for name in names:
+        assert main([name, "--help"]) == 0
+    return set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+
+
+def told_options(page: str) -> set[str]:
+    return {"-" + option for option in re.findall(r"Fl (-[a-z-]+)", page)}
+
+
+def test_the_man_pages_have_every_option_of_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    own = options_of_the_shell(capsys, SHELL_ONLY)
+    shared = options_of_the_shell(capsys, commands.NAMES)
+    told = told_options(SHELL_MAN)
+    assert own <= told
+    assert told <= own | shared | {"--help"}
+    assert shared <= told | told_options(MAN)
+
+
+def test_the_man_page_of_the_shell_has_every_command() -> None:
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"^\.Cm (.*)", SHELL_MAN, re.M))))
+    assert {*commands.NAMES, *SHELL_ONLY} <= named
+
+
 def test_the_man_page_has_every_option() -> None:
-    told = {"-" + option for option in re.findall(r"Fl (-[a-z-]+)", MAN)}
-    assert told == options_of_the_commands()
+    assert told_options(MAN) == options_of_the_commands()
 
 
 def test_the_man_page_has_every_command() -> None:

@@ -13,21 +13,9 @@ MAY_IMPORT_GDB = {
 STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
 STANDARD = {
     *("argparse", "bisect", "collections", "contextlib", "ctypes", "difflib", "errno", "fnmatch"),
-    *("functools", "gc", "importlib", "json", "mmap", "operator", "os", "re", "signal", "stat"),
-    *(
-        "itertools",
-        "select",
-        "shutil",
-        "struct",
-        "sys",
-        "termios",
-        "textwrap",
-        "threading",
-        "time",
-        "tty",
-        "types",
-    ),
-    *("typing", "unicodedata"),
+    *("functools", "gc", "importlib", "itertools", "json", "mmap", "operator", "os", "re"),
+    *("resource", "select", "shutil", "signal", "socket", "stat", "struct", "sys", "termios"),
+    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata"),
 }
 
 

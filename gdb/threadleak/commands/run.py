@@ -24,7 +24,7 @@ def parser() -> Parser:
         NAME,
         "Run a program with the library preloaded into it and into whatever it starts.",
         "[OPTION]... -- CMD [ARGUMENT]...",
-        "threadleak run -- ./server --port 80\n"
+        "threadleak run -- ./server\n"
         "threadleak run --core-on-leak --options frames=64 -- ./test",
     )
     group = parser.add_argument_group("how it runs")
