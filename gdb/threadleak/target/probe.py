@@ -121,12 +121,17 @@ def _library() -> Any:
             raise TargetError(f"install libdw (elfutils), which {path} needs: {error}") from None
         raise TargetError(f"the probe cannot be loaded, `make` builds it: {error}") from None
     try:
-        library.threadleak_probe_abi.restype = c_uint
-        found = library.threadleak_probe_abi()
-    except AttributeError:
-        raise TargetError(f"{path} is not threadleak's probe") from None
+        _declare(library)
+    except AttributeError as error:
+        raise TargetError(f"{path} is not the probe that is needed: {error}") from None
+    found = library.threadleak_probe_abi()
     if found != ABI:
         raise TargetError(f"{path} has version {found} of its interface, and {ABI} is needed")
+    return library
+
+
+def _declare(library: Any) -> None:
+    library.threadleak_probe_abi.restype = c_uint
     library.threadleak_probe_error.restype = c_char_p
     library.threadleak_probe_open_core.restype = c_void_p
     library.threadleak_probe_open_core.argtypes = [c_char_p, c_char_p]
@@ -135,7 +140,6 @@ def _library() -> Any:
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, "threadleak_probe_" + name)
         function.restype, function.argtypes = result, [c_void_p, *arguments]
-    return library
 
 
 def _text(raw: Optional[bytes]) -> Optional[str]:
