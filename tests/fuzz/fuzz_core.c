@@ -15,19 +15,26 @@
             abort();                                                                                         \
     } while (0)
 
-static void read_around(struct source *source, uint64_t address)
+static void read_from(struct source *source, uint64_t address)
 {
-    uint8_t whole[600], part[16];
-    size_t got = source->operations->read(source, address - 8, whole, sizeof whole);
+    uint8_t whole[600], part[5];
+    size_t got = source->operations->read(source, address, whole, sizeof whole);
     PROMISED(got <= sizeof whole);
-    /* in pieces it is the same */
-    for (size_t at = 0; at < got; at += sizeof part) {
-        size_t size = got - at < sizeof part ? got - at : sizeof part;
-        PROMISED(source->operations->read(source, address - 8 + at, part, size) == size);
-        PROMISED(memcmp(part, whole + at, size) == 0);
+    /* In pieces, from the last to the first, it is the same. */
+    for (size_t end = got; end > 0;) {
+        size_t size = end < sizeof part ? end : sizeof part;
+        end -= size;
+        PROMISED(source->operations->read(source, address + end, part, size) == size);
+        PROMISED(memcmp(part, whole + end, size) == 0);
     }
     if (got < sizeof whole)
-        PROMISED(source->operations->read(source, address - 8 + got, part, 1) == 0);
+        PROMISED(source->operations->read(source, address + got, part, 1) == 0);
+}
+
+static void read_around(struct source *source, uint64_t address)
+{
+    read_from(source, address);
+    read_from(source, address - 16);
 }
 
 static void check_thread(struct source *source, uint32_t index)

@@ -64,6 +64,18 @@ static void snapshot(void)
     finish("snapshot");
 }
 
+/* Around the stack pointer of the first thread, not in order. */
+static void overlapping(void)
+{
+    image_process(&image, EM_X86_64);
+    image_segment(&image, IMAGE_STACK + 0x108, "abcdefghijklmnop", 16);
+    image_segment(&image, IMAGE_STACK + 0x100, "0123456789abcdef", 16);
+    image_segment(&image, IMAGE_STACK + 0x104, "within", 6);
+    image_segment(&image, IMAGE_STACK + 0x118, "adjacent", 8);
+    image_end(&image);
+    save("overlapping");
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2) {
@@ -78,5 +90,6 @@ int main(int count, char **arguments)
     finish("aarch64");
     snapshot();
     many_segments();
+    overlapping();
     return 0;
 }
