@@ -7,17 +7,13 @@ import subprocess
 from typing import Any, Dict, List, Optional
 
 import pytest
-from run_gdb import ROOT
+from run_shell import SHELL, TIMEOUT_S
 from workshop import LIBRARY, STATIC, Workshop
 
-SHELL = os.path.join(ROOT, "scripts", "threadleak")
 PRELOADED = os.path.realpath(os.path.dirname(LIBRARY)) + "/libthreadleak.so.0"
-TIMEOUT_S = 60
 
 
-def begin(
-    *words: str, env: Optional[Dict[str, str]] = None, **how: Any
-) -> "subprocess.Popen[str]":
+def begin(*words: str, env: Optional[Dict[str, str]] = None, **how: Any) -> "subprocess.Popen[str]":
     clean = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"} if env is None else env
     pipe = subprocess.PIPE
     how = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True, **how}
