@@ -15,7 +15,6 @@ from . import VERSION, commands
 from .commands.options import ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
-from .completion import candidates
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .show import json
@@ -62,6 +61,8 @@ def _main(words: List[str]) -> int:
             HELP.format("".join(f"  {each:<9} {text}\n" for each, text in _summaries().items())), 0
         )
     if name == "--complete":
+        from .completion import candidates
+
         return _write("".join(line + "\n" for line in candidates(rest, _summaries, _parser_of)), 0)
     if name == "help":
         name, rest = rest[0], ["--help"]

@@ -8,7 +8,7 @@ from typing import Callable, List, Union
 from ..judge.growth import compare
 from ..judge.report import CLEAN, LEAKS
 from ..judge.side import Side, is_document, of_document, of_report
-from ..show import diff, json
+from ..show import diff, json_diff
 from ..show.progress import progress
 from ..show.style import PLAIN, Style
 from .options import Outcome, Parser, UsageError, add_judging, add_output, count
@@ -90,7 +90,7 @@ def _compared(before: Side, after: Side, options: argparse.Namespace, style: Sty
     growth = compare(before, after)
     failed = options.fail_on_growth and bool(growth.grown())
     if options.format == "json":
-        shown = json.diff_document(growth)
+        shown = json_diff.document(growth)
     else:
         shown = "\n".join(diff.lines(growth, options.limit, style)) + "\n"
     if not failed:

@@ -10,7 +10,7 @@ from ..judge.same_stack import Group, Seen, group
 from ..judge.verdicts import Verdict
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, BLOCKED, RUNNING
-from ..show import json, stacks, text
+from ..show import json_stacks, stacks, text
 from ..show.sanitize import clean
 from ..target.base import CurrentStack, Target, TargetError, Thread
 from .options import MANY, Outcome, Parser, add_judging, add_output, count
@@ -64,7 +64,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     found = group(seen, (report.stacks if report is not None else Stacks(target, [])).named(raw))
     status = BLIND if target.limits() or not any(each.stack.frames for each in found) else CLEAN
     if options.format == "json":
-        return Outcome(json.stacks_document(target, report, why, found), status)
+        return Outcome(json_stacks.document(target, report, why, found), status)
     return Outcome(_text(session, target, report, why, found, options), status)
 
 

@@ -10,7 +10,7 @@ from .blame import own_frame
 from .report import Report
 from .verdicts import Verdict
 
-SCHEMA = "threadleak/1"
+SCHEMA = "threadleak/1"  # show/json.py
 MAIN, UNTRACKED = "main", "untracked"
 Key = Tuple[Any, ...]  # what is the same for one site in every process that runs the same code
 

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
 
-from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional
 
 from ..judge.blame import own_frame
-from ..judge.classes import ALL
 from ..judge.groups import Group, group, id_ranges
-from ..judge.growth import Change, Growth
 from ..judge.report import Report
-from ..judge.same_stack import Group as StackGroup
-from ..judge.side import SCHEMA, Seen, Side
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy
 from ..read.stacks import Stack
 from ..target.base import Frame, Target
 
+SCHEMA = "threadleak/1"
 STACK_FRAMES = 256
 
 
@@ -26,7 +22,7 @@ def parse(text: str) -> Any:
     return json.loads(text)
 
 
-def _dump(shown: Dict[str, Any]) -> str:
+def dump(shown: Dict[str, Any]) -> str:
     import json
 
     return json.dumps(shown, indent=1) + "\n"
@@ -37,35 +33,19 @@ def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> 
     verdicts = list(verdicts)
     stacks = _current_stacks(report, verdicts) if with_stacks else {}
     shown = {
-        **_of_report(report),
+        **of_report(report),
         "threads": [_thread(report, verdict, stacks) for verdict in verdicts],
         "groups": [_group(report, each) for each in group(verdicts)],
     }
-    return _dump(shown)
-
-
-def stacks_document(
-    target: Target, report: Optional[Report], why: str, groups: Iterable[StackGroup]
-) -> str:
-    """Without a report: `why` there is none."""
-    shown = _of_report(report) if report is not None else _empty()
-    if report is None:
-        shown["target"] = _target(target)
-        shown["findings"] = [{"kind": "no_registry", "text": why, "count": 1, "blind": True}]
-    shown["stacks"] = [_stack_group(each) for each in groups]
-    return _dump(shown)
-
-
-def diff_document(growth: Growth) -> str:
-    return _dump({**_empty(), "diff": _diff(growth)})
+    return dump(shown)
 
 
 def failure(sentence: str) -> str:
     """The document of a target that could not be read."""
-    return _dump({**_empty(), "error": sentence})
+    return dump({**empty(), "error": sentence})
 
 
-def _empty() -> Dict[str, Any]:
+def empty() -> Dict[str, Any]:
     return {
         "schema": SCHEMA,
         "target": None,
@@ -78,18 +58,18 @@ def _empty() -> Dict[str, Any]:
     }
 
 
-def _target(target: Target) -> Dict[str, Any]:
+def of_target(target: Target) -> Dict[str, Any]:
     return {"kind": target.kind, "pid": target.pid, "exe": target.exe, "core": target.core}
 
 
-def _of_report(report: Report) -> Dict[str, Any]:
+def of_report(report: Report) -> Dict[str, Any]:
     """All but the threads."""
     copies = report.registry.copies
     header = copies[0].header
     notices = report.notices
     return {
-        **_empty(),
-        "target": _target(report.target),
+        **empty(),
+        "target": of_target(report.target),
         "registry": {
             "found": True,
             "version": f"{header.abi_major}.{header.abi_minor}",
@@ -110,62 +90,6 @@ def _of_report(report: Report) -> Dict[str, Any]:
     }
 
 
-def _stack_group(each: StackGroup) -> Dict[str, Any]:
-    verdicts = each.verdicts()
-    classes = Counter(verdict.class_ for verdict in verdicts)
-    return {
-        "threads": len(each.seen),
-        "states": each.states(),
-        "tids": [seen.thread.tid for seen in each.seen],
-        "ids": id_ranges(verdicts) or None,
-        "leaked": sum(verdict.leaked for verdict in verdicts),
-        "by_class": {class_: classes[class_] for class_ in ALL if classes[class_]},
-        "frames": [_frame(frame) for frame in each.stack.frames],
-        "end": each.stack.end or None,
-    }
-
-
-def _diff(growth: Growth) -> Dict[str, Any]:
-    return {
-        "before": _side(growth.before),
-        "after": _side(growth.after),
-        "same_process": growth.same_process,
-        "seconds": None if growth.seconds is None else round(growth.seconds, 3),
-        "growth": growth.total,
-        "new": [_changed(each) for each in growth.new] if growth.same_process else None,
-        "gone": [_changed(each) for each in growth.gone] if growth.same_process else None,
-        "sites": [_change(each) for each in growth.changes],
-    }
-
-
-def _side(side: Side) -> Dict[str, Any]:
-    return {
-        "name": side.name,
-        "pid": side.pid,
-        "started_at": side.started_at,
-        "read_at": side.read_at,
-        "threads": len(side.threads),
-    }
-
-
-def _changed(seen: Seen) -> Dict[str, Any]:
-    id = int(seen.id) if seen.id is not None and seen.id.isdecimal() else seen.id
-    return {"id": id, "tid": seen.tid, "created_at": seen.created_at, "class": seen.class_}
-
-
-def _change(change: Change) -> Dict[str, Any]:
-    site = change.site
-    return {
-        "kind": site.what or "created",
-        "before": change.before,
-        "after": change.after,
-        "growth": change.growth,
-        "start": None if site.start is None else _frame(site.start),
-        "creation_stack": [_frame(frame) for frame in site.frames],
-        "own_frame": own_frame(list(site.frames)),
-    }
-
-
 def _address(value: Optional[int]) -> Optional[str]:
     return None if value is None else f"{value:#x}"
 
@@ -176,7 +100,7 @@ def _id(copy: Copy, record_id: int) -> Any:
     return record_id if name.isdecimal() else name
 
 
-def _frame(frame: Frame) -> Dict[str, Any]:
+def of_frame(frame: Frame) -> Dict[str, Any]:
     return {
         "pc": _address(frame.pc),
         "function": frame.function,
@@ -204,7 +128,7 @@ def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[
     if thread.record is not None and thread.copy is not None:
         shown.update(_recorded(report, thread.copy, thread.record))
     stack = stacks.get(thread.kernel.tid) if thread.kernel is not None else None
-    shown["stack"] = [_frame(frame) for frame in stack.frames] if stack and stack.frames else None
+    shown["stack"] = [of_frame(frame) for frame in stack.frames] if stack and stack.frames else None
     shown["stack_end"] = stack.end or None if stack else None
     shown["why"] = report.evidence.why(verdict)
     shown["fix"] = report.evidence.fix(verdict)
@@ -221,12 +145,12 @@ def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
         "pthread": _address(record.pthread or None),
         "scope": chain[0].name if chain else None,
         "creator": _id(copy, record.creator) if record.creator else None,
-        "start": None if is_main else _frame(report.stacks.start(copy, record)),
+        "start": None if is_main else of_frame(report.stacks.start(copy, record)),
         "detached": bool(record.state & abi.DETACHED),
         "created_at": copy.epoch_s(record.created_ns),
         "finished_at": copy.epoch_s(record.finished_ns),
         "age_s": round(age_ns / 1e9, 3) if report.at.live else None,
-        "creation_stack": [_frame(frame) for frame in stack.frames],
+        "creation_stack": [of_frame(frame) for frame in stack.frames],
         "creation_stack_complete": stack.complete,
         "own_frame": own_frame(stack.frames),
     }
@@ -255,8 +179,8 @@ def _group(report: Report, each: Group) -> Dict[str, Any]:
         stack = report.stacks.creation(copy, record.site)
         oldest, newest = each.created_ns()
         shown.update(
-            start=_frame(report.stacks.start(copy, record)),
-            creation_stack=[_frame(frame) for frame in stack.frames],
+            start=of_frame(report.stacks.start(copy, record)),
+            creation_stack=[of_frame(frame) for frame in stack.frames],
             own_frame=own_frame(stack.frames),
             oldest_at=copy.epoch_s(oldest),
             newest_at=copy.epoch_s(newest),

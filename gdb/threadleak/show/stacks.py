@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Threads by what they do now: a block of lines for each group."""
 
+from collections import Counter
 from typing import Dict, Iterable, List, Optional, Sequence
 
 from ..judge.groups import id_ranges, ranges
 from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.same_stack import Group, place_of, runs
+from ..read.abi import MAIN
 from ..target.base import Frame, Target
 from . import text
 from .places import NAME_WIDTH, base_name, function, own_place, place
@@ -72,19 +74,21 @@ def _names(target: Target, report: Optional[Report], group: Group) -> List[str]:
 def _recorded(report: Report, group: Group, style: Style) -> List["tuple[str, str]"]:
     """What the registry knows of them."""
     verdicts = group.verdicts()
-    counts: Dict[str, int] = {}
-    for verdict in verdicts:
-        class_ = text.class_of(verdict)
-        counts[class_] = counts.get(class_, 0) + 1
-    classes = ", ".join(f"{count:,} {class_}" for class_, count in counts.items())
-    ids = id_ranges(verdicts, TIDS_WIDTH)
+    firsts = {verdict.decision: verdict for verdict in reversed(verdicts)}
+    decisions = Counter(verdict.decision for verdict in verdicts)
+    classes: Dict[str, int] = {}
+    for decision, count in decisions.items():
+        class_ = text.class_of(firsts[decision])
+        classes[class_] = classes.get(class_, 0) + count
+    made = Counter((verdict.thread.copy, verdict.thread.kind) for verdict in verdicts)
     sites: Dict[str, int] = {}
-    for verdict in verdicts:
-        kind, copy = verdict.thread.kind, verdict.thread.copy
-        if kind is not None and copy is not None and not verdict.thread.is_main:
-            made = own_place(report.stacks.walk(copy, kind.site), style)
-            sites[made] = sites.get(made, 0) + 1
-    return [("ids", ids), ("class", classes), ("created at", _counted(sites))]
+    for (copy, kind), count in made.items():
+        if kind is not None and copy is not None and not kind.state & MAIN:
+            at = own_place(report.stacks.walk(copy, kind.site), style)
+            sites[at] = sites.get(at, 0) + count
+    said = ", ".join(f"{count:,} {class_}" for class_, count in classes.items())
+    ids = id_ranges(verdicts, TIDS_WIDTH)
+    return [("ids", ids), ("class", said), ("created at", _counted(sites) if sites else "")]
 
 
 def _counted(sites: Dict[str, int]) -> str:

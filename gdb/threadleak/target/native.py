@@ -43,7 +43,8 @@ class NativeTarget:
         self._threads: Optional[List[Thread]] = None
         self._indices: Dict[int, int] = {}
         self._stacks: List[CurrentStack] = []  # the probe's distinct ones
-        self._states: Optional[Sequence[int]] = None  # as the last unwinding left them
+        self._states: Sequence[int] = probe.thread_column("state")  # these two as they are now
+        self._known: Sequence[int] = probe.thread_column("stack")
         self._limit = 0  # to how many frames these were unwound
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
@@ -67,6 +68,7 @@ class NativeTarget:
         return cls(native.Probe.of_process(pid, native.STOPPED), None, None)
 
     def close(self) -> None:
+        self._states = self._known = ()
         self._probe.close()
 
     def set_registers(self, thread: Thread, values: Sequence[int]) -> None:
@@ -123,7 +125,8 @@ class NativeTarget:
         return self._threads
 
     def _index(self, thread: Thread) -> int:
-        self.threads()
+        if self._threads is None:
+            self.threads()
         return self._indices[thread.tid]
 
     def thread_name(self, thread: Thread) -> Optional[str]:
@@ -143,23 +146,19 @@ class NativeTarget:
 
     def state_of(self, thread: Thread) -> str:
         index = self._index(thread)
-        if self._states is None:
-            self._states = self._probe.thread_column("state")
-        state = self._states[index]
-        if state == native.ALIVE and self._probe.look(index):
-            state = self._probe.thread(index)["state"]
-        return _STATES.get(state, "alive")
+        if self._states[index] == native.ALIVE:
+            self._probe.look(index)
+        return _STATES.get(self._states[index], "alive")
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         limit = max(1, min(limit, native.FRAMES_MAX))
         indices = [self._index(thread) for thread in threads]
-        known = self._probe.thread_column("stack")
+        known = self._known
         wanted = [index for index in indices if not known[index] or self._limit < limit]
         if wanted:
             self._limit = max(self._limit, limit)
             for index in wanted if len(wanted) <= MANY else [native.ALL]:
                 self._probe.unwind(index, self._limit)
-            known, self._states = self._probe.thread_column("stack"), None
             for frames, end in self._probe.stacks(len(self._stacks)):
                 self._stacks.append(self._stack(frames, end))
         gone = CurrentStack((), _ENDS[native.GONE])

@@ -192,11 +192,13 @@ class Probe:
         return Info(*fields[:-2], *map(_string, fields[-2:]))
 
     def thread_column(self, name: str) -> Sequence[int]:
-        """tid, own_tid, state or stack of all threads, as it is now."""
-        count = self.info().thread_count
+        """tid, own_tid, state or stack of all threads: the probe's own memory, until it is closed."""
+        size = self.info().thread_count * LAYOUTS["thread"].size
         address = self._library.threadleak_probe_threads(self._handle)
-        data = ctypes.string_at(address, count * LAYOUTS["thread"].size)
-        return memoryview(data).cast("I")[_POSITIONS[name] :: _WORDS]
+        if not size or not address:
+            return memoryview(b"").cast("I")
+        data = memoryview((ctypes.c_char * size).from_address(address)).cast("B")
+        return data.cast("I")[_POSITIONS[name] :: _WORDS]
 
     def thread(self, index: int) -> Dict[str, Any]:
         """All fields of one thread."""

@@ -43,7 +43,7 @@ def writable_regions(text: str, of_file: bool) -> Iterator[Region]:
     """Private ones, adjacent ones joined. Shared ones are left out: no registry lies there, and reading a
     device's memory may do something."""
     last = Region(0, 0)
-    for line in text.splitlines():
+    for line in _lines_of_files(text) if of_file else text.splitlines():
         start, end, permissions, inode, path = _fields(line)
         if not permissions.startswith("rw") or permissions[3] != "p":
             continue
@@ -61,20 +61,29 @@ def writable_regions(text: str, of_file: bool) -> Iterator[Region]:
 
 def files(text: str) -> List[Tuple[int, int, str]]:
     found = []
-    for line in text.splitlines():
-        if "/" in line:  # most lines of a process with many threads are their stacks
-            start, end, _, inode, path = _fields(line)
-            if inode:
-                path = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
-                found.append((start, end, path))
+    for line in _lines_of_files(text):
+        start, end, _, inode, path = _fields(line)
+        if inode:
+            path = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+            found.append((start, end, path))
     return found
+
+
+def _lines_of_files(text: str) -> Iterator[str]:
+    """Those with a path: most lines of a process with many threads are their stacks."""
+    at = text.find("/")
+    while at >= 0:
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        yield text[text.rfind("\n", 0, at) + 1 : end]
+        at = text.find("/", end)
 
 
 def read_maps(pid: int) -> str:
     """The text of /proc/PID/maps."""
     try:
-        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="backslashreplace") as file:
-            return file.read()
+        with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
+            return file.read().decode("utf-8", "backslashreplace")
     except OSError as error:
         raise TargetError(f"the memory map of {pid} cannot be read: {error}") from None
 
