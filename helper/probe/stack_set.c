@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack_set.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BLOCK_FRAMES 16384
-
-struct frame_block {
-    struct frame_block *last;
-    uint32_t used, room;
-    uint64_t frames[];
-};
 
 static uint64_t hash_of(const uint64_t *frames, uint32_t count, uint32_t end)
 {
@@ -55,23 +48,6 @@ static bool grow(struct stack_set *set)
     return true;
 }
 
-static uint64_t *keep(struct stack_set *set, const uint64_t *frames, uint32_t count)
-{
-    struct frame_block *block = set->block;
-    if (!block || block->room - block->used < count) {
-        uint32_t room = count > BLOCK_FRAMES ? count : BLOCK_FRAMES;
-        block = malloc(sizeof *block + room * sizeof *block->frames);
-        if (!block)
-            return NULL;
-        *block = (struct frame_block){.last = set->block, .room = room};
-        set->block = block;
-    }
-    uint64_t *copy = block->frames + block->used;
-    memcpy(copy, frames, count * sizeof *frames);
-    block->used += count;
-    return copy;
-}
-
 uint32_t stack_set_add(struct stack_set *set, const uint64_t *frames, uint32_t count, uint32_t end)
 {
     if (set->count == set->room && !grow(set))
@@ -79,20 +55,17 @@ uint32_t stack_set_add(struct stack_set *set, const uint64_t *frames, uint32_t c
     uint32_t *bucket = bucket_of(set, frames, count, end);
     if (*bucket)
         return *bucket;
-    uint64_t *copy = keep(set, frames, count);
+    uint64_t *copy = arena_take(&set->frames, count * sizeof *frames);
     if (!copy)
         return 0;
+    memcpy(copy, frames, count * sizeof *frames);
     set->list[set->count++] = (struct threadleak_probe_stack){copy, count, end};
     return *bucket = set->count;
 }
 
 void stack_set_free(struct stack_set *set)
 {
-    while (set->block) {
-        struct frame_block *last = set->block->last;
-        free(set->block);
-        set->block = last;
-    }
+    arena_free(&set->frames);
     free(set->list);
     free(set->buckets);
     memset(set, 0, sizeof *set);

@@ -5,18 +5,15 @@
 #ifndef THREADLEAK_STACK_SET_H
 #define THREADLEAK_STACK_SET_H
 
-#include <stdbool.h>
-
+#include "arena.h"
 #include "threadleak_probe.h"
-
-struct frame_block;
 
 struct stack_set {
     struct threadleak_probe_stack *list;
     uint32_t count, room;
     uint32_t *buckets; /* number + 1 of a stack, 0: free; bucket_count, a power of two, of them */
     uint32_t bucket_count;
-    struct frame_block *block; /* where the next frames go */
+    struct arena frames;
 };
 
 /* Its number, from 1 on; 0: out of memory. `frames` may be reused afterwards. */

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "local_names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbol_table.h"
+
+#define FUNCTIONS_MAX (1u << 20)
+#define FUNCTION_SIZE_MAX (UINT64_C(1) << 20)
+#define CODE_MAX (UINT64_C(1) << 30)
+#define PASSES_MAX 64 /* libc takes 10 */
+
+struct exported {
+    uint64_t start, end;
+    const char *name;
+};
+
+/* A function calls another, or jumps to its beginning. */
+struct edge {
+    uint32_t from, to;
+};
+
+struct map {
+    const struct elf_file *file;
+    struct exported *exported; /* by address, one for each address */
+    size_t exported_count, exported_room;
+    struct local_function *functions;
+    uint32_t function_count;
+    bool *is_exported; /* the function, or a part of one */
+    bool *has_many;    /* reached from several, or nobody knows from where */
+    uint8_t
+        *marks; /* a bit for each of the `span` bytes from the first function on: one that is not exported */
+    uint64_t span;
+    struct edge *edges;
+    size_t edge_count, edge_room;
+    bool is_out_of_memory;
+};
+
+/* ---- functions ----------------------------------------------------------------------------------- */
+
+static bool add_exported(const struct elf_symbol *symbol, void *argument)
+{
+    struct map *map = argument;
+    if ((symbol->type != STT_FUNC && symbol->type != STT_GNU_IFUNC) || !symbol->size)
+        return true;
+    if (map->exported_count == map->exported_room) {
+        size_t room = map->exported_room ? map->exported_room * 2 : 1024;
+        struct exported *exported = realloc(map->exported, room * sizeof *exported);
+        if (!exported)
+            return false;
+        map->exported = exported;
+        map->exported_room = room;
+    }
+    map->exported[map->exported_count++] =
+        (struct exported){symbol->value, symbol->value + symbol->size, symbol->name};
+    return true;
+}
+
+static int compare_exported(const void *one, const void *other)
+{
+    const struct exported *a = one, *b = other;
+    if (a->start != b->start)
+        return a->start < b->start ? -1 : 1;
+    return symbol_name_compare(a->name, b->name);
+}
+
+static void find_exported(struct map *map)
+{
+    size_t kept = 0;
+    elf_dynamic_symbols(map->file, add_exported, map);
+    if (map->exported_count)
+        qsort(map->exported, map->exported_count, sizeof *map->exported, compare_exported);
+    for (size_t i = 0; i < map->exported_count; i++)
+        if (!kept || map->exported[kept - 1].start != map->exported[i].start)
+            map->exported[kept++] = map->exported[i];
+    map->exported_count = kept;
+}
+
+static int32_t number_at(const uint8_t *place)
+{
+    int32_t number;
+    memcpy(&number, place, sizeof number);
+    return number;
+}
+
+/* .eh_frame_hdr: version 1, encodings of three fields (pcrel sdata4, udata4, datarel sdata4 is what linkers
+ * write), address of .eh_frame, count; then for each function the distances of its beginning and of its FDE
+ * from the header, sorted (Linux Standard Base, 10.6.2). */
+static bool find_functions(struct map *map)
+{
+    static const uint8_t expected[4] = {1, 0x1b, 0x03, 0x3b};
+    Elf64_Phdr segment;
+    unsigned i = 0;
+    do
+        if (!elf_program_header(map->file->bytes, map->file->size, i++, &segment))
+            return false;
+    while (segment.p_type != PT_GNU_EH_FRAME);
+    const uint8_t *header = elf_at(map->file, segment.p_vaddr, 12);
+    if (!header || memcmp(header, expected, sizeof expected))
+        return false;
+    uint32_t count = (uint32_t)number_at(header + 8);
+    const uint8_t *table = count > FUNCTIONS_MAX ? NULL : elf_at(map->file, segment.p_vaddr + 12, count * 8);
+    map->functions = table ? malloc(count * sizeof *map->functions + 1) : NULL;
+    uint64_t last = 0;
+    for (uint32_t k = 0; map->functions && k < count; k++) {
+        uint64_t start = segment.p_vaddr + (uint64_t)(int64_t)number_at(table + k * 8);
+        if (k && start <= last)
+            continue;
+        map->functions[map->function_count++] = (struct local_function){.start = last = start};
+    }
+    return map->function_count != 0;
+}
+
+static bool name_exported(struct map *map)
+{
+    size_t at = 0;
+    map->is_exported = calloc(map->function_count, sizeof *map->is_exported);
+    map->has_many = calloc(map->function_count, sizeof *map->has_many);
+    if (!map->is_exported || !map->has_many)
+        return false;
+    for (uint32_t i = 0; i < map->function_count; i++) {
+        struct local_function *function = &map->functions[i];
+        while (at + 1 < map->exported_count && map->exported[at + 1].start <= function->start)
+            at++;
+        if (at < map->exported_count && map->exported[at].start <= function->start &&
+            function->start < map->exported[at].end) {
+            function->of = map->exported[at].name;
+            map->is_exported[i] = true;
+        }
+    }
+    return true;
+}
+
+/* ---- calls --------------------------------------------------------------------------------------- */
+
+/* The last function that begins at or before `address`. */
+static const struct local_function *function_at(const struct local_function *list, uint32_t count,
+                                                uint64_t address)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (list[middle].start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &list[low - 1] : NULL;
+}
+
+/* Where no name is looked for, neither are calls. */
+static bool mark_local(struct map *map)
+{
+    uint64_t first = map->functions[0].start, last = map->functions[map->function_count - 1].start;
+    if (last - first >= CODE_MAX)
+        return false;
+    map->span = last - first + 1;
+    map->marks = calloc(1, map->span / 8 + 1);
+    for (uint32_t i = 0; map->marks && i < map->function_count; i++) {
+        uint64_t at = map->functions[i].start - first;
+        if (!map->is_exported[i])
+            map->marks[at / 8] |= (uint8_t)(1 << at % 8);
+    }
+    return map->marks;
+}
+
+static void add_edge(struct map *map, uint32_t from, uint64_t target, bool is_call)
+{
+    uint64_t at = target - map->functions[0].start;
+    if (at >= map->span || !(map->marks[at / 8] >> at % 8 & 1))
+        return;
+    uint32_t to = (uint32_t)(function_at(map->functions, map->function_count, target) - map->functions);
+    if (!is_call)
+        map->has_many[to] = true;
+    if (!is_call || to == from)
+        return;
+    if (map->edge_count == map->edge_room) {
+        size_t room = map->edge_room ? map->edge_room * 2 : 4096;
+        struct edge *edges = realloc(map->edges, room * sizeof *edges);
+        if (!edges) {
+            map->is_out_of_memory = true;
+            return;
+        }
+        map->edges = edges;
+        map->edge_room = room;
+    }
+    map->edges[map->edge_count++] = (struct edge){from, to};
+}
+
+/* Looks for call rel32, jmp rel32, jcc rel32 and lea disp32(%rip) at each byte, as instructions are not told
+ * apart. What is none hardly ever hits the beginning of a function; if it does, a name is lost. Whose address
+ * is taken may be called by anybody. */
+static void find_calls(struct map *map, uint32_t from)
+{
+    uint64_t start = map->functions[from].start;
+    uint64_t size = from + 1 < map->function_count ? map->functions[from + 1].start - start : 0;
+    if (size < 6 || size > FUNCTION_SIZE_MAX)
+        return;
+    const uint8_t *code = elf_at(map->file, start, size);
+    for (uint64_t i = 0; code && i + 6 <= size; i++) {
+        bool is_call = code[i] == 0xe8 || code[i] == 0xe9;
+        bool is_jump = code[i] == 0x0f && (code[i + 1] & 0xf0) == 0x80;
+        bool is_address = code[i] == 0x8d && (code[i + 1] & 0xc7) == 0x05;
+        if (is_call || is_jump || is_address) {
+            uint64_t operand = is_call ? i + 1 : i + 2;
+            uint64_t next = start + operand + sizeof(int32_t);
+            add_edge(map, from, next + (uint64_t)(int64_t)number_at(code + operand), !is_address);
+        }
+    }
+}
+
+/* ---- whose part a function is -------------------------------------------------------------------- */
+
+/* False: nothing is new. */
+static bool pass_on(struct map *map, const struct edge *edge, bool is_last)
+{
+    const struct local_function *from = &map->functions[edge->from];
+    struct local_function *to = &map->functions[edge->to];
+    if (map->has_many[edge->to])
+        return false;
+    /* in the end a function that nobody was seen to call is one that anybody may call by its address */
+    bool is_unknown = map->has_many[edge->from] || (is_last && !from->of);
+    if (is_unknown || (from->of && to->of && from->of != to->of)) {
+        map->has_many[edge->to] = true;
+        to->of = NULL;
+        return true;
+    }
+    if (!from->of || to->of)
+        return false;
+    to->of = from->of;
+    return true;
+}
+
+static bool pass_all_on(struct map *map, bool is_last)
+{
+    bool is_new = true;
+    for (unsigned pass = 0; is_new && pass < PASSES_MAX; pass++) {
+        is_new = false;
+        for (size_t i = 0; i < map->edge_count; i++)
+            is_new |= pass_on(map, &map->edges[i], is_last);
+    }
+    return !is_new;
+}
+
+void local_names_read(const struct elf_file *file, struct local_names *names)
+{
+    struct map map = {.file = file};
+    const Elf64_Ehdr *header = (const void *)file->bytes;
+    memset(names, 0, sizeof *names);
+    if (header->e_machine == EM_X86_64 && find_functions(&map)) {
+        find_exported(&map);
+        if (name_exported(&map) && mark_local(&map)) {
+            for (uint32_t i = 0; i < map.function_count; i++)
+                find_calls(&map, i);
+            if (!map.is_out_of_memory && pass_all_on(&map, false) && pass_all_on(&map, true)) {
+                names->list = map.functions;
+                names->count = map.function_count;
+                map.functions = NULL;
+            }
+        }
+    }
+    free(map.exported);
+    free(map.functions);
+    free(map.is_exported);
+    free(map.has_many);
+    free(map.marks);
+    free(map.edges);
+}
+
+void local_names_free(struct local_names *names)
+{
+    free(names->list);
+    memset(names, 0, sizeof *names);
+}
+
+const char *local_names_find(const struct local_names *names, uint64_t address)
+{
+    const struct local_function *function = function_at(names->list, names->count, address);
+    return function ? function->of : NULL;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "scopes.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 128
+
+struct unit_range {
+    uint64_t start, end;
+    Dwarf_Die *unit;
+};
+
+/* ---- units --------------------------------------------------------------------------------------- */
+
+static int compare_ranges(const void *one, const void *other)
+{
+    const struct unit_range *a = one, *b = other;
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static void read_units(Dwfl_Module *dwfl, struct units *units)
+{
+    Dwarf_Die *unit = NULL;
+    Dwarf_Addr bias;
+    size_t room = 0;
+    while ((unit = dwfl_module_nextcu(dwfl, unit, &bias))) {
+        Dwarf_Addr base, start, end;
+        for (ptrdiff_t at = 0; (at = dwarf_ranges(unit, at, &base, &start, &end)) > 0;) {
+            if (units->count == room) {
+                room = room ? room * 2 : 256;
+                struct unit_range *list = realloc(units->list, room * sizeof *list);
+                if (!list)
+                    return;
+                units->list = list;
+            }
+            units->list[units->count++] = (struct unit_range){start + bias, end + bias, unit};
+        }
+    }
+    if (units->count)
+        qsort(units->list, units->count, sizeof *units->list, compare_ranges);
+}
+
+void units_free(struct units *units)
+{
+    free(units->list);
+    memset(units, 0, sizeof *units);
+}
+
+static Dwarf_Die *unit_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(dwfl, pc, bias);
+    if (unit)
+        return unit;
+    if (!units->is_read && dwfl_module_getdwarf(dwfl, bias))
+        read_units(dwfl, units);
+    units->is_read = true;
+    size_t low = 0, high = units->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (units->list[middle].start <= pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (!low || pc >= units->list[low - 1].end)
+        return NULL;
+    dwfl_module_getdwarf(dwfl, bias);
+    return units->list[low - 1].unit;
+}
+
+/* With -gsplit-dwarf what is in a unit is in a file of its own. */
+static Dwarf_Die contents_of(Dwarf_Die *unit)
+{
+    Dwarf_Die split;
+    uint8_t type;
+    if (!dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) && type == DW_UT_skeleton &&
+        dwarf_tag(&split) != DW_TAG_invalid)
+        return split;
+    return *unit;
+}
+
+/* ---- functions ----------------------------------------------------------------------------------- */
+
+/* From the outermost one inwards. */
+struct nest {
+    Dwarf_Die functions[SCOPES_MAX];
+    unsigned count;
+};
+
+static bool is_function(const Dwarf_Die *die)
+{
+    int tag = dwarf_tag((Dwarf_Die *)die);
+    return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
+}
+
+/* A block without addresses is as if it were not there. */
+static bool covers(Dwarf_Die *die, uint64_t pc)
+{
+    switch (dwarf_tag(die)) {
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block:
+        if (!dwarf_hasattr(die, DW_AT_low_pc) && !dwarf_hasattr(die, DW_AT_ranges))
+            return true;
+        return dwarf_haspc(die, pc) > 0;
+    case DW_TAG_subprogram:
+    case DW_TAG_inlined_subroutine:
+        return dwarf_haspc(die, pc) > 0;
+    default:
+        return false;
+    }
+}
+
+/* Where functions may lie that are not in the unit itself: Rust's in namespaces and types, those of a local
+ * class in the function that it is local to. */
+static bool may_hold_functions(Dwarf_Die *die)
+{
+    switch (dwarf_tag(die)) {
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+    case DW_TAG_structure_type:
+    case DW_TAG_class_type:
+    case DW_TAG_union_type:
+    case DW_TAG_enumeration_type:
+    case DW_TAG_subprogram:
+    case DW_TAG_lexical_block:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* `everywhere`: until something is found. */
+static void collect(Dwarf_Die *parent, uint64_t pc, bool everywhere, unsigned depth, struct nest *nest)
+{
+    Dwarf_Die die;
+    if (depth == DEPTH_MAX || dwarf_child(parent, &die))
+        return;
+    do {
+        if (covers(&die, pc)) {
+            unsigned before = nest->count;
+            if (is_function(&die) && nest->count < SCOPES_MAX)
+                nest->functions[nest->count++] = die;
+            collect(&die, pc, false, depth + 1, nest);
+            if (nest->count > before)
+                return;
+        } else if (everywhere && may_hold_functions(&die)) {
+            collect(&die, pc, true, depth + 1, nest);
+            if (nest->count)
+                return;
+        }
+    } while (!dwarf_siblingof(&die, &die));
+}
+
+static const char *string_of(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attribute;
+    return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+}
+
+static void set_names(Dwarf_Die *function, struct scope *scope)
+{
+    scope->linkage_name = string_of(function, DW_AT_linkage_name);
+    if (!scope->linkage_name)
+        scope->linkage_name = string_of(function, DW_AT_MIPS_linkage_name);
+    scope->name = string_of(function, DW_AT_name);
+}
+
+/* ---- lines --------------------------------------------------------------------------------------- */
+
+static uint64_t number_of(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word number;
+    return dwarf_formudata(dwarf_attr(die, name, &attribute), &number) ? 0 : number;
+}
+
+static void set_executed_line(Dwarf_Die *unit, uint64_t pc, struct scope *scope)
+{
+    Dwarf_Line *line = dwarf_getsrc_die(unit, pc);
+    scope->file = NULL;
+    scope->line = 0;
+    if (line && !dwarf_lineno(line, &scope->line) && scope->line)
+        scope->file = dwarf_linesrc(line, NULL, NULL);
+}
+
+/* Where an inlined function is called, as the function around it sees that. */
+static void set_call_line(Dwarf_Die *contents, Dwarf_Die *inlined, struct scope *scope)
+{
+    Dwarf_Files *files;
+    size_t count;
+    uint64_t file = number_of(inlined, DW_AT_call_file);
+    scope->file = NULL;
+    scope->line = (int)number_of(inlined, DW_AT_call_line);
+    if (scope->line && !dwarf_getsrcfiles(contents, &files, &count) && file < count)
+        scope->file = dwarf_filesrc(files, file, NULL, NULL);
+}
+
+static void set_declared_line(Dwarf_Die *function, struct scope *scope)
+{
+    scope->file = NULL;
+    scope->line = 0;
+    if (!dwarf_decl_line(function, &scope->line))
+        scope->file = dwarf_decl_file(function);
+}
+
+unsigned scopes_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scope *scopes)
+{
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = unit_at(dwfl, units, pc, &bias);
+    memset(scopes, 0, sizeof *scopes);
+    if (!unit)
+        return 0;
+    Dwarf_Die contents = contents_of(unit);
+    struct nest nest = {.count = 0};
+    pc -= bias;
+    collect(&contents, pc, false, 0, &nest);
+    if (!nest.count)
+        collect(&contents, pc, true, 0, &nest);
+    if (as_start && nest.count) {
+        set_names(&nest.functions[0], &scopes[0]);
+        set_declared_line(&nest.functions[0], &scopes[0]);
+        return 1;
+    }
+    set_executed_line(unit, pc, &scopes[0]);
+    for (unsigned i = 0; i < nest.count; i++) {
+        Dwarf_Die *function = &nest.functions[nest.count - 1 - i];
+        set_names(function, &scopes[i]);
+        if (i + 1 < nest.count)
+            set_call_line(&contents, function, &scopes[i + 1]);
+    }
+    return nest.count;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "symbols.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "demangle.h"
+#include "error.h"
+#include "local_names.h"
+#include "modules.h"
+#include "scopes.h"
+#include "symbol_table.h"
+
+/* What was read of a module; each part when it is first needed. */
+struct module_symbols {
+    struct symbol_table table;
+    struct local_names local;
+    struct units units;
+    bool has_table, has_local;
+};
+
+struct answer {
+    uint64_t pc;
+    unsigned flags;
+    uint32_t count; /* 0: no answer is kept here */
+    const struct threadleak_probe_frame *frames;
+};
+
+struct symbols {
+    struct modules *modules;
+    struct module_symbols *list; /* as the modules are numbered */
+    struct arena arena;
+    struct answer *answers; /* a hash table; room is a power of two */
+    uint32_t count, room;
+};
+
+static struct symbols *symbols_of(struct threadleak_probe *probe)
+{
+    struct modules *modules = modules_of(probe);
+    if (!modules || probe->symbols)
+        return probe->symbols;
+    struct symbols *symbols = calloc(1, sizeof *symbols);
+    struct module_symbols *list = calloc(modules_count(modules) + 1, sizeof *list);
+    struct answer *answers = calloc(1024, sizeof *answers);
+    if (!symbols || !list || !answers) {
+        free(symbols);
+        free(list);
+        free(answers);
+        probe_error("out of memory");
+        return NULL;
+    }
+    *symbols = (struct symbols){.modules = modules, .list = list, .answers = answers, .room = 1024};
+    return probe->symbols = symbols;
+}
+
+void symbols_free(struct symbols *symbols)
+{
+    if (!symbols)
+        return;
+    for (uint32_t i = 0; i < modules_count(symbols->modules); i++) {
+        symbol_table_free(&symbols->list[i].table);
+        local_names_free(&symbols->list[i].local);
+        units_free(&symbols->list[i].units);
+    }
+    arena_free(&symbols->arena);
+    free(symbols->list);
+    free(symbols->answers);
+    free(symbols);
+}
+
+/* ---- names --------------------------------------------------------------------------------------- */
+
+static const char *keep(struct symbols *symbols, const char *text, size_t length, const char *suffix)
+{
+    size_t rest = strlen(suffix) + 1;
+    char *copy = arena_take(&symbols->arena, length + rest);
+    if (copy) {
+        memcpy(copy, text, length);
+        memcpy(copy + length, suffix, rest);
+    }
+    return copy;
+}
+
+static const char *readable(struct symbols *symbols, const char *name)
+{
+    char *demangled = demangle(name);
+    const char *kept = demangled ? keep(symbols, demangled, strlen(demangled), "") : name;
+    free(demangled);
+    return kept;
+}
+
+static struct module_symbols *symbols_in(struct symbols *symbols, const struct module *module)
+{
+    return &symbols->list[module - modules_get(symbols->modules, 0)];
+}
+
+/* By the symbol table; "NAME@VERSION" there is NAME. */
+static const char *name_by_table(struct symbols *symbols, const struct module *module, uint64_t address)
+{
+    struct module_symbols *known = symbols_in(symbols, module);
+    if (!known->has_table)
+        known->has_table = symbol_table_read(module->dwfl, &known->table);
+    const struct symbol *symbol = symbol_table_find(&known->table, address);
+    if (!symbol)
+        return NULL;
+    size_t length = strcspn(symbol->name, "@");
+    if (!symbol->name[length] || !length)
+        return readable(symbols, symbol->name);
+    const char *name = keep(symbols, symbol->name, length, "");
+    return name ? readable(symbols, name) : NULL;
+}
+
+static const char *name_by_calls(struct symbols *symbols, const struct module *module, uint64_t address)
+{
+    struct module_symbols *known = symbols_in(symbols, module);
+    if (!module->is_system || module->is_vdso)
+        return NULL;
+    if (!known->has_local)
+        local_names_read(&module->file, &known->local);
+    known->has_local = true;
+    const char *name = local_names_find(&known->local, address - module->bias);
+    name = name ? readable(symbols, name) : NULL;
+    return name ? keep(symbols, name, strlen(name), " [local]") : NULL;
+}
+
+/* ---- frames -------------------------------------------------------------------------------------- */
+
+/* Fills at most SCOPES_MAX frames; their number. */
+static uint32_t find_frames(struct symbols *symbols, uint64_t pc, unsigned flags,
+                            struct threadleak_probe_frame *frames)
+{
+    uint64_t address = (flags & THREADLEAK_PROBE_RETURN) && pc ? pc - 1 : pc;
+    const struct module *module = modules_at(symbols->modules, address);
+    struct scope scopes[SCOPES_MAX];
+    uint32_t count = 0;
+    memset(frames, 0, sizeof *frames);
+    if (!module || !module->file.bytes)
+        return 1;
+    if (!module->is_system || (flags & THREADLEAK_PROBE_LINES)) {
+        count = scopes_at(module->dwfl, &symbols_in(symbols, module)->units, address,
+                          flags & THREADLEAK_PROBE_START, scopes);
+        frames[0].file = scopes[0].file;
+        frames[0].line = (uint32_t)scopes[0].line;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = scopes[i].linkage_name ? scopes[i].linkage_name : scopes[i].name;
+        frames[i] = (struct threadleak_probe_frame){
+            .function = name ? readable(symbols, name) : NULL,
+            .file = scopes[i].file,
+            .line = (uint32_t)scopes[i].line,
+            .is_inlined = i + 1 < count,
+        };
+    }
+    if (!count)
+        frames[0].function = name_by_table(symbols, module, address);
+    if (!count && !frames[0].function)
+        frames[0].function = name_by_calls(symbols, module, address);
+    return count ? count : 1;
+}
+
+static struct answer *place_of(struct answer *answers, uint32_t room, uint64_t pc, unsigned flags)
+{
+    uint64_t at = (pc ^ flags) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    for (;; at++) {
+        struct answer *answer = &answers[at & (room - 1)];
+        if (!answer->count || (answer->pc == pc && answer->flags == flags))
+            return answer;
+    }
+}
+
+static bool make_room(struct symbols *symbols)
+{
+    if (symbols->count < symbols->room / 2)
+        return true;
+    struct answer *larger = calloc(symbols->room * 2, sizeof *larger);
+    if (!larger)
+        return false;
+    for (uint32_t i = 0; i < symbols->room; i++) {
+        const struct answer *answer = &symbols->answers[i];
+        if (answer->count)
+            *place_of(larger, symbols->room * 2, answer->pc, answer->flags) = *answer;
+    }
+    free(symbols->answers);
+    symbols->answers = larger;
+    symbols->room *= 2;
+    return true;
+}
+
+int threadleak_probe_symbolize(struct threadleak_probe *probe, uint64_t pc, unsigned flags,
+                               const struct threadleak_probe_frame **frames)
+{
+    static const struct threadleak_probe_frame unknown;
+    *frames = &unknown;
+    struct symbols *symbols = symbols_of(probe);
+    if (!symbols || !make_room(symbols))
+        return 1;
+    struct answer *answer = place_of(symbols->answers, symbols->room, pc, flags);
+    if (!answer->count) {
+        struct threadleak_probe_frame found[SCOPES_MAX];
+        uint32_t count = find_frames(symbols, pc, flags, found);
+        struct threadleak_probe_frame *kept = arena_take(&symbols->arena, count * sizeof *kept);
+        if (!kept)
+            return 1;
+        memcpy(kept, found, count * sizeof *kept);
+        *answer = (struct answer){pc, flags, count, kept};
+        symbols->count++;
+    }
+    *frames = answer->frames;
+    return (int)answer->count;
+}
+
+/* ---- data symbols -------------------------------------------------------------------------------- */
+
+const char *threadleak_probe_symbol_at(struct threadleak_probe *probe, uint64_t address)
+{
+    struct symbols *symbols = symbols_of(probe);
+    const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
+    return module && module->file.bytes ? name_by_table(symbols, module, address) : NULL;
+}
+
+/* Of one module's .symtab. */
+struct search {
+    const char *name;
+    uint64_t bias;
+    uint64_t *addresses;
+    uint32_t count, most;
+};
+
+static bool take_if_wanted(const struct elf_symbol *symbol, void *argument)
+{
+    struct search *search = argument;
+    if (search->count < search->most && !strcmp(symbol->name, search->name))
+        search->addresses[search->count++] = symbol->value + search->bias;
+    return search->count < search->most;
+}
+
+int threadleak_probe_find_symbol(struct threadleak_probe *probe, const char *name, uint64_t *addresses,
+                                 uint32_t most)
+{
+    struct modules *modules = modules_of(probe);
+    struct search search = {.name = name, .addresses = addresses, .most = most};
+    uint64_t value;
+    if (!modules)
+        return -1;
+    for (uint32_t i = 0; i < modules_count(modules) && search.count < most; i++) {
+        const struct module *module = modules_get(modules, i);
+        if (module->file.bytes && elf_find_dynamic(&module->file, name, &value))
+            addresses[search.count++] = value + module->bias;
+    }
+    for (uint32_t i = 0; i < modules_count(modules) && !search.count && most; i++) {
+        const struct module *module = modules_get(modules, i);
+        search.bias = module->bias;
+        if (module->file.bytes && !module->is_system)
+            elf_all_symbols(&module->file, take_if_wanted, &search);
+    }
+    return (int)search.count;
+}
