@@ -89,7 +89,7 @@ struct threadleak_probe_thread {
     uint32_t own_tid; /* as the process sees it */
     uint32_t state;   /* THREADLEAK_PROBE_ALIVE and so on */
     uint32_t stack;   /* index + 1 for threadleak_probe_stack; 0: not unwound */
-    uint64_t pthread; /* thread pointer (x86-64: fs base), which glibc's pthread_t is; 0: not known */
+    uint64_t pthread; /* glibc's pthread_t (x86-64: the fs base); 0: not known */
     uint64_t sp;      /* 0: not known: it runs, or was not looked at */
     uint64_t pc;
     int64_t syscall; /* number, of a thread that is BLOCKED; else -1 */

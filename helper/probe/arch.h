@@ -27,6 +27,7 @@ struct arch {
     /* The kernel steps pc back onto that instruction before a debugger or a core sees the thread, where the
      * call is one that is begun anew after a signal. */
     bool steps_back;
+    bool descriptor_in_front; /* of the thread pointer: glibc's pthread_t is another address */
     /* From elf_gregset_t: all registers, and sp, pc, syscall (-1: in none, or none that can be told),
      * arguments and pthread (where the registers hold it) of the thread. `state` stays. */
     void (*decode)(const void *user_registers, struct registers *registers,

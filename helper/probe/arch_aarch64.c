@@ -67,6 +67,7 @@ const struct arch arch_aarch64 = {
     .syscall_instruction = {0x01, 0x00, 0x00, 0xd4}, /* svc 0 */
     .syscall_register = X8,
     .steps_back = true,
+    .descriptor_in_front = true,
     .decode = decode,
     .encode = encode,
     .is_after_call = is_after_call,

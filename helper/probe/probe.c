@@ -9,6 +9,7 @@
 #include "live.h"
 #include "modules.h"
 #include "symbols.h"
+#include "thread_pointer.h"
 #include "unwind.h"
 
 unsigned threadleak_probe_abi(void)
@@ -40,7 +41,10 @@ static struct threadleak_probe *make_probe(struct source *source, const char *pr
 
 struct threadleak_probe *threadleak_probe_open_core(const char *core, const char *program)
 {
-    return make_probe(core_open(core), program);
+    struct threadleak_probe *probe = make_probe(core_open(core), program);
+    if (probe)
+        thread_pointers_to_pthreads(probe);
+    return probe;
 }
 
 struct threadleak_probe *threadleak_probe_open_process(int pid, unsigned flags)

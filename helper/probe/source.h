@@ -46,7 +46,7 @@ struct source {
     const struct source_operations *operations;
     const struct arch *arch;
     struct threadleak_probe_info info;       /* without module_count */
-    struct threadleak_probe_thread *threads; /* info.thread_count of them */
+    struct threadleak_probe_thread *threads; /* info.thread_count; pthread: of a core the thread pointer */
     struct mapping *mappings;                /* of files */
     size_t mapping_count;
     uint64_t vdso;    /* where the vDSO's ELF header lies; 0: none */
