@@ -206,30 +206,33 @@ static void set_declared_line(Dwarf_Die *function, struct scope *scope)
         scope->file = dwarf_decl_file(function);
 }
 
-unsigned scopes_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scope *scopes)
+void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scopes *scopes)
 {
     Dwarf_Addr bias;
     Dwarf_Die *unit = unit_at(dwfl, units, pc, &bias);
+    struct scope *list = scopes->list;
     memset(scopes, 0, sizeof *scopes);
     if (!unit)
-        return 0;
+        return;
     Dwarf_Die contents = contents_of(unit);
     struct nest nest = {.count = 0};
     pc -= bias;
     collect(&contents, pc, false, 0, &nest);
     if (!nest.count)
         collect(&contents, pc, true, 0, &nest);
+    scopes->folder = string_of(unit, DW_AT_comp_dir);
     if (as_start && nest.count) {
-        set_names(&nest.functions[0], &scopes[0]);
-        set_declared_line(&nest.functions[0], &scopes[0]);
-        return 1;
+        scopes->count = 1;
+        set_names(&nest.functions[0], &list[0]);
+        set_declared_line(&nest.functions[0], &list[0]);
+        return;
     }
-    set_executed_line(unit, pc, &scopes[0]);
+    scopes->count = nest.count;
+    set_executed_line(unit, pc, &list[0]);
     for (unsigned i = 0; i < nest.count; i++) {
         Dwarf_Die *function = &nest.functions[nest.count - 1 - i];
-        set_names(function, &scopes[i]);
+        set_names(function, &list[i]);
         if (i + 1 < nest.count)
-            set_call_line(&contents, function, &scopes[i + 1]);
+            set_call_line(&contents, function, &list[i + 1]);
     }
-    return nest.count;
 }

@@ -15,8 +15,14 @@
 struct scope {
     const char *linkage_name; /* NULL: it has none */
     const char *name;
-    const char *file; /* NULL: not known; absolute where the compiler said in which folder it ran */
+    const char *file; /* NULL: not known */
     int line;         /* 0: not known */
+};
+
+struct scopes {
+    struct scope list[SCOPES_MAX]; /* innermost first; the outermost is a function, the others are inlined */
+    unsigned count;
+    const char *folder; /* that the compiler ran in: what files are relative to; NULL: not known */
 };
 
 /* Compilation units by address, for those compilers that write no .debug_aranges. */
@@ -29,9 +35,8 @@ struct units {
 
 void units_free(struct units *units);
 
-/* Fills at most SCOPES_MAX, innermost first; each with the line that is executed in it, or, for `as_start`,
- * the outermost alone with the line that it is declared at. Their number; 0: no function is known there, then
- * scopes[0] has the line alone, if that is known. */
-unsigned scopes_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scope *scopes);
+/* Each with the line that is executed in it; for `as_start` the outermost alone, with the line that it is
+ * declared at. Where no function is known, list[0] has the line alone, if that is known. */
+void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scopes *scopes);
 
 #endif

@@ -127,37 +127,74 @@ static const char *name_by_calls(struct symbols *symbols, const struct module *m
 
 /* ---- frames -------------------------------------------------------------------------------------- */
 
+/* Takes "." and ".." out of an absolute path, as if no folder were a link. */
+static void tidy_path(char *path)
+{
+    char *out = path;
+    for (const char *at = path; *at;) {
+        size_t length = strcspn(at + 1, "/"); /* `at` is at a slash */
+        if (length == 2 && !strncmp(at + 1, "..", 2)) {
+            while (out > path && *--out != '/')
+                ;
+        } else if (length && !(length == 1 && at[1] == '.')) {
+            memmove(out, at, length + 1);
+            out += length + 1;
+        }
+        at += length + 1;
+    }
+    *out = 0;
+}
+
+static const char *path_of(struct symbols *symbols, const char *folder, const char *file)
+{
+    if (!file || (*file != '/' && (!folder || *folder != '/')))
+        return file;
+    if (*file == '/')
+        folder = "";
+    size_t size = strlen(folder) + strlen(file) + 2;
+    char *path = arena_take(&symbols->arena, size);
+    if (!path)
+        return NULL;
+    snprintf(path, size, "%s%s%s", folder, *folder ? "/" : "", file);
+    tidy_path(path);
+    return path;
+}
+
 /* Fills at most SCOPES_MAX frames; their number. */
+static uint32_t frames_by_dwarf(struct symbols *symbols, const struct module *module, uint64_t address,
+                                bool as_start, struct threadleak_probe_frame *frames)
+{
+    struct scopes scopes;
+    scopes_read(module->dwfl, &symbols_in(symbols, module)->units, address, as_start, &scopes);
+    for (uint32_t i = 0; i < scopes.count || !i; i++) {
+        const struct scope *scope = &scopes.list[i];
+        const char *name = scope->linkage_name ? scope->linkage_name : scope->name;
+        frames[i] = (struct threadleak_probe_frame){
+            .function = name ? readable(symbols, name) : NULL,
+            .file = path_of(symbols, scopes.folder, scope->file),
+            .line = (uint32_t)scope->line,
+            .is_inlined = i + 1 < scopes.count,
+        };
+    }
+    return scopes.count ? scopes.count : 1;
+}
+
 static uint32_t find_frames(struct symbols *symbols, uint64_t pc, unsigned flags,
                             struct threadleak_probe_frame *frames)
 {
     uint64_t address = (flags & THREADLEAK_PROBE_RETURN) && pc ? pc - 1 : pc;
     const struct module *module = modules_at(symbols->modules, address);
-    struct scope scopes[SCOPES_MAX];
-    uint32_t count = 0;
+    uint32_t count = 1;
     memset(frames, 0, sizeof *frames);
     if (!module || !module->file.bytes)
         return 1;
-    if (!module->is_system || (flags & THREADLEAK_PROBE_LINES)) {
-        count = scopes_at(module->dwfl, &symbols_in(symbols, module)->units, address,
-                          flags & THREADLEAK_PROBE_START, scopes);
-        frames[0].file = scopes[0].file;
-        frames[0].line = (uint32_t)scopes[0].line;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const char *name = scopes[i].linkage_name ? scopes[i].linkage_name : scopes[i].name;
-        frames[i] = (struct threadleak_probe_frame){
-            .function = name ? readable(symbols, name) : NULL,
-            .file = scopes[i].file,
-            .line = (uint32_t)scopes[i].line,
-            .is_inlined = i + 1 < count,
-        };
-    }
-    if (!count)
+    if (!module->is_system || (flags & THREADLEAK_PROBE_LINES))
+        count = frames_by_dwarf(symbols, module, address, flags & THREADLEAK_PROBE_START, frames);
+    if (count == 1 && !frames[0].function)
         frames[0].function = name_by_table(symbols, module, address);
-    if (!count && !frames[0].function)
+    if (count == 1 && !frames[0].function)
         frames[0].function = name_by_calls(symbols, module, address);
-    return count ? count : 1;
+    return count;
 }
 
 static struct answer *place_of(struct answer *answers, uint32_t room, uint64_t pc, unsigned flags)
