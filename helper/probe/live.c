@@ -164,8 +164,6 @@ static const char *live_thread_name(struct source *source, uint32_t index)
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
-void live_resume(struct source *source);
-
 static void live_close(struct source *source)
 {
     struct live *live = (struct live *)source;
@@ -201,6 +199,11 @@ void live_resume(struct source *source)
         return;
     source->info.stopped_ns = stop_end(live->stop);
     live->stop = NULL;
+}
+
+int live_folder(const struct source *source)
+{
+    return source->operations == &operations ? ((const struct live *)source)->folder : -1;
 }
 
 static bool is_zombie(const char *status)

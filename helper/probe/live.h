@@ -13,4 +13,7 @@
 /* Ends a stop that live_open made; does nothing to any other source. Sets info.stopped_ns. */
 void live_resume(struct source *source);
 
+/* The open folder /proc/PID, or that of a living thread where main has left; -1: it is no live process. */
+int live_folder(const struct source *source);
+
 #endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * snapshot.c - a small core of a live process: threadleak_probe_snapshot of threadleak_probe.h. Stacks first,
+ * each right after its thread was looked at; then all other memory, which is written as it is read; then the
+ * notes.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/procfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core_writer.h"
+#include "error.h"
+#include "live.h"
+#include "open_files.h"
+#include "pieces.h"
+#include "probe.h"
+#include "procfs.h"
+#include "snapshot_memory.h"
+#include "snapshot_notes.h"
+
+#define ATTEMPTS 3 /* at the stack of a thread that runs on while it is read */
+#define CHUNK (256 << 10)
+
+/* A thread as it goes into the file: where the stack could not be had without registers. */
+struct taken {
+    struct threadleak_probe_thread thread;
+    struct registers registers;
+    char *stack;
+    uint32_t index;
+};
+
+struct snapshot {
+    struct threadleak_probe *probe;
+    int folder;
+    struct regions regions;
+    struct taken *threads;
+    uint32_t thread_count, without_sp;
+    struct pieces known;  /* with their bytes: ranges that the caller gave, stacks */
+    struct pieces wanted; /* to be read */
+    struct core_writer *writer;
+    uint64_t realtime_ns, monotonic_ns;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* ---- threads ------------------------------------------------------------------------------------- */
+
+/* Reads the stack; false: the thread ran meanwhile, or there is none. */
+static bool take_stack(struct snapshot *snapshot, struct taken *taken)
+{
+    struct source *source = snapshot->probe->source;
+    uint64_t start, end = snapshot_stack(&snapshot->regions, taken->thread.sp, &start);
+    if (!end)
+        return source->operations->stood_still(source, taken->index);
+    char *bytes = malloc(end - start);
+    size_t size = bytes ? source->operations->read(source, start, bytes, end - start) : 0;
+    if (!source->operations->stood_still(source, taken->index)) {
+        free(bytes);
+        return false;
+    }
+    taken->stack = bytes;
+    pieces_add(&snapshot->known, start, start + size, bytes);
+    return true;
+}
+
+/* False: the thread is gone. */
+static bool take_thread(struct snapshot *snapshot, uint32_t index, struct taken *taken)
+{
+    struct threadleak_probe *probe = snapshot->probe;
+    struct source *source = probe->source;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (!source->operations->look(source, index, &probe->registers[index]))
+            return false;
+        *taken = (struct taken){source->threads[index], probe->registers[index], NULL, index};
+        if (taken->thread.sp && take_stack(snapshot, taken))
+            return true;
+    }
+    taken->registers.known = 0;
+    taken->thread.sp = taken->thread.pc = 0;
+    taken->thread.syscall = -1;
+    snapshot->without_sp++;
+    return true;
+}
+
+static bool take_threads(struct snapshot *snapshot)
+{
+    uint32_t count = snapshot->probe->info.thread_count;
+    snapshot->threads = calloc(count + 1, sizeof *snapshot->threads);
+    if (!snapshot->threads) {
+        probe_error("out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct taken *taken = &snapshot->threads[snapshot->thread_count];
+        if (!take_thread(snapshot, i, taken))
+            continue;
+        snapshot_add_thread(&snapshot->regions, &taken->thread, &snapshot->wanted);
+        snapshot->thread_count++;
+    }
+    return true;
+}
+
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+static uint32_t flags_at(const struct snapshot *snapshot, uint64_t address)
+{
+    const struct region *region = procfs_region_at(&snapshot->regions, address);
+    if (!region)
+        return PF_R | PF_W; /* mapped after we read what is mapped */
+    return (region->readable ? PF_R : 0u) | (region->writable ? PF_W : 0u) | (region->executable ? PF_X : 0u);
+}
+
+/* What cannot be read is left out: page by page. */
+static void write_range(struct snapshot *snapshot, uint64_t start, uint64_t end, char *buffer)
+{
+    struct source *source = snapshot->probe->source;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    while (start < end) {
+        size_t size = end - start < CHUNK ? end - start : CHUNK;
+        size_t got = source->operations->read(source, start, buffer, size);
+        core_writer_memory(snapshot->writer, start, flags_at(snapshot, start), buffer, got);
+        start = got ? start + got : (start / page + 1) * page;
+    }
+}
+
+static bool write_memory(struct snapshot *snapshot)
+{
+    const struct pieces *known = &snapshot->known, *wanted = &snapshot->wanted;
+    char *buffer = malloc(CHUNK);
+    if (!buffer || known->is_short_of_memory || wanted->is_short_of_memory) {
+        free(buffer);
+        probe_error("out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < known->count; i++) {
+        const struct piece *piece = &known->list[i];
+        core_writer_memory(snapshot->writer, piece->start, flags_at(snapshot, piece->start), piece->bytes,
+                           piece->end - piece->start);
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        uint64_t start = wanted->list[i].start, end = wanted->list[i].end;
+        while (start < end) {
+            const struct piece *next = pieces_from(known, start);
+            uint64_t stop = next && next->start < end ? next->start : end;
+            if (start < stop)
+                write_range(snapshot, start, stop, buffer);
+            start = next && next->start < end ? next->end : end;
+        }
+    }
+    free(buffer);
+    return true;
+}
+
+/* ---- notes --------------------------------------------------------------------------------------- */
+
+static void note_prstatus(struct snapshot *snapshot, const struct taken *taken)
+{
+    static const struct registers none;
+    const struct arch *arch = snapshot->probe->source->arch;
+    struct elf_prstatus status = {.pr_pid = (pid_t)taken->thread.tid};
+    _Static_assert(sizeof(elf_gregset_t) <= USER_REGISTERS_MAX, "elf_gregset_t has room");
+    if (taken->thread.sp)
+        arch->encode(&taken->registers, &taken->thread, &status.pr_reg);
+    else
+        arch->encode(&none, &(struct threadleak_probe_thread){.syscall = -1}, &status.pr_reg);
+    core_writer_note(snapshot->writer, "CORE", NT_PRSTATUS, &status, sizeof status);
+}
+
+static void note_prpsinfo(struct snapshot *snapshot)
+{
+    struct source *source = snapshot->probe->source;
+    struct elf_prpsinfo process = {.pr_sname = 'S', .pr_pid = (pid_t)source->info.own_pid};
+    const char *command = source->info.command ? source->info.command : "";
+    strncpy(process.pr_fname, command, sizeof process.pr_fname - 1);
+    size_t size;
+    char *arguments = procfs_read(snapshot->folder, "cmdline", &size);
+    for (size_t i = 0; arguments && i < size && i < sizeof process.pr_psargs - 1; i++)
+        process.pr_psargs[i] = arguments[i] ? arguments[i] : ' ';
+    free(arguments);
+    core_writer_note(snapshot->writer, "CORE", NT_PRPSINFO, &process, sizeof process);
+}
+
+static void note_auxv(struct snapshot *snapshot)
+{
+    size_t size;
+    char *auxv = procfs_read(snapshot->folder, "auxv", &size);
+    if (auxv)
+        core_writer_note(snapshot->writer, "CORE", NT_AUXV, auxv, size);
+    free(auxv);
+}
+
+/* As fill_files_note of the kernel's fs/binfmt_elf.c: their number, the size of a page, start, end and page
+ * of each, and their names. */
+static void note_mappings(struct snapshot *snapshot)
+{
+    const struct source *source = snapshot->probe->source;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    size_t count = source->mapping_count, size = (2 + 3 * count) * sizeof(uint64_t);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(source->mappings[i].path) + 1;
+    uint64_t *content = malloc(size), *word = content;
+    if (!content)
+        return;
+    *word++ = count;
+    *word++ = page;
+    for (size_t i = 0; i < count; i++) {
+        *word++ = source->mappings[i].start;
+        *word++ = source->mappings[i].end;
+        *word++ = source->mappings[i].offset / page;
+    }
+    char *name = (char *)word;
+    for (size_t i = 0; i < count; i++)
+        name = stpcpy(name, source->mappings[i].path) + 1;
+    core_writer_note(snapshot->writer, "CORE", NT_FILE, content, size);
+    free(content);
+}
+
+static void note_made(struct snapshot *snapshot)
+{
+    const struct threadleak_probe_info *info = &snapshot->probe->source->info;
+    struct snapshot_made made = {snapshot->realtime_ns, snapshot->monotonic_ns, info->stopped_ns, info->pid,
+                                 info->own_pid};
+    core_writer_note(snapshot->writer, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_MADE, &made, sizeof made);
+}
+
+static void note_threads(struct snapshot *snapshot)
+{
+    struct source *source = snapshot->probe->source;
+    struct snapshot_thread *rows = calloc(snapshot->thread_count + 1, sizeof *rows);
+    for (uint32_t i = 0; rows && i < snapshot->thread_count; i++) {
+        const struct taken *taken = &snapshot->threads[i];
+        const char *name = source->operations->thread_name(source, taken->index);
+        rows[i] = (struct snapshot_thread){.tid = taken->thread.tid,
+                                           .own_tid = taken->thread.own_tid,
+                                           .state = taken->thread.state,
+                                           .known = (uint32_t)taken->registers.known,
+                                           .pthread = taken->thread.pthread};
+        strncpy(rows[i].name, name ? name : "", sizeof rows[i].name - 1);
+    }
+    if (rows)
+        core_writer_note(snapshot->writer, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_THREADS, rows,
+                         snapshot->thread_count * sizeof *rows);
+    free(rows);
+}
+
+static void note_files(struct snapshot *snapshot)
+{
+    size_t size;
+    char *text = open_files_text(snapshot->folder, &size);
+    if (text)
+        core_writer_note(snapshot->writer, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_FILES, text, size);
+    free(text);
+}
+
+static void write_notes(struct snapshot *snapshot)
+{
+    note_made(snapshot);
+    for (uint32_t i = 0; i < snapshot->thread_count; i++) {
+        note_prstatus(snapshot, &snapshot->threads[i]);
+        if (i)
+            continue;
+        /* the kernel puts what the process has behind the first thread */
+        note_prpsinfo(snapshot);
+        note_auxv(snapshot);
+        note_mappings(snapshot);
+    }
+    note_threads(snapshot);
+    note_files(snapshot);
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------- */
+
+static bool begin(struct snapshot *snapshot, const struct threadleak_probe_range *ranges, uint32_t count)
+{
+    snapshot->folder = live_folder(snapshot->probe->source);
+    if (snapshot->folder < 0) {
+        probe_error("a snapshot is made of a live process, not of a core file");
+        return false;
+    }
+    snapshot->realtime_ns = clock_ns(CLOCK_REALTIME);
+    snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!procfs_regions(snapshot->folder, &snapshot->regions)) {
+        probe_error("what is mapped in process %u cannot be read: %s", snapshot->probe->info.pid,
+                    strerror(errno));
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        pieces_add(ranges[i].bytes ? &snapshot->known : &snapshot->wanted, ranges[i].address,
+                   ranges[i].address + ranges[i].size, ranges[i].bytes);
+    return true;
+}
+
+/* A process that ends takes its memory with it: what was written then is not to be trusted. */
+static bool is_alive(struct snapshot *snapshot)
+{
+    struct source *source = snapshot->probe->source;
+    char byte;
+    if (source->operations->read(source, source->program, &byte, 1) == 1)
+        return true;
+    probe_error("process %u ended while it was read", snapshot->probe->info.pid);
+    return false;
+}
+
+static bool write_file(struct snapshot *snapshot, struct threadleak_probe_snapshot *result)
+{
+    struct source *source = snapshot->probe->source;
+    snapshot_add_process(source, snapshot->folder, &snapshot->regions, &snapshot->wanted);
+    pieces_sort(&snapshot->known);
+    pieces_sort(&snapshot->wanted);
+    if (!write_memory(snapshot) || !is_alive(snapshot))
+        return false;
+    threadleak_probe_resume(snapshot->probe);
+    write_notes(snapshot);
+    struct core_writer *writer = snapshot->writer;
+    snapshot->writer = NULL;
+    result->threads = snapshot->thread_count;
+    result->without_sp = snapshot->without_sp;
+    result->stopped_ns = source->info.stopped_ns;
+    return core_writer_end(writer, &result->size, &result->memory);
+}
+
+int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
+                              const struct threadleak_probe_range *ranges, uint32_t count,
+                              struct threadleak_probe_snapshot *result)
+{
+    struct snapshot snapshot = {.probe = probe};
+    bool ok = begin(&snapshot, ranges, count) &&
+              (snapshot.writer = core_writer_begin(path, probe->source->arch->machine)) &&
+              take_threads(&snapshot) && write_file(&snapshot, result);
+    if (snapshot.writer)
+        core_writer_abandon(snapshot.writer);
+    for (uint32_t i = 0; i < snapshot.thread_count; i++)
+        free(snapshot.threads[i].stack);
+    free(snapshot.threads);
+    pieces_free(&snapshot.known);
+    pieces_free(&snapshot.wanted);
+    procfs_regions_free(&snapshot.regions);
+    return ok ? 0 : -1;
+}

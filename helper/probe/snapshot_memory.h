@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * snapshot_memory.h - which memory of a process a small core has to hold so that debuggers find its modules,
+ * threads and data: not the heap, not the unused part of stacks, not what the modules' files hold as well.
+ */
+#ifndef THREADLEAK_SNAPSHOT_MEMORY_H
+#define THREADLEAK_SNAPSHOT_MEMORY_H
+
+#include "pieces.h"
+#include "procfs.h"
+#include "source.h"
+
+/* The used part of the stack of a thread with that stack pointer: end of it, 0: there is none. `*start`: its
+ * beginning, with the 128 bytes below sp that a function may use on x86-64. */
+uint64_t snapshot_stack(const struct regions *regions, uint64_t sp, uint64_t *start);
+
+/* Adds data of modules, what the dynamic linker keeps, descriptors of finished threads, the vDSO.
+ * `folder`: /proc/PID. */
+void snapshot_add_process(struct source *source, int folder, const struct regions *regions,
+                          struct pieces *pieces);
+
+/* Adds the thread's descriptor with the thread-local storage around it, and what the arguments of its system
+ * call point to: the lock, say, that it waits for. */
+void snapshot_add_thread(const struct regions *regions, const struct threadleak_probe_thread *thread,
+                         struct pieces *pieces);
+
+#endif
