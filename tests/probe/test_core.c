@@ -272,11 +272,12 @@ static void knows_the_mapped_files(void **state)
 static void survives_that_the_file_shrinks(void **state)
 {
     (void)state;
-    char found[4096];
+    uint32_t found;
+    uint64_t behind = known->threads[ABORTS].local; /* main's stack is near the end of the file */
     struct source *again = core_open(core);
     assert_non_null(again);
     assert_int_equal(truncate(core, 8192), 0);
-    assert_int_equal(again->operations->read(again, (uintptr_t)pattern, found, sizeof found), 0);
+    assert_int_equal(again->operations->read(again, behind, &found, sizeof found), 0);
     again->operations->close(again);
 
     again = core_open(core);
