@@ -6,6 +6,7 @@ termios(3); the control characters for interrupt and suspension stay signals.
 """
 
 import os
+import re
 import select
 import signal
 import sys
@@ -14,6 +15,7 @@ import tty
 from typing import Any, List, Optional
 
 ENTER, LEAVE = "\033[?1049h\033[?25l\033[?7l", "\033[?7h\033[?25h\033[?1049l"
+_SEQUENCE = re.compile(rb"\033(?:\[[0-9;?]*[@-~]|O?.)?")  # what a key without a character sends
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,11 +25,12 @@ class Terminal:
     def __init__(self) -> None:
         self._input: Optional[int] = sys.stdin.fileno() if sys.stdin.isatty() else None
         self._saved: Any = None
+        self._stop_asked = False
         self._wakes, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def __enter__(self) -> "Terminal":
         signal.signal(signal.SIGWINCH, lambda *_: None)  # wakes wait()
-        signal.signal(signal.SIGTSTP, self._suspend)
+        signal.signal(signal.SIGTSTP, self._ask_for_stop)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in ENDING:
             signal.signal(number, _end)
@@ -54,17 +57,22 @@ class Terminal:
         if self._input is not None:
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._saved)
 
-    def _suspend(self, number: int, _: Any) -> None:
+    def _ask_for_stop(self, *_: Any) -> None:
+        """Not at once: something may be half drawn."""
+        self._stop_asked = True
+
+    def _suspend(self) -> None:
         """Ctrl-Z: stops as if nobody had caught the signal, and goes on when the shell says so."""
+        self._stop_asked = False
         self._give_back()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        signal.signal(number, self._suspend)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._ask_for_stop)
         self._take()
 
     def draw(self, lines: List[str]) -> None:
         """Over what was there, line by line, so that nothing flickers."""
-        self._write("\033[H" + "".join(f"{line}\033[m\033[K\r\n" for line in lines[:-1]))
+        self._write("\033[H" + "".join(f"{line}\033[m\033[K\n" for line in lines[:-1]))
         self._write(lines[-1] + "\033[m\033[K\033[J")
 
     def _write(self, text: str) -> None:
@@ -77,12 +85,14 @@ class Terminal:
         ready = select.select(fds, [], [], max(0.0, seconds))[0]
         if self._wakes in ready:
             os.read(self._wakes, 4096)
+        if self._stop_asked:
+            self._suspend()
         if self._input is None or self._input not in ready:
             return ""
         keys = os.read(self._input, 64)
         if not keys:
             self._input = None  # hung up, or closed
-        return "" if keys.startswith(b"\033") else keys.decode("ascii", "ignore")
+        return _SEQUENCE.sub(b"", keys).decode("ascii", "ignore")
 
 
 def _end(number: int, _: Any) -> None:

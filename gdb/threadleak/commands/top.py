@@ -21,6 +21,7 @@ from ..show.style import PLAIN
 from ..target import procfs
 from ..target.base import Frame, Target, TargetError
 from .options import Outcome, Parser, UsageError, count as number
+from .run import original_environment
 from .targets import Named, Opened
 from .terminal import Terminal
 
@@ -192,11 +193,11 @@ def _lines(watch: _Watch, key: str, look: Optional[top.Look] = None) -> List[str
 
 
 def _blocks() -> str:
-    try:
-        top.BLOCKS.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return top.ASCII_BLOCKS
-    return top.BLOCKS
+    """By the locale that the user has (locale(7)); Python itself takes C for UTF-8."""
+    environment = original_environment()
+    names = [environment.get(name) for name in (b"LC_ALL", b"LC_CTYPE", b"LANG")]
+    chosen = next((name for name in names if name), b"C")
+    return top.BLOCKS if b"UTF" in chosen.upper() else top.ASCII_BLOCKS
 
 
 def _write(watch: _Watch, options: argparse.Namespace, samples: Optional[int]) -> bool:
