@@ -10,10 +10,12 @@
 
 #define SNAPSHOT_NOTE_NAME "THREADLEAK"
 
+/* Types that nobody else uses: GDB and libdw take types as small as NT_PRSTATUS for their own, whatever the
+ * name. */
 enum {
-    SNAPSHOT_NOTE_MADE = 1,    /* struct snapshot_made; the first note of the file */
-    SNAPSHOT_NOTE_THREADS = 2, /* struct snapshot_thread, one for each NT_PRSTATUS, in their order */
-    SNAPSHOT_NOTE_FILES = 3,   /* text: a line "FD FLAGS PATH" for each open file, FLAGS octal */
+    SNAPSHOT_NOTE_MADE = 0x544c0001, /* struct snapshot_made; the first note of the file */
+    SNAPSHOT_NOTE_THREADS,           /* struct snapshot_thread, one for each NT_PRSTATUS, in their order */
+    SNAPSHOT_NOTE_FILES, /* text: a line "FD FLAGS PATH" for each open file, FLAGS octal, newlines as \012 */
 };
 
 struct snapshot_made {
@@ -25,8 +27,8 @@ struct snapshot_made {
 
 struct snapshot_thread {
     uint32_t tid, own_tid;
-    uint32_t state; /* THREADLEAK_PROBE_*: one that ran has no registers: all are 0 */
-    uint32_t known; /* bit n: NT_PRSTATUS has the register with DWARF number n; pc goes with sp */
+    uint32_t state;   /* THREADLEAK_PROBE_*: one that ran has no registers: all are 0 */
+    uint32_t known;   /* bit n: NT_PRSTATUS has the register with DWARF number n; pc goes with sp */
     uint64_t pthread; /* 0: not known */
     char name[16];
 };
