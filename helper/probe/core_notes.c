@@ -90,10 +90,11 @@ static void read_prpsinfo(struct core_notes *notes, struct core_file *file, cons
 {
     if (note->size != PRPSINFO_SIZE)
         return;
-    core_file_get(file, note->at + PRPSINFO_PID, &notes->own_pid, sizeof notes->own_pid);
-    core_file_get(file, note->at + PRPSINFO_NAME, notes->command, PRPSINFO_NAME_SIZE);
-    if (!notes->pid)
+    if (!notes->own_pid) { /* a snapshot knows better */
+        core_file_get(file, note->at + PRPSINFO_PID, &notes->own_pid, sizeof notes->own_pid);
         notes->pid = notes->own_pid;
+    }
+    core_file_get(file, note->at + PRPSINFO_NAME, notes->command, PRPSINFO_NAME_SIZE);
 }
 
 static void read_auxv(struct core_notes *notes, struct core_file *file, const struct note *note)

@@ -14,7 +14,7 @@ build/fuzz/fuzz_core: tests/fuzz/fuzz_core.c $(FUZZED) $(PROBE_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZED) -o $@
 
-build/fuzz/seeds/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h
+build/fuzz/seeds/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h $(PROBE_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -Ihelper/probe -Itests/probe $< -o build/fuzz/make_seeds
 	$(Q)build/fuzz/make_seeds $(@D)
@@ -27,5 +27,5 @@ check-fuzz: build/fuzz/fuzz_core build/fuzz/seeds/x86_64
 fuzz: build/fuzz/fuzz_core build/fuzz/seeds/x86_64
 	@mkdir -p build/fuzz/found
 	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
-		-dict=tests/fuzz/core.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+		-dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 		build/fuzz/found $(CORPUS)

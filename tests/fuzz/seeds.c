@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "core_image.h"
-#include "threadleak_probe.h"
 
 static struct core_image image;
 static const char *folder;
@@ -50,20 +49,6 @@ static void many_segments(void)
     save("pn_xnum");
 }
 
-static void snapshot(void)
-{
-    struct snapshot_made made = {.pid = 5100, .own_pid = 100};
-    struct snapshot_thread threads[] = {
-        {100, 100, THREADLEAK_PROBE_BLOCKED, 1 << 7 | 1 << 16, 0x7700, "waits"},
-        {101, 1, THREADLEAK_PROBE_RUNNING, 0, 0x8800, "runs"},
-    };
-    image_process(&image, EM_X86_64);
-    image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_MADE, &made, sizeof made);
-    image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_THREADS, threads, sizeof threads);
-    image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_FILES, "0 02 /dev/null\n", 15);
-    finish("snapshot");
-}
-
 /* Around the stack pointer of the first thread, not in order. */
 static void overlapping(void)
 {
@@ -88,7 +73,8 @@ int main(int count, char **arguments)
     image_process(&image, EM_AARCH64);
     image_segment(&image, 0x40100c, "\x01\x00\x00\xd4\x1f\x20\x03\xd5", 8);
     finish("aarch64");
-    snapshot();
+    image_snapshot(&image, 100);
+    finish("snapshot");
     many_segments();
     overlapping();
     return 0;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "snapshot_notes.h"
+#include "threadleak_probe.h"
 
 enum { IMAGE_MAX = 1 << 16, IMAGE_SEGMENTS = 16, IMAGE_MEMORY = 0x10000, IMAGE_STACK = 0x7f0000001000 };
 
@@ -148,17 +149,39 @@ static inline size_t image_files(struct core_image *image)
 }
 
 /* A process of two threads: the first in futex, the second in user space. */
-static inline void image_process(struct core_image *image, uint16_t machine)
+static inline void image_process_notes(struct core_image *image)
 {
-    struct image_thread waits = {100, machine == EM_AARCH64 ? 98 : 202, IMAGE_STACK + 0x100, 0x401010,
-                                 0x7000};
+    int futex = image->machine == EM_AARCH64 ? 98 : 202;
+    struct image_thread waits = {100, futex, IMAGE_STACK + 0x100, 0x401010, 0x7000};
     struct image_thread runs = {101, -1, IMAGE_STACK + 0x200, 0x401020, 0x8000};
-    image_begin(image, machine);
     image_thread(image, &waits);
     image_prpsinfo(image, 100, "program");
     image_auxv(image, 0x400040, 0x7fff1000);
     image_files(image);
     image_thread(image, &runs);
+}
+
+static inline void image_process(struct core_image *image, uint16_t machine)
+{
+    image_begin(image, machine);
+    image_process_notes(image);
+}
+
+/* The same process, from a PID namespace, as `threadleak snapshot` saw it while it ran. Where struct
+ * snapshot_thread of the first thread lies, whose tid is given. */
+static inline size_t image_snapshot(struct core_image *image, uint32_t first_tid)
+{
+    struct snapshot_made made = {.pid = 5100, .own_pid = 1};
+    struct snapshot_thread threads[] = {
+        {first_tid, 1, THREADLEAK_PROBE_BLOCKED, 1 << 7 | 1 << 16, 0x7700, "waits"},
+        {101, 2, THREADLEAK_PROBE_RUNNING, 0, 0x8800, "sixteen bytes!!!"},
+    };
+    image_begin(image, EM_X86_64);
+    image_note(image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_MADE, &made, sizeof made);
+    image_process_notes(image);
+    size_t at = image_note(image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_THREADS, threads, sizeof threads);
+    image_note(image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_FILES, "0 02 /dev/null\n", 15);
+    return at;
 }
 
 static inline void image_memory(struct core_image *image)

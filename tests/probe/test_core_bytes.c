@@ -15,7 +15,6 @@
 #include "arch.h"
 #include "core_image.h"
 #include "source.h"
-#include "threadleak_probe.h"
 
 static struct core_image image;
 static struct registers registers;
@@ -211,17 +210,9 @@ static void decodes_what_it_encodes(void **state)
 
 /* ---- snapshots ----------------------------------------------------------------------------------- */
 
-static size_t image_snapshot(uint32_t first_tid)
+static size_t snapshot(uint32_t first_tid)
 {
-    struct snapshot_made made = {.pid = 5100, .own_pid = 100};
-    struct snapshot_thread threads[] = {
-        {first_tid, 100, THREADLEAK_PROBE_BLOCKED, 1 << 7 | 1 << 16, 0x7700, "waits"},
-        {101, 1, THREADLEAK_PROBE_RUNNING, 0, 0x8800, "sixteen bytes!!!"},
-    };
-    image_process(&image, EM_X86_64);
-    image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_MADE, &made, sizeof made);
-    size_t at = image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_THREADS, threads, sizeof threads);
-    image_note(&image, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_FILES, "0 02 /dev/null\n", 15);
+    size_t at = image_snapshot(&image, first_tid);
     image_memory(&image);
     image_end(&image);
     return at;
@@ -230,15 +221,16 @@ static size_t image_snapshot(uint32_t first_tid)
 static void a_snapshot_tells_more(void **state)
 {
     (void)state;
-    image_snapshot(100);
+    snapshot(100);
     struct source *source = open_whole();
     struct threadleak_probe_thread *threads = source->threads;
     assert_int_equal(source->info.pid, 5100);
-    assert_int_equal(source->info.own_pid, 100);
+    assert_int_equal(source->info.own_pid, 1);
+    assert_string_equal(source->info.command, "program");
     assert_string_equal(source->operations->thread_name(source, 0), "waits");
     assert_string_equal(source->operations->thread_name(source, 1), "sixteen bytes!!");
     assert_int_equal(threads[0].pthread, 0x7700);
-    assert_int_equal(threads[1].own_tid, 1);
+    assert_int_equal(threads[1].own_tid, 2);
     source->operations->look(source, 0, &registers);
     assert_int_equal(threads[0].state, THREADLEAK_PROBE_BLOCKED);
     assert_int_equal(threads[0].syscall, 202);
@@ -254,7 +246,7 @@ static void a_snapshot_tells_more(void **state)
 static void a_snapshot_of_other_threads_tells_nothing(void **state)
 {
     (void)state;
-    image_snapshot(999);
+    snapshot(999);
     struct source *source = open_whole();
     assert_null(source->operations->thread_name(source, 0));
     assert_int_equal(source->threads[0].tid, 100);
@@ -554,7 +546,7 @@ static void notes_of_ours_are_spoiled(void **state)
 {
     (void)state;
     for (uint32_t size = 0; size < 2 * sizeof(struct snapshot_thread); size++) {
-        size_t at = image_snapshot(100);
+        size_t at = snapshot(100);
         memcpy(image.bytes + at - sizeof SNAPSHOT_NOTE_NAME - 1 - 8, &size, sizeof size);
         struct source *source = core_open_memory(image.bytes, image.size);
         assert_non_null(source);
@@ -562,7 +554,7 @@ static void notes_of_ours_are_spoiled(void **state)
         source->operations->thread_name(source, 0);
         close_source(source);
     }
-    size_t at = image_snapshot(100);
+    size_t at = snapshot(100);
     image.bytes[at + offsetof(struct snapshot_thread, state)] = 0xff;
     struct source *source = open_whole();
     source->operations->look(source, 0, &registers);
