@@ -40,6 +40,10 @@ Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage.
 
 
 def main(words: List[str]) -> int:
+    if (
+        sys.stdout is None or sys.stderr is None
+    ):  # closed: whoever is started next would write into a file of ours
+        return BLIND
     for stream in (sys.stdout, sys.stderr):  # names may hold what the locale cannot write
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     try:
@@ -48,8 +52,9 @@ def main(words: List[str]) -> int:
         _complain(str(error))
         return USAGE
     except OSError as error:  # of stdout: full, or closed
-        _complain(f"the output cannot be written: {error.strerror}")
-        return BLIND
+        sys.stderr.write(f"threadleak: the output cannot be written: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(BLIND)  # else the interpreter tries once more, and complains in its own way
 
 
 def _main(words: List[str]) -> int:

@@ -86,11 +86,9 @@ def targets(words: Iterable[str]) -> List[Named]:
 
 
 def _core(path: str, program: Optional[str]) -> Named:
-    try:
-        with open(path, "rb"):
-            pass
-    except OSError as failure:
-        return Named(path, error=f"{path} cannot be read: {failure.strerror}")
+    if not os.access(path, os.R_OK):
+        why = "Permission denied" if os.path.exists(path) else "No such file or directory"
+        return Named(path, error=f"{path} cannot be read: {why}")
     kind = elf.type_of(path)
     if kind == elf.CORE:
         return Named(path, core=path, program=program)

@@ -10,7 +10,10 @@ from .blame import is_wrapper, own_frame
 from .verdicts import Verdict
 
 # Where every thread begins; that tells nothing of any (glibc: nptl/pthread_create.c, csu/libc-start.c).
-_BEGINS = ("start_thread", "clone3", "__clone3", "clone", "__clone", "_start")
+_BEGINS = {
+    *("start_thread", "clone3", "__clone3", "clone", "__clone"),
+    *("__libc_start_call_main", "__libc_start_main", "__libc_start_main_impl", "_start"),
+}
 
 
 class Seen(NamedTuple):
@@ -65,7 +68,7 @@ class Place(NamedTuple):
 
 def place_of(stack: Stack) -> Place:
     frames = stack.frames
-    own = own_frame(frames)
+    own = _own(frames)
     if own is None:
         return Place(None, None)
     if is_wrapper(frames[own]):  # a thread of a library: the routine that it was started with
@@ -74,15 +77,26 @@ def place_of(stack: Stack) -> Place:
     return Place(frames[own - 1] if own else None, frames[own])
 
 
+def _own(frames: List[Frame]) -> Optional[int]:
+    """Code of which the lines are known is nearer to the user than code without, such as libc's in a static
+    program."""
+    known = (at for at, frame in enumerate(frames) if frame.line and not is_wrapper(frame))
+    return next(known, own_frame(frames))
+
+
+def _is_empty(frame: Frame) -> bool:
+    return frame.function in _BEGINS or is_wrapper(frame)
+
+
 def runs(frames: Sequence[Frame]) -> Iterator[Tuple[int, int, bool]]:
     """(first, end, whether it tells nothing): library frames outside of the user's own code, two or more in a
     row, are what led there, the same for all such threads."""
-    own = own_frame(list(frames))
+    own = _own(list(frames))
     first = 0
     while first < len(frames):
         end = first + 1
-        if own is not None and first > own and is_wrapper(frames[first]):
-            while end < len(frames) and is_wrapper(frames[end]):
+        if own is not None and first > own and _is_empty(frames[first]):
+            while end < len(frames) and _is_empty(frames[end]):
                 end += 1
         yield first, end, end - first > 1
         first = end

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One side of a comparison: the threads of a report, or of one that was saved as JSON (docs/json-schema.json)."""
 
+import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read.model import Copy
@@ -109,6 +110,8 @@ def _seen(verdict: Verdict, site: Site) -> Seen:
 
 def is_document(path: str) -> bool:
     """By its content: the name may be anything."""
+    if not os.path.isfile(path):
+        return False  # opening a pipe, for one, waits
     try:
         with open(path, "rb") as file:
             return file.read(64).lstrip().startswith(b"{")

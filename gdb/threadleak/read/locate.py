@@ -31,7 +31,8 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
     symbols = target.symbol(SYMBOL)
     by_symbol = sorted({at for at in symbols if _is_live(target, at)})
     by_scan, notes = _scan(target, by_symbol)
-    addresses = by_symbol + [at for at in by_scan if at not in by_symbol]
+    # the program's own file lies lowest, and the copy in it is the one that the program calls
+    addresses = sorted({*by_symbol, *by_scan})
     if not addresses:
         raise TargetError(_why_none(target, symbols, notes))
     copies: List[Copy] = []

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""The command line: help, what is wrong with it, what words may name, and the exit status."""
+
+import os
+import subprocess
+from typing import Any, List
+
+import pytest
+from run_gdb import ROOT
+from run_shell import BLIND, CLEAN, LEAKS, SETTLED, SHELL, USAGE, environment, run_shell
+from workshop import Workshop
+
+LOOKS = ("list", "explain", "groups", "check", "info", "stacks")
+
+
+def wrong(*words: str, **how: Any) -> str:
+    run = run_shell(*words, **how)
+    assert (run.status, run.out) == (USAGE, ""), run
+    assert run.err.count("\n") == 1 and run.err.startswith("threadleak")
+    return run.err
+
+
+# ---- help ----------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_subcommand() -> None:
+    run = run_shell("--help")
+    assert run.status == 0 and run.err == ""
+    for name in (*LOOKS, "filter", "diff", "run", "gdb"):
+        assert f"\n  {name} " in run.out
+    assert run_shell("help") == run_shell("-h") == run
+
+
+@pytest.mark.parametrize("name", [*LOOKS, "filter", "diff"])
+def test_each_subcommand_has_help(name: str) -> None:
+    run = run_shell(name, "--help")
+    assert run.status == 0 and run.err == ""
+    assert f"\nUsage: threadleak {name} " in run.out
+    assert run_shell("help", name) == run_shell(name, "-h") == run
+    assert "gdb" not in run.out.lower()
+    assert ("TARGET" in run.out) == (name not in ("filter", "diff"))
+
+
+def test_version() -> None:
+    run = run_shell("--version")
+    assert run.status == 0 and run.out.startswith("threadleak 0.")
+
+
+# ---- what is wrong -------------------------------------------------------------------------------------
+
+
+def test_wrong_command_lines() -> None:
+    assert "which subcommand?" in wrong()
+    assert "did you mean 'stacks'?" in wrong("stack", "1")
+    assert "no subcommand 'zzzz'" in wrong("zzzz")
+    assert "no subcommand '--stop'" in wrong("--stop")
+    assert "\\x1b[2J" in wrong("\033[2J")
+    for name in LOOKS:
+        assert f"see `threadleak {name} --help`" in wrong(name)
+        assert "unknown option --nope" in wrong(name, "--nope", "1")
+    assert "unknown class 'leaky'" in wrong("list", "--class", "leaky", "1")
+    assert "it takes one target, and there are 2" in wrong("info", "1", "2")
+    assert "which thread?" in wrong("explain", "1")
+    assert "give two" in wrong("diff", "1")
+
+
+def test_a_program_alone_is_no_target() -> None:
+    assert "is a program: its core file comes after it" in wrong("list", "/bin/true")
+    assert "needs no program" in wrong("list", "/bin/true", str(os.getpid()))
+
+
+# ---- filter --------------------------------------------------------------------------------------------
+
+
+def test_filter_edits_a_file(tmp_path: Any) -> None:
+    rules = str(tmp_path / "rules")
+    assert "--rules" in wrong("filter", "list")
+    open(rules, "w", encoding="utf-8").close()
+    run = run_shell("filter", "--rules", rules, "add", "name:pool-*", "they", "live", "long")
+    assert (run.status, run.out) == (0, "rule 1: name:pool-* they live long\n")
+    assert run_shell("filter", "list", "--rules", rules).out == "1: name:pool-* they live long\n"
+    assert "has no reason" in wrong("filter", "add", "name:x", "--rules", rules)
+    run_shell("filter", "remove", "1", "--rules", rules)
+    assert run_shell("filter", "list", "--rules", rules).out == "There are no rules.\n"
+
+
+def test_rules_make_it_green(workshop: Workshop, tmp_path: Any) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("class=unjoined site:main it is so\n")
+    pid = str(workshop.live(workshop.program("plain")).pid)
+    assert run_shell("check", pid, *SETTLED).status == LEAKS
+    assert run_shell("check", pid, *SETTLED, "--rules", str(rules)).status == CLEAN
+    rules.write_text("nonsense\n")
+    assert f"{rules}:1: a rule is FIELD:GLOB REASON" in wrong("check", pid, "--rules", str(rules))
+
+
+# ---- targets -------------------------------------------------------------------------------------------
+
+
+def test_what_is_no_target(tmp_path: Any) -> None:
+    text = tmp_path / "text"
+    text.write_text("hello\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "short").write_bytes(b"\x7fELF\x02\x01")
+    for word, says in {
+        "999999999": "999999999",
+        str(tmp_path / "nothing"): "No such file or directory",
+        str(text): "is no core file, nor a program",
+        str(tmp_path / "pipe"): "is no core file, nor a program",
+        str(tmp_path / "short"): "is no core file, nor a program",
+        str(tmp_path / "empty"): "there is no core file in the folder",
+        "": "No such file or directory",
+        "99999999999999999999": "No such file or directory",
+    }.items():
+        run = run_shell("list", word)
+        assert (run.status, run.out) == (BLIND, ""), (word, run)
+        assert run.err.startswith("threadleak: cannot tell: ") and says in run.err
+        assert run.err.count("\n") == 1
+
+
+def test_options_stand_anywhere(workshop: Workshop) -> None:
+    program = workshop.program("plain")
+    core = workshop.core(program)
+    want = run_shell("list", "--all", *SETTLED, program.path, core)
+    assert want.status == LEAKS
+    assert run_shell("list", program.path, "--all", core, *SETTLED) == want
+    assert run_shell("list", program.path, core, "--all", *SETTLED) == want
+    assert run_shell("list", *SETTLED, "--all", "--", program.path, core) == want
+    folder, name = os.path.split(core)
+    assert run_shell("list", "--all", *SETTLED, name, cwd=folder).out == want.out
+    explained = run_shell("explain", "--id", "2", core)
+    assert explained.status == 0 and explained == run_shell("explain", core, "--id", "2")
+
+
+@pytest.fixture(scope="module")
+def folder(workshop: Workshop, tmp_path_factory: Any) -> str:
+    """Cores: one clean, one with leaks, one without a registry, a text file."""
+    made = tmp_path_factory.mktemp("cores")
+    quiet, plain = workshop.program("quiet"), workshop.program("plain")
+    for name, core in {
+        "core.1": workshop.core(quiet),
+        "core.2": workshop.core(plain),
+        "core.3": workshop.core(quiet, preload=""),
+    }.items():
+        os.symlink(core, made / name)
+    (made / "notes.txt").write_text("no core\n")
+    return str(made)
+
+
+def lines_of(folder: str, *words: str) -> List[str]:
+    return run_shell(*words, folder).out.replace(folder + "/", "").splitlines()
+
+
+def test_of_several_targets_each_has_a_line(folder: str) -> None:
+    assert lines_of(folder, "list", *SETTLED) == [
+        "core.1: threadleak: 0 leaked threads of 2",
+        "core.2: threadleak: 1 leaked thread (1 unjoined) of 2",
+        "core.3: threadleak: cannot tell: no registry was found: start the program with"
+        " LD_PRELOAD=libthreadleak.so, or link it with the library",
+    ]
+    assert lines_of(folder, "stacks")[2].startswith("core.3: 2 threads, ")
+    assert lines_of(folder, "check", *SETTLED)[:2] == lines_of(folder, "list", *SETTLED)[:2]
+
+
+def test_the_status_is_the_worst(folder: str) -> None:
+    one, two, three = (f"{folder}/core.{number}" for number in (1, 2, 3))
+    for words, status in {
+        (one, one): CLEAN,
+        (one, two): LEAKS,
+        (one, three): BLIND,
+        (two, three): LEAKS,
+        (one, "/nonexistent"): BLIND,
+    }.items():
+        assert run_shell("check", *SETTLED, *words).status == status, words
+        assert run_shell("list", *SETTLED, *words).status == status, words
+
+
+def test_json_of_several_targets_is_a_line_each(folder: str) -> None:
+    import json
+
+    run = run_shell("list", folder, "/nonexistent", "--format", "json", *SETTLED)
+    shown = [json.loads(line) for line in run.out.splitlines()]
+    names = [f"{folder}/core.{number}" for number in (1, 2, 3)] + ["/nonexistent"]
+    assert [each["name"] for each in shown] == names
+    assert [bool(each["error"]) for each in shown] == [False, False, True, True]
+    assert [len(each["threads"]) for each in shown] == [0, 1, 0, 0]
+    assert run.status == LEAKS and run.err == ""
+
+
+def test_output_goes_to_a_file(folder: str, tmp_path: Any) -> None:
+    file = tmp_path / "report"
+    words = ["list", *SETTLED, folder]
+    run = run_shell(*words, "--output", str(file))
+    assert run.out == f"threadleak: written to {file}\n" and run.status == LEAKS
+    assert file.read_text() == run_shell(*words).out
+    assert "cannot be written" in wrong(*words, "--output", str(tmp_path / "no" / "file"))
+
+
+# ---- the terminal and the pipe -------------------------------------------------------------------------
+
+
+def shell(command: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    argv = ["bash", "-c", command, "bash", SHELL]
+    return subprocess.run(argv, env=environment(**env), capture_output=True, text=True, timeout=60)
+
+
+def test_a_broken_pipe_is_quiet(workshop: Workshop) -> None:
+    pid = workshop.live(workshop.program("leaky")).pid
+    done = shell(f'"$1" list --all --format json {pid} {pid} | head -c 1; exit ${{PIPESTATUS[0]}}')
+    assert done.stderr == "" and done.returncode in (128 + 13, LEAKS)
+
+
+def test_a_full_disk_is_no_success(workshop: Workshop) -> None:
+    pid = workshop.live(workshop.program("quiet")).pid
+    done = shell(f'"$1" list {pid} >/dev/full')
+    assert done.returncode == BLIND
+    assert done.stderr == "threadleak: the output cannot be written: No space left on device\n"
+    assert shell(f'"$1" list {pid} >&-').returncode == BLIND
+
+
+def test_an_interrupt_is_quiet() -> None:
+    """In the middle of the imports too."""
+    for delay in "0.01", "0.05", "0.3":
+        done = shell(f'mkfifo_dir=; (sleep {delay}; kill -INT $$) & exec "$1" run -- sleep 5')
+        assert done.returncode in (-2, 130) and done.stderr == ""
+
+
+def test_the_working_directory_changes_nothing(workshop: Workshop, tmp_path: Any) -> None:
+    """Neither a module of that name, nor PYTHONPATH."""
+    for name in "struct", "argparse", "threadleak", "gdb":
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hijacked')\n")
+    pid = str(workshop.live(workshop.program("quiet")).pid)
+    how = {"cwd": str(tmp_path), "env": {"PYTHONPATH": str(tmp_path)}}
+    assert run_shell("list", pid, **how).first_line == "threadleak: 0 leaked threads of 2"
+
+
+def test_names_that_the_locale_cannot_write(workshop: Workshop) -> None:
+    pid = str(workshop.live(workshop.program("hostile")).pid)
+    run = run_shell("list", pid, *SETTLED, env={"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii"})
+    assert run.first_line == "threadleak: 6 leaked threads (6 unjoined) of 7"
+
+
+def test_it_runs_through_a_link(tmp_path: Any) -> None:
+    link = tmp_path / "tl"
+    os.symlink(os.path.join(ROOT, "scripts", "threadleak"), link)
+    done = subprocess.run([link, "--version"], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("threadleak ")
