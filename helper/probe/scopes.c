@@ -7,6 +7,9 @@
 
 #define DEPTH_MAX 128
 
+/* Language names that came after DWARF 5, https://dwarfstd.org/languages.html; older headers lack them. */
+enum { CPLUSPLUS_17 = 0x2a, CPLUSPLUS_20 = 0x2b };
+
 struct unit_range {
     uint64_t start, end;
     Dwarf_Die *unit;
@@ -48,12 +51,15 @@ void units_free(struct units *units)
     memset(units, 0, sizeof *units);
 }
 
-static Dwarf_Die *unit_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, Dwarf_Addr *bias)
+/* dwfl_module_addrdie would do, but it puts ranges of one unit together, and what lies between them in it. */
+static bool find_unit(Dwfl_Module *dwfl, struct units *units, uint64_t pc, Dwarf_Die *unit, Dwarf_Addr *bias)
 {
-    Dwarf_Die *unit = dwfl_module_addrdie(dwfl, pc, bias);
-    if (unit)
-        return unit;
-    if (!units->is_read && dwfl_module_getdwarf(dwfl, bias))
+    Dwarf *dwarf = dwfl_module_getdwarf(dwfl, bias);
+    if (!dwarf)
+        return false;
+    if (dwarf_addrdie(dwarf, pc - *bias, unit))
+        return true;
+    if (!units->is_read)
         read_units(dwfl, units);
     units->is_read = true;
     size_t low = 0, high = units->count;
@@ -65,9 +71,9 @@ static Dwarf_Die *unit_at(Dwfl_Module *dwfl, struct units *units, uint64_t pc, D
             high = middle;
     }
     if (!low || pc >= units->list[low - 1].end)
-        return NULL;
-    dwfl_module_getdwarf(dwfl, bias);
-    return units->list[low - 1].unit;
+        return false;
+    *unit = *units->list[low - 1].unit;
+    return true;
 }
 
 /* With -gsplit-dwarf what is in a unit is in a file of its own. */
@@ -160,12 +166,62 @@ static const char *string_of(Dwarf_Die *die, unsigned name)
     return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
 }
 
-static void set_names(Dwarf_Die *function, struct scope *scope)
+static bool is_cplusplus(Dwarf_Die *unit)
 {
+    switch (dwarf_srclang(unit)) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case CPLUSPLUS_17:
+    case CPLUSPLUS_20:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The declaration in its namespace or class, of a function that is defined, or inlined, elsewhere. */
+static Dwarf_Die declaration_of(Dwarf_Die die)
+{
+    static const unsigned references[] = {DW_AT_abstract_origin, DW_AT_specification};
+    Dwarf_Attribute attribute;
+    for (unsigned i = 0; i < 2; i++)
+        if (dwarf_attr(&die, references[i], &attribute))
+            dwarf_formref_die(&attribute, &die);
+    return die;
+}
+
+/* Of a function that is local to another, or of a class that is, nothing outside of that counts, as in GDB.
+ */
+static void set_parents(Dwarf_Die *function, struct scope *scope)
+{
+    Dwarf_Die declaration = declaration_of(*function), *around = NULL;
+    int count = dwarf_getscopes_die(&declaration, &around);
+    for (int i = 1; i < count && scope->parent_count < PARENTS_MAX; i++) {
+        const char *name = dwarf_diename(&around[i]);
+        int tag = dwarf_tag(&around[i]);
+        bool is_class = tag == DW_TAG_class_type || tag == DW_TAG_structure_type || tag == DW_TAG_union_type;
+        if (tag != DW_TAG_namespace && (!is_class || !name))
+            break;
+        if (name || !dwarf_hasattr(&around[i], DW_AT_export_symbols))
+            scope->parents[scope->parent_count++] = name ? name : "(anonymous namespace)";
+    }
+    free(around);
+}
+
+static void set_names(Dwarf_Die *unit, Dwarf_Addr bias, Dwarf_Die *function, struct scope *scope)
+{
+    Dwarf_Addr entry;
     scope->linkage_name = string_of(function, DW_AT_linkage_name);
     if (!scope->linkage_name)
         scope->linkage_name = string_of(function, DW_AT_MIPS_linkage_name);
     scope->name = string_of(function, DW_AT_name);
+    if (scope->linkage_name || !scope->name || !is_cplusplus(unit))
+        return;
+    if (dwarf_tag(function) == DW_TAG_subprogram && !dwarf_entrypc(function, &entry))
+        scope->entry = entry + bias;
+    set_parents(function, scope);
 }
 
 /* ---- lines --------------------------------------------------------------------------------------- */
@@ -209,29 +265,29 @@ static void set_declared_line(Dwarf_Die *function, struct scope *scope)
 void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scopes *scopes)
 {
     Dwarf_Addr bias;
-    Dwarf_Die *unit = unit_at(dwfl, units, pc, &bias);
+    Dwarf_Die unit;
     struct scope *list = scopes->list;
     memset(scopes, 0, sizeof *scopes);
-    if (!unit)
+    if (!find_unit(dwfl, units, pc, &unit, &bias))
         return;
-    Dwarf_Die contents = contents_of(unit);
+    Dwarf_Die contents = contents_of(&unit);
     struct nest nest = {.count = 0};
     pc -= bias;
     collect(&contents, pc, false, 0, &nest);
     if (!nest.count)
         collect(&contents, pc, true, 0, &nest);
-    scopes->folder = string_of(unit, DW_AT_comp_dir);
+    scopes->folder = string_of(&unit, DW_AT_comp_dir);
     if (as_start && nest.count) {
         scopes->count = 1;
-        set_names(&nest.functions[0], &list[0]);
+        set_names(&contents, bias, &nest.functions[0], &list[0]);
         set_declared_line(&nest.functions[0], &list[0]);
         return;
     }
     scopes->count = nest.count;
-    set_executed_line(unit, pc, &list[0]);
+    set_executed_line(&unit, pc, &list[0]);
     for (unsigned i = 0; i < nest.count; i++) {
         Dwarf_Die *function = &nest.functions[nest.count - 1 - i];
-        set_names(function, &list[i]);
+        set_names(&contents, bias, function, &list[i]);
         if (i + 1 < nest.count)
             set_call_line(&contents, function, &list[i + 1]);
     }

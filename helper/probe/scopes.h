@@ -11,10 +11,16 @@
 #include <stdint.h>
 
 #define SCOPES_MAX 64
+#define PARENTS_MAX 16
 
 struct scope {
-    const char *linkage_name; /* NULL: it has none */
+    const char
+        *linkage_name; /* NULL: it has none. C++ without one: g++ gives it to what other units see alone */
     const char *name;
+    const char
+        *parents[PARENTS_MAX]; /* of C++ without: namespaces and classes that it is in, innermost first */
+    unsigned parent_count;
+    uint64_t entry;   /* of C++ without: where it begins, if it is not inlined; else 0 */
     const char *file; /* NULL: not known */
     int line;         /* 0: not known */
 };

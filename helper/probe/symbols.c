@@ -96,13 +96,18 @@ static struct module_symbols *symbols_in(struct symbols *symbols, const struct m
     return &symbols->list[module - modules_get(symbols->modules, 0)];
 }
 
-/* By the symbol table; "NAME@VERSION" there is NAME. */
-static const char *name_by_table(struct symbols *symbols, const struct module *module, uint64_t address)
+static const struct symbol *symbol_in(struct symbols *symbols, const struct module *module, uint64_t address)
 {
     struct module_symbols *known = symbols_in(symbols, module);
     if (!known->has_table)
         known->has_table = symbol_table_read(module->dwfl, &known->table);
-    const struct symbol *symbol = symbol_table_find(&known->table, address);
+    return symbol_table_find(&known->table, address);
+}
+
+/* By the symbol table; "NAME@VERSION" there is NAME. */
+static const char *name_by_table(struct symbols *symbols, const struct module *module, uint64_t address)
+{
+    const struct symbol *symbol = symbol_in(symbols, module, address);
     if (!symbol)
         return NULL;
     size_t length = strcspn(symbol->name, "@");
@@ -126,6 +131,35 @@ static const char *name_by_calls(struct symbols *symbols, const struct module *m
 }
 
 /* ---- frames -------------------------------------------------------------------------------------- */
+
+/* As the symbol table has it, without " [clone .cold]" and such; NULL: that is not mangled either. */
+static const char *name_by_entry(struct symbols *symbols, const struct module *module, uint64_t entry)
+{
+    const struct symbol *symbol = entry ? symbol_in(symbols, module, entry) : NULL;
+    char *demangled = symbol && symbol->start == entry ? demangle(symbol->name) : NULL;
+    const char *clone = demangled ? strstr(demangled, " [clone ") : NULL;
+    size_t length = clone ? (size_t)(clone - demangled) : demangled ? strlen(demangled) : 0;
+    const char *kept = demangled ? keep(symbols, demangled, length, "") : NULL;
+    free(demangled);
+    return kept;
+}
+
+/* Of a function that DWARF tells: by its mangled name, or made of the names that it has there. */
+static const char *name_by_scope(struct symbols *symbols, const struct module *module,
+                                 const struct scope *scope)
+{
+    if (scope->linkage_name)
+        return readable(symbols, scope->linkage_name);
+    const char *name = name_by_entry(symbols, module, scope->entry);
+    if (name)
+        return name;
+    name = scope->name;
+    for (unsigned i = 0; name && i < scope->parent_count; i++) {
+        const char *inner = keep(symbols, "::", 2, name);
+        name = inner ? keep(symbols, scope->parents[i], strlen(scope->parents[i]), inner) : NULL;
+    }
+    return name;
+}
 
 /* Takes "." and ".." out of an absolute path, as if no folder were a link. */
 static void tidy_path(char *path)
@@ -168,9 +202,8 @@ static uint32_t frames_by_dwarf(struct symbols *symbols, const struct module *mo
     scopes_read(module->dwfl, &symbols_in(symbols, module)->units, address, as_start, &scopes);
     for (uint32_t i = 0; i < scopes.count || !i; i++) {
         const struct scope *scope = &scopes.list[i];
-        const char *name = scope->linkage_name ? scope->linkage_name : scope->name;
         frames[i] = (struct threadleak_probe_frame){
-            .function = name ? readable(symbols, name) : NULL,
+            .function = name_by_scope(symbols, module, scope),
             .file = path_of(symbols, scopes.folder, scope->file),
             .line = (uint32_t)scope->line,
             .is_inlined = i + 1 < scopes.count,
