@@ -13,6 +13,7 @@
 #include "error.h"
 
 #define BUFFER_SIZE (1 << 20)
+#define PAGE 4096 /* segments begin at multiples of it in the file, as in the kernel's */
 
 struct core_writer {
     char *path, *temporary;
@@ -85,7 +86,7 @@ static void append(struct core_writer *writer, const void *bytes, size_t size)
 
 static void align(struct core_writer *writer, size_t to)
 {
-    static const char zeros[16];
+    static const char zeros[PAGE];
     append(writer, zeros, -writer->size & (to - 1));
 }
 
@@ -122,19 +123,25 @@ struct core_writer *core_writer_begin(const char *path, uint16_t machine)
     return writer;
 }
 
-static Elf64_Phdr *new_segment(struct core_writer *writer)
+static void add_segment(struct core_writer *writer, uint64_t address, uint32_t flags, uint64_t size)
 {
     if (writer->segment_count == writer->segment_room) {
         size_t room = writer->segment_room ? writer->segment_room * 2 : 256;
         Elf64_Phdr *larger = realloc(writer->segments, room * sizeof *larger);
         if (!larger) {
             writer->error = ENOMEM;
-            return NULL;
+            return;
         }
         writer->segments = larger;
         writer->segment_room = room;
     }
-    return &writer->segments[writer->segment_count++];
+    writer->segments[writer->segment_count++] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                                             .p_flags = flags,
+                                                             .p_offset = writer->size,
+                                                             .p_vaddr = address,
+                                                             .p_filesz = size,
+                                                             .p_memsz = size,
+                                                             .p_align = PAGE};
 }
 
 void core_writer_memory(struct core_writer *writer, uint64_t address, uint32_t flags, const void *bytes,
@@ -147,17 +154,8 @@ void core_writer_memory(struct core_writer *writer, uint64_t address, uint32_t f
     if (last && last->p_vaddr + last->p_filesz == address && last->p_flags == flags) {
         last->p_filesz = last->p_memsz += size;
     } else {
-        align(writer, 16);
-        Elf64_Phdr *segment = new_segment(writer);
-        if (!segment)
-            return;
-        *segment = (Elf64_Phdr){.p_type = PT_LOAD,
-                                .p_flags = flags,
-                                .p_offset = writer->size,
-                                .p_vaddr = address,
-                                .p_filesz = size,
-                                .p_memsz = size,
-                                .p_align = 1};
+        align(writer, PAGE);
+        add_segment(writer, address, flags, size);
     }
     append(writer, bytes, size);
 }

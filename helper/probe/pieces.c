@@ -20,6 +20,18 @@ void pieces_add(struct pieces *pieces, uint64_t start, uint64_t end, const void 
     pieces->list[pieces->count++] = (struct piece){start, end, bytes};
 }
 
+void pieces_round(struct pieces *pieces, uint64_t page)
+{
+    for (size_t i = 0; i < pieces->count; i++) {
+        struct piece *piece = &pieces->list[i];
+        if (piece->bytes)
+            continue;
+        piece->start -= piece->start % page;
+        if (piece->end % page && piece->end < UINT64_MAX - page)
+            piece->end += page - piece->end % page;
+    }
+}
+
 static int by_start(const void *left, const void *right)
 {
     const struct piece *a = left, *b = right;

@@ -22,6 +22,9 @@ struct pieces {
 
 void pieces_add(struct pieces *pieces, uint64_t start, uint64_t end, const void *bytes);
 
+/* Widens those without bytes to whole pages. */
+void pieces_round(struct pieces *pieces, uint64_t page);
+
 /* By address, without overlap: where two have bytes the one that begins first holds. */
 void pieces_sort(struct pieces *pieces);
 

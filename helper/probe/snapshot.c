@@ -127,13 +127,16 @@ static void write_range(struct snapshot *snapshot, uint64_t start, uint64_t end,
     struct source *source = snapshot->probe->source;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     while (start < end) {
-        size_t size = end - start < CHUNK ? end - start : CHUNK;
+        const struct region *region = procfs_region_at(&snapshot->regions, start);
+        uint64_t stop = region && region->end < end ? region->end : end;
+        size_t size = stop - start < CHUNK ? stop - start : CHUNK;
         size_t got = source->operations->read(source, start, buffer, size);
         core_writer_memory(snapshot->writer, start, flags_at(snapshot, start), buffer, got);
         start = got ? start + got : (start / page + 1) * page;
     }
 }
 
+/* All of `wanted`, with the bytes of `known` where these are. */
 static bool write_memory(struct snapshot *snapshot)
 {
     const struct pieces *known = &snapshot->known, *wanted = &snapshot->wanted;
@@ -143,19 +146,20 @@ static bool write_memory(struct snapshot *snapshot)
         probe_error("out of memory");
         return false;
     }
-    for (size_t i = 0; i < known->count; i++) {
-        const struct piece *piece = &known->list[i];
-        core_writer_memory(snapshot->writer, piece->start, flags_at(snapshot, piece->start), piece->bytes,
-                           piece->end - piece->start);
-    }
     for (size_t i = 0; i < wanted->count; i++) {
-        uint64_t start = wanted->list[i].start, end = wanted->list[i].end;
-        while (start < end) {
-            const struct piece *next = pieces_from(known, start);
+        uint64_t at = wanted->list[i].start, end = wanted->list[i].end;
+        while (at < end) {
+            const struct piece *next = pieces_from(known, at);
             uint64_t stop = next && next->start < end ? next->start : end;
-            if (start < stop)
-                write_range(snapshot, start, stop, buffer);
-            start = next && next->start < end ? next->end : end;
+            if (at < stop) {
+                write_range(snapshot, at, stop, buffer);
+                at = stop;
+            } else {
+                stop = next->end < end ? next->end : end;
+                core_writer_memory(snapshot->writer, at, flags_at(snapshot, at),
+                                   next->bytes + (at - next->start), stop - at);
+                at = stop;
+            }
         }
     }
     free(buffer);
@@ -317,6 +321,10 @@ static bool write_file(struct snapshot *snapshot, struct threadleak_probe_snapsh
     struct source *source = snapshot->probe->source;
     snapshot_add_process(source, snapshot->folder, &snapshot->regions, &snapshot->wanted);
     pieces_sort(&snapshot->known);
+    for (size_t i = 0; i < snapshot->known.count; i++)
+        pieces_add(&snapshot->wanted, snapshot->known.list[i].start, snapshot->known.list[i].end, NULL);
+    /* libdw goes by pages: a page that is there in part is not there */
+    pieces_round(&snapshot->wanted, (uint64_t)sysconf(_SC_PAGESIZE));
     pieces_sort(&snapshot->wanted);
     if (!write_memory(snapshot) || !is_alive(snapshot))
         return false;
