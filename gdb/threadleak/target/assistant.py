@@ -43,6 +43,9 @@ class Assistant:
             raise TargetError("it reads local processes and core files alone")
         self._known = {thread.tid for thread in self._native.threads()}
 
+    def state_of(self, thread: Thread) -> Optional[str]:
+        return self._native.state_of(thread) if thread.tid in self._known else None
+
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[Optional[CurrentStack]]:
         """None for a thread that is the debugger's alone."""
         shared = [thread for thread in threads if thread.tid in self._known]

@@ -27,6 +27,11 @@ def keep_selection() -> Iterator[None]:
                     frame.select()
 
 
+# Frames of one pc with the frame that they are inlined in, and those that GDB makes up for tail calls, whose
+# stack frames are gone.
+_MADE_UP = (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME)
+
+
 def current_stack(handle: Any, limit: int) -> CurrentStack:
     """Of a thread, which is selected then."""
     pcs: List[Tuple[int, int]] = []
@@ -35,7 +40,7 @@ def current_stack(handle: Any, limit: int) -> CurrentStack:
         handle.switch()
         frame = gdb.newest_frame()
         while frame is not None:
-            if frame.type() != gdb.INLINE_FRAME:
+            if frame.type() not in _MADE_UP:
                 if len(pcs) == limit:
                     return CurrentStack(tuple(pcs), f"only the first {limit} frames")
                 pcs.append((frame.pc(), what))
