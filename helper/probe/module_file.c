@@ -214,25 +214,32 @@ int module_find_elf(Dwfl_Module *dwfl, void **user_data, const char *name, Dwarf
     return -1;
 }
 
-/* A debuginfod server is asked for what belongs to the program, hundreds of megabytes for each system library
- * are not waited for. */
-int module_find_debuginfo(Dwfl_Module *dwfl, void **user_data, const char *name, Dwarf_Addr base,
-                          const char *file_name, const char *debug_link, GElf_Word checksum,
-                          char **debug_file_name)
+static int open_debug_file(const struct module *module, char **name)
 {
-    const struct module *module = *user_data;
-    const char *servers = getenv("DEBUGINFOD_URLS");
-    if (!module->is_system || !servers || !*servers)
-        return dwfl_standard_find_debuginfo(dwfl, user_data, name, base, file_name, debug_link, checksum,
-                                            debug_file_name);
     char path[64 + 2 * BUILD_ID_MAX] = "/usr/lib/debug/.build-id/";
     size_t length = strlen(path);
     for (size_t i = 0; i < module->build_id_size; i++)
         length +=
             (size_t)snprintf(path + length, sizeof path - length, i ? "%02x" : "%02x/", module->build_id[i]);
     snprintf(path + length, sizeof path - length, ".debug");
-    int handle = open(path, O_RDONLY | O_CLOEXEC);
+    int handle = module->build_id_size ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (handle >= 0)
-        *debug_file_name = strdup(path);
+        *name = strdup(path);
     return handle;
+}
+
+/* By build-id alone for system libraries: a debuginfod server is not asked for them, as hundreds of megabytes
+ * would be waited for. The same where there is no server and no .gnu_debuglink: to find nothing, libdwfl
+ * loads libdebuginfod and all that this needs, which takes 20 ms. */
+int module_find_debuginfo(Dwfl_Module *dwfl, void **user_data, const char *name, Dwarf_Addr base,
+                          const char *file_name, const char *debug_link, GElf_Word checksum,
+                          char **debug_file_name)
+{
+    const struct module *module = *user_data;
+    const char *servers = getenv("DEBUGINFOD_URLS");
+    int handle = open_debug_file(module, debug_file_name);
+    if (handle >= 0 || module->is_system || (!debug_link && (!servers || !*servers)))
+        return handle;
+    return dwfl_standard_find_debuginfo(dwfl, user_data, name, base, file_name, debug_link, checksum,
+                                        debug_file_name);
 }
