@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A terminal that the shell command runs in, as a person before it would see it."""
 
+import codecs
 import fcntl
 import os
 import re
@@ -37,6 +38,7 @@ class Screen:
             start_new_session=True,
         )
         self.text = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def close(self) -> None:
         self.process.kill()
@@ -65,7 +67,7 @@ class Screen:
                 time.monotonic() < deadline
             ), f"it shows {self.frame()}, after {self.text[-2000:]!r}"
             if select.select([self._master], [], [], 0.05)[0]:
-                self.text += os.read(self._master, 1 << 16).decode()
+                self.text += self._decode(os.read(self._master, 1 << 16))
 
     def wait_for(self, pattern: str) -> List[str]:
         """A frame in which the pattern is found."""

@@ -238,9 +238,13 @@ def test_it_is_suspended(growing: Growing) -> None:
     screen.close()
 
 
-def test_the_process_ends_on_the_screen(screen: Screen, growing: Growing) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_process_ends_on_the_screen(screen: Screen, growing: Growing, paused: bool) -> None:
     growing.make("u")
     screen.wait_for("1 unjoined")
+    if paused:
+        screen.send(" ")
+        screen.wait_for("paused")
     growing.end()
     assert screen.end() == 0
     last = screen.text.rpartition(LEAVE)[2]

@@ -7,27 +7,20 @@ import re
 import shutil
 import sys
 import time
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import List, Optional
 
-from ..judge.blame import first_own
-from ..judge.history import SORT_KEYS, History, Rate
-from ..read.counts import Counts, Place, count, without_registry
-from ..read.locate import read_registry
-from ..read.model import Anomalies, Registry
-from ..read.registry import read_copy
-from ..read.stacks import Stacks
+from ..judge.history import SORT_KEYS
 from ..show import top
 from ..show.style import PLAIN
-from ..target import procfs
-from ..target.base import Frame, Target, TargetError
-from .options import Outcome, Parser, UsageError, count as number
+from .options import Outcome, Parser, UsageError, count
 from .run import original_environment
-from .targets import Named, Opened
 from .terminal import Terminal
+from .watch import Watch
 
 NAME = "top"
 KEYS = "q quit   space pause   s sort   +/- interval"
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+PAUSE_S = 3600.0
 SITES = 20  # shown where no screen limits them
 
 
@@ -46,7 +39,7 @@ def parser() -> Parser:
         metavar="S",
         help="between two samples (default 1)",
     )
-    group.add_argument("--samples", type=number, metavar="N", help="end after N samples")
+    group.add_argument("--samples", type=count, metavar="N", help="end after N samples")
     group.add_argument(
         "--once", action="store_true", help="the same as --samples 1, not on a screen"
     )
@@ -71,9 +64,7 @@ def _seconds(text: str) -> float:
 def run(session: None, options: argparse.Namespace) -> Outcome:
     if not re.fullmatch("[0-9]{1,9}", options.pid) or not int(options.pid):
         raise UsageError(f"threadleak top: {options.pid!r} is no PID")
-    watch = _Watch(int(options.pid))
-    if not procfs.thread_count(watch.pid):
-        raise TargetError(f"there is no process {watch.pid}")
+    watch = Watch(int(options.pid))
     samples = 1 if options.once else options.samples
     screen = samples is None and options.format == "text" and _has_screen()
     try:
@@ -95,97 +86,7 @@ def _has_screen() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-class _Watch:
-    """A process, and the registry in it, as long as the same files are mapped: another program (exec) or a
-    library that is loaded later is looked at afresh."""
-
-    def __init__(self, pid: int):
-        self.pid = pid
-        self.history = History()
-        self._name = "-"
-        self._opened = Opened(Named(str(pid), pid=pid))
-        self._target: Optional[Target] = None
-        self._files: Optional[List[Tuple[int, int, str]]] = None
-        self._registry: Optional[Registry] = None
-        self._stacks: Optional[Stacks] = None
-        self._frames: Dict[Place, Optional[Frame]] = {}
-        self._why_none = ""
-
-    def look(self) -> bool:
-        """Takes a sample; False: the process has ended."""
-        try:
-            counts = self._counts()
-        except TargetError:
-            if not procfs.has_died(self.pid):
-                raise
-            counts = None
-        if counts is not None:
-            self.history.add(counts)
-        return counts is not None
-
-    def _counts(self) -> Optional[Counts]:
-        threads = procfs.thread_count(self.pid)
-        if not threads or procfs.has_died(self.pid):
-            return None
-        self._name = procfs.command(self.pid) or self._name
-        files = procfs.files(procfs.read_maps(self.pid))
-        if files != self._files:
-            self._files = files
-            self._open()
-        now = time.monotonic()
-        target, registry, anomalies = self._target, self._registry, Anomalies()
-        if target is None or registry is None:
-            return without_registry(now, threads)
-        copies = [
-            read_copy(target, each.address, each.number, anomalies) for each in registry.copies
-        ]
-        self._registry = Registry(copies, registry.notes, anomalies)
-        return count(self._registry, now, threads)
-
-    def _open(self) -> None:
-        self._registry = self._stacks = None
-        self._frames = {}
-        self._target = None
-        try:
-            self._target = self._opened.again()
-            self._registry = read_registry(self._target)
-            self._stacks = Stacks(self._target, self._registry.copies)
-        except TargetError as error:
-            self._why_none = str(error)
-
-    def rates(self, key: str) -> List[Rate]:
-        return self.history.rates(key)
-
-    def frame(self, rate: Rate) -> Optional[Frame]:
-        """Where the user's own code created the threads of a site."""
-        if rate.place not in self._frames:
-            self._frames[rate.place] = self._read_frame(*rate.place)
-        return self._frames[rate.place]
-
-    def _read_frame(self, copy: int, site: int) -> Optional[Frame]:
-        if self._registry is None or self._stacks is None:
-            return None
-        return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
-
-    def subject(self) -> top.Subject:
-        return top.Subject(self.pid, self._name, list(self._notes()))
-
-    def _notes(self) -> Iterator[str]:
-        if self._registry is None:
-            yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
-            return
-        two = list(self.history.samples)[-2:]
-        untracked = min((each.untracked or 0 for each in two), default=0)
-        if untracked > 0:
-            yield f"{untracked:,} untracked, not in the registry"
-        for kind, number, example in self._registry.anomalies:
-            yield f"damaged: {kind}: {number:,} ({example})"
-        dropped = sum(each.dropped.get("records", 0) for each in self._registry.copies)
-        if dropped:
-            yield f"{dropped:,} threads dropped for lack of room: nothing is known of them"
-
-
-def _lines(watch: _Watch, key: str, look: Optional[top.Look] = None) -> List[str]:
+def _lines(watch: Watch, key: str, look: Optional[top.Look] = None) -> List[str]:
     if look is None:
         width = shutil.get_terminal_size().columns
         look = top.Look(width, SITES + 10, _blocks(), PLAIN)
@@ -200,7 +101,7 @@ def _blocks() -> str:
     return top.BLOCKS if b"UTF" in chosen.upper() else top.ASCII_BLOCKS
 
 
-def _write(watch: _Watch, options: argparse.Namespace, samples: Optional[int]) -> bool:
+def _write(watch: Watch, options: argparse.Namespace, samples: Optional[int]) -> bool:
     """One after the other; whether the process ended. Rates need a sample before the first."""
     due = time.monotonic()
     written = 0
@@ -223,7 +124,7 @@ def _write(watch: _Watch, options: argparse.Namespace, samples: Optional[int]) -
 
 
 class _Screen:
-    def __init__(self, terminal: Terminal, watch: _Watch, options: argparse.Namespace):
+    def __init__(self, terminal: Terminal, watch: Watch, options: argparse.Namespace):
         self._terminal = terminal
         self._watch = watch
         self._interval = options.interval
@@ -232,18 +133,18 @@ class _Screen:
 
     def run(self) -> bool:
         """Whether the process ended."""
-        ends = _ends(self._watch.pid)
         due = time.monotonic()
         while True:
             now = time.monotonic()
+            if self._watch.has_ended():
+                return True
             if now >= due and not self._paused:
                 due = max(due + self._interval, now)
                 if not self._watch.look():
                     return True
             self._terminal.draw(self._lines())
-            for key in self._terminal.wait(
-                due - time.monotonic() if not self._paused else 3600, ends
-            ):
+            seconds = PAUSE_S if self._paused else due - time.monotonic()
+            for key in self._terminal.wait(seconds, self._watch.ends):
                 if key in "qQ":
                     return False
                 due = self._press(key, due)
@@ -269,11 +170,3 @@ class _Screen:
         state = "paused" if self._paused else f"every {self._interval:g} s"
         foot = f"{state}, by {self._key}   {KEYS}"
         return [*lines, *[""] * (height - 1 - len(lines)), foot] if height > 2 else lines
-
-
-def _ends(pid: int) -> Optional[int]:
-    """Can be read once the process has ended (pidfd_open(2)); None on a kernel without."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None

@@ -40,7 +40,7 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
     for copy in registry.copies:
         alive_at: "Counter[int]" = Counter()
         unjoined_at: "Counter[int]" = Counter()
-        for (site, state), number in _kinds(copy, seen).items():
+        for (site, state), number in _kinds(copy, len(registry.copies) == 1, seen).items():
             if not state & (abi.FINISHED | abi.JOINED):
                 alive += number
                 alive_at[site] += 0 if state & abi.MAIN else number
@@ -57,11 +57,12 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
     return Counts(time_s, kernel, kernel - alive, unjoined, created - failed, failed, sites)
 
 
-def _kinds(copy: Copy, seen: Set[int]) -> "Counter[Tuple[int, int]]":
+def _kinds(copy: Copy, alone: bool, seen: Set[int]) -> "Counter[Tuple[int, int]]":
     """(site, state) of each record; without those of threads that an earlier copy of the library knows too."""
     pairs = zip(copy.records.column("site"), copy.records.column("state"))
-    pthreads = copy.records.column("pthread")
-    if copy.number == 1:
-        seen.update(pthreads)
+    if alone:
         return Counter(pairs)
-    return Counter(pair for pair, pthread in zip(pairs, pthreads) if pthread not in seen)
+    pthreads = copy.records.column("pthread")
+    kept = Counter(pair for pair, pthread in zip(pairs, pthreads) if pthread not in seen)
+    seen.update(filter(None, pthreads))
+    return kept

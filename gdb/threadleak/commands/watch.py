@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""A process that is counted again and again, without stopping it."""
+
+import os
+import select
+import time
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..judge.blame import first_own
+from ..judge.history import History, Rate
+from ..read.counts import Counts, Place, count, without_registry
+from ..read.locate import read_registry
+from ..read.model import Anomalies, Registry
+from ..read.registry import read_copy
+from ..read.stacks import Stacks
+from ..show.top import Subject
+from ..target import procfs
+from ..target.base import Frame, Target, TargetError
+from .targets import Named, Opened
+
+
+class Watch:
+    """The registry stays where it was found, so that it is not looked for each time; another program (exec), and
+    modules that are loaded later, whose code must be named, are looked at afresh."""
+
+    def __init__(self, pid: int):
+        if not procfs.thread_count(pid):
+            raise TargetError(f"there is no process {pid}")
+        self.pid = pid
+        self.history = History()
+        self.ends = _pidfd(pid)  # can be read once it has ended; None: a kernel without
+        self._name = "-"
+        self._opened = Opened(Named(str(pid), pid=pid))
+        self._target: Optional[Target] = None
+        self._registry: Optional[Registry] = None
+        self._code: object = None
+        self._files: Optional[List[Tuple[int, int, str]]] = None
+        self._stacks: Optional[Stacks] = None
+        self._frames: Dict[Place, Optional[Frame]] = {}
+        self._why_none = ""
+
+    def look(self) -> bool:
+        """Takes a sample; False: the process has ended."""
+        threads = procfs.thread_count(self.pid)
+        if not threads or self.has_ended():
+            return False
+        self._name = procfs.command(self.pid) or self._name
+        self.history.add(self._count(threads))
+        return True
+
+    def has_ended(self) -> bool:
+        if self.ends is None:
+            return procfs.has_died(self.pid)
+        return bool(select.select([self.ends], [], [], 0)[0])
+
+    def _count(self, threads: int) -> Counts:
+        now = time.monotonic()
+        registry = self._read_again()
+        if registry is None and self._files_changed():
+            registry = self._open()
+        elif registry is not None and _code(registry) != self._code:
+            registry = self._open()
+        self._registry = registry
+        return count(registry, now, threads) if registry else without_registry(now, threads)
+
+    def _read_again(self) -> Optional[Registry]:
+        """None: none was found, or it is gone."""
+        target, registry, anomalies = self._target, self._registry, Anomalies()
+        if target is None or registry is None:
+            return None
+        try:
+            copies = [
+                read_copy(target, each.address, each.number, anomalies) for each in registry.copies
+            ]
+        except TargetError as error:
+            self._why_none = str(error)
+            return None
+        return Registry(copies, registry.notes, anomalies)
+
+    def _files_changed(self) -> bool:
+        """Since the last time that no registry was found: any file that is mapped may bring one."""
+        try:
+            files = procfs.files(procfs.read_maps(self.pid))
+        except TargetError:
+            files = []
+        before, self._files = self._files, files
+        return before is None or before != files
+
+    def _open(self) -> Optional[Registry]:
+        self._frames, self._stacks = {}, None
+        try:
+            self._target = self._opened.again()
+            registry = read_registry(self._target)
+        except TargetError as error:
+            self._why_none = str(error)
+            return None
+        self._files = None
+        self._stacks = Stacks(self._target, registry.copies)
+        self._code = _code(registry)
+        return registry
+
+    def rates(self, key: str) -> List[Rate]:
+        return self.history.rates(key)
+
+    def frame(self, rate: Rate) -> Optional[Frame]:
+        """Where the user's own code created the threads of a site."""
+        if rate.place not in self._frames:
+            self._frames[rate.place] = self._read_frame(*rate.place)
+        return self._frames[rate.place]
+
+    def _read_frame(self, copy: int, site: int) -> Optional[Frame]:
+        if self._registry is None or self._stacks is None:
+            return None
+        return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
+
+    def subject(self) -> Subject:
+        return Subject(self.pid, self._name, list(self._notes()))
+
+    def _notes(self) -> Iterator[str]:
+        registry = self._registry
+        if registry is None:
+            yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
+            return
+        two = list(self.history.samples)[-2:]
+        untracked = min((each.untracked or 0 for each in two), default=0)
+        if untracked > 0:
+            yield f"{untracked:,} untracked, not in the registry"
+        for kind, number, example in registry.anomalies:
+            yield f"damaged: {kind}: {number:,} ({example})"
+        dropped = sum(each.dropped.get("records", 0) for each in registry.copies)
+        if dropped:
+            yield f"{dropped:,} threads dropped for lack of room: nothing is known of them"
+
+
+def _code(registry: Registry) -> object:
+    """What is another in another program, or once creations come from further modules."""
+    return [(copy.header.start_monotonic_ns, len(copy.modules)) for copy in registry.copies]
+
+
+def _pidfd(pid: int) -> Optional[int]:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
