@@ -33,7 +33,9 @@ class ExitLook:
                 self._say(f"cannot tell whether threads of process {pid} leaked: {error}")
 
     def _leaked(self, report: Report, pid: int) -> None:
-        lines = text.listing(report, ordered(report, report.leaked, "group"))
+        verdicts = ordered(report, report.leaked, "group")
+        report.read_states(verdicts)
+        lines = text.listing(report, verdicts)
         path = f"threadleak.{pid}.core"
         try:
             write(report.target, path)
