@@ -251,7 +251,7 @@ static bool core_look(struct source *source, uint32_t index, struct registers *r
     uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
 
     registers->known = 0;
-    if (ours && ours->state == THREADLEAK_PROBE_RUNNING) { /* nothing else is known */
+    if (ours && ours->state == THREADLEAK_PROBE_RUNNING && !ours->known) { /* nothing else is known */
         thread->state = THREADLEAK_PROBE_RUNNING;
         return true;
     }

@@ -97,7 +97,7 @@ struct core_writer *core_writer_begin(const char *path, uint16_t machine)
     static const Elf64_Ehdr room_for_header;
     struct stat status;
     if (!stat(path, &status) && !S_ISREG(status.st_mode)) {
-        probe_error("%s is not an ordinary file: a core is not written there", path);
+        probe_error("%.300s is not an ordinary file: a core is not written there", path);
         return NULL;
     }
     struct core_writer *writer = calloc(1, sizeof *writer);
@@ -115,7 +115,7 @@ struct core_writer *core_writer_begin(const char *path, uint16_t machine)
     writer->machine = machine;
     writer->file = mkostemp(writer->temporary, O_CLOEXEC);
     if (writer->file < 0) {
-        probe_error("%s cannot be written: %s", path, strerror(errno));
+        probe_error("%.300s cannot be written: %s", path, strerror(errno));
         discard(writer);
         return NULL;
     }
@@ -239,7 +239,7 @@ bool core_writer_end(struct core_writer *writer, uint64_t *size, uint64_t *memor
         close(writer->file);
         writer->file = -1;
     } else {
-        probe_error("%s cannot be written: %s", writer->path, strerror(writer->error));
+        probe_error("%.300s cannot be written: %s", writer->path, strerror(writer->error));
     }
     discard(writer);
     return ok;
