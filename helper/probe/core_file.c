@@ -44,7 +44,7 @@ struct core_file *core_file_open(const char *path)
     if (fstat(descriptor, &status) != 0)
         probe_error("%s cannot be read: %s", path, strerror(errno));
     else if (!S_ISREG(status.st_mode))
-        probe_error("%s is no file", path);
+        probe_error("%s is no regular file", path);
     else
         file = make(path, NULL, (uint64_t)status.st_size, descriptor);
     if (!file)

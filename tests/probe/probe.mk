@@ -4,7 +4,7 @@
 # reaches what the library does not export. The tests in Python use the library.
 PROBE_TESTS := $(patsubst tests/probe/%.c,build/tests/probe/%,$(wildcard tests/probe/test_*.c))
 
-$(PROBE_TESTS): build/tests/probe/%: tests/probe/%.c $(PROBE_OBJECTS) $(PROBE_HEADERS)
+$(PROBE_TESTS): build/tests/probe/%: tests/probe/%.c $(PROBE_OBJECTS) $(PROBE_HEADERS) $(wildcard tests/probe/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -Ihelper/probe $< $(PROBE_OBJECTS) $(PROBE_LIBS) -lcmocka -o $@
 
