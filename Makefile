@@ -119,14 +119,17 @@ include tests/runtime/capture.mk tests/probe/probe.mk tests/fuzz/fuzz.mk
 PYTEST := $(PYTHON) -m pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: check check-engine check-gdb check-real
-check: check-runtime check-capture check-probe check-fuzz check-engine check-gdb check-real
+.PHONY: check check-engine check-gdb check-shell check-real
+check: check-runtime check-capture check-probe check-fuzz check-engine check-gdb check-shell check-real
 
 check-engine: all
 	$(Q)$(PYTEST) tests/engine tests/abi
 
 check-gdb: all
 	$(Q)$(PYTEST) tests/gdb
+
+check-shell: all
+	$(Q)$(PYTEST) tests/shell
 
 check-real: all
 	$(Q)$(PYTEST) tests/real
