@@ -168,7 +168,7 @@ static void test_no_signal_is_lost(void **state)
     await(shared->count == sent);
     sleep_ms(20);
     assert_int_equal(shared->count, sent);
-    assert_true(is_left_alone(child.pid, "S"));
+    await(is_left_alone(child.pid, "S"));
     end_child(&child);
 }
 
@@ -317,7 +317,7 @@ static void test_thousand(void **state)
         assert_true(source->threads[i].pthread);
     }
     source->operations->close(source);
-    assert_true(is_left_alone(child.pid, "S"));
+    await(is_left_alone(child.pid, "S"));
     end_child(&child);
 }
 
