@@ -83,7 +83,8 @@ def _side(named: Union[str, Named], options: argparse.Namespace) -> Side:
         return of_document(named)
     with Opened(named, options.stop) as opened, progress(named.name):
         session = Session(opened.again, lambda: None)
-        return of_report(session.report(options), named.name)
+        name = named.name if named.pid is None else f"process {named.name}"
+        return of_report(session.report(options), name)
 
 
 def _compared(before: Side, after: Side, options: argparse.Namespace, style: Style) -> Outcome:
@@ -95,4 +96,6 @@ def _compared(before: Side, after: Side, options: argparse.Namespace, style: Sty
         shown = "\n".join(diff.lines(growth, options.limit, style)) + "\n"
     if not failed:
         return Outcome(shown, CLEAN)
-    return Outcome(shown, LEAKS, f"{len(growth.grown()):,} places have more threads than before")
+    grown = len(growth.grown())
+    places = "1 place has" if grown == 1 else f"{grown:,} places have"
+    return Outcome(shown, LEAKS, f"{places} more threads than before")

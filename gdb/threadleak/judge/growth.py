@@ -51,8 +51,12 @@ def compare(before: Side, after: Side) -> Growth:
     gone: List[Seen] = []
     if same:
         new, gone = _without(after, before), _without(before, after)
-    counts_before, counts_after = _counts(before), _counts(after)
-    sites = {**before.sites, **after.sites}
+    same_build = same or any(
+        not site.what and key in before.sites for key, site in after.sites.items()
+    )
+    keys = {key: key if same_build else site.look for key, site in _sites(before, after)}
+    counts_before, counts_after = _counts(before, keys), _counts(after, keys)
+    sites = {keys[key]: site for key, site in _sites(before, after)}
     changes = [
         Change(site, counts_before.get(key, {}), counts_after.get(key, {}))
         for key, site in sites.items()
@@ -72,8 +76,12 @@ def _without(side: Side, other: Side) -> List[Seen]:
     return [each for each in side.threads if each.identity not in known]
 
 
-def _counts(side: Side) -> Dict[Key, Dict[str, int]]:
+def _sites(before: Side, after: Side) -> List[Tuple[Key, Site]]:
+    return list({**before.sites, **after.sites}.items())
+
+
+def _counts(side: Side, keys: Dict[Key, Key]) -> Dict[Key, Dict[str, int]]:
     counts: Dict[Key, Counter[str]] = {}
     for each in side.threads:
-        counts.setdefault(each.site, Counter())[each.class_] += 1
+        counts.setdefault(keys[each.site], Counter())[each.class_] += 1
     return {key: dict(found) for key, found in counts.items()}

@@ -8,16 +8,18 @@ from ..read.model import Copy
 from ..read.records import Kind
 from ..target.base import Frame, TargetError
 from .blame import own_frame
+from .names import without_arguments
 from .report import Report
 from .verdicts import Verdict
 
 SCHEMA = "threadleak/1"  # show/json.py
 MAIN, UNTRACKED = "main", "untracked"
-Key = Tuple[Any, ...]  # what is the same for one site in every process that runs the same code
+Key = Tuple[Any, ...]
 
 
 class Site(NamedTuple):
-    key: Key
+    key: Key  # where its calls lie in their files: the same in every process that runs this build
+    look: Key  # what they are called, as far as lines are known: the same in other builds, if lines are
     what: str  # MAIN, UNTRACKED or ""
     frames: Tuple[Frame, ...]  # of the creation stack
     start: Optional[Frame]
@@ -54,19 +56,30 @@ class Side(NamedTuple):
 
 def _site(frames: Iterable[Frame], start: Optional[Frame]) -> Site:
     frames = tuple(frames)
-    key = tuple(map(_look, frames)) + (_look(start) if start is not None else None,)
-    return Site(key, "", frames, start)
+    calls = frames if start is None else (*frames, start)
+    # each call once: how many inlined functions there are depends on who reads
+    key = tuple(dict.fromkeys(map(_place, calls)))
+    return Site(key, tuple(map(_look, calls)), "", frames, start)
+
+
+def _place(frame: Frame) -> Tuple[object, ...]:
+    if frame.offset is None:
+        return (frame.pc,)
+    return (_base(frame.module or ""), frame.offset)
+
+
+def _base(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 def _look(frame: Frame) -> Tuple[object, ...]:
-    """By name where there is one, so that another build of the program may be compared."""
     if frame.function and frame.line:
-        return (frame.function, frame.file, frame.line)
-    return ((frame.module or "").rsplit("/", 1)[-1], frame.offset, frame.function)
+        return (without_arguments(frame.function), _base(frame.file or ""), frame.line)
+    return _place(frame)
 
 
-_MAIN = Site((MAIN,), MAIN, (), None)
-_UNTRACKED = Site((UNTRACKED,), UNTRACKED, (), None)
+_MAIN = Site((MAIN,), (MAIN,), MAIN, (), None)
+_UNTRACKED = Site((UNTRACKED,), (UNTRACKED,), UNTRACKED, (), None)
 
 
 def of_report(report: Report, name: str) -> Side:

@@ -25,6 +25,10 @@ def lines(growth: Growth, limit: int, style: Style = PLAIN) -> List[str]:
     ]
     if not growth.same_process:
         found.append(f"note: {_processes(growth)}: compared by the places of creation alone")
+    if growth.seconds is not None and growth.seconds < 0:
+        found.append(
+            f"note: {clean(growth.after.name)} was read before {clean(growth.before.name)}"
+        )
     changed = [change for change in growth.changes if change.before != change.after]
     if not changed:
         return found

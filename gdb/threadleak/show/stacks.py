@@ -11,7 +11,7 @@ from ..judge.same_stack import Group, place_of, runs
 from ..read.abi import MAIN
 from ..target.base import Frame, Target
 from . import text
-from .places import NAME_WIDTH, base_name, function, own_place, place
+from .places import NAME_WIDTH, function, own_place, place
 from .sanitize import clean
 from .style import PLAIN, Style
 
@@ -96,7 +96,7 @@ def _counted(sites: Dict[str, int]) -> str:
         return next(iter(sites))
     most = sorted(sites.items(), key=lambda item: -item[1])
     rest = len(most) - SITES_SHOWN
-    shown = ", ".join(f"{place} ({count:,})" for place, count in most[:SITES_SHOWN])
+    shown = ", ".join(f"{place}: {count:,}" for place, count in most[:SITES_SHOWN])
     return shown + (f", and {rest:,} more places" if rest > 0 else "")
 
 
@@ -121,5 +121,4 @@ def _folded(frames: Iterable[Frame]) -> str:
     names = "(" + ", ".join(function(frame) for frame in frames) + ")"
     if len(names) <= FOLDED_WIDTH:
         return names
-    files = dict.fromkeys(clean(base_name(each.module)) for each in frames if each.module)
-    return f"({len(frames)} library frames, in {', '.join(files)})"
+    return f"({len(frames)} library frames: --full)"
