@@ -41,8 +41,8 @@ const char *threadleak_probe_error(void);
 struct threadleak_probe *threadleak_probe_open_core(const char *core, const char *program);
 
 /* Flags of threadleak_probe_open_process. STOP: every thread is stopped by ptrace (PTRACE_SEIZE), its
- * registers are read, and the process stands still until threadleak_probe_resume or _close. Must then be
- * called, resumed and closed by one thread. Without it only /proc and process_vm_readv are used. */
+ * registers are read, and the process stands still until threadleak_probe_resume or _close, and no longer
+ * than we live. A thread of our own does that. Without it only /proc and process_vm_readv are used. */
 #define THREADLEAK_PROBE_STOP 0x1u
 /* Somebody else, a debugger, keeps the process stopped: nothing moves, and no ptrace is tried. Registers
  * that /proc does not tell are given by threadleak_probe_set_registers. */
@@ -50,8 +50,8 @@ struct threadleak_probe *threadleak_probe_open_core(const char *core, const char
 
 struct threadleak_probe *threadleak_probe_open_process(int pid, unsigned flags);
 
-/* Lets a process that THREADLEAK_PROBE_STOP stopped go on; what was read stays readable as far as it was
- * read. Does nothing otherwise. */
+/* Lets a process that THREADLEAK_PROBE_STOP stopped go on. What was found stays; memory is from then on read
+ * as it is then, and a look is one without a stop. Does nothing otherwise. */
 void threadleak_probe_resume(struct threadleak_probe *probe);
 
 /* NULL is allowed. */
@@ -109,7 +109,7 @@ int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index);
 const char *threadleak_probe_thread_name(struct threadleak_probe *probe, uint32_t index);
 
 /* All registers of a thread of a THREADLEAK_PROBE_STOPPED process, by DWARF number, those that `known` has a
- * bit for. */
+ * bit for. Its stack has to be unwound again. */
 int threadleak_probe_set_registers(struct threadleak_probe *probe, uint32_t index, const uint64_t *values,
                                    uint32_t count, uint64_t known);
 
@@ -218,7 +218,8 @@ struct threadleak_probe_range {
 
 /* Writes a small ELF core of a live process to `path`: registers as far as they are known, the used part of
  * each stack, TLS and thread descriptors, data of modules, and `count` ranges; names of threads and open
- * files in a note of our own. GDB opens it. -1: the file is removed again. */
+ * files in a note of our own. GDB opens it. A process that is stopped goes
+ * on as soon as its memory is written. -1: there is no new file, and `path` is as it was. */
 int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
                               const struct threadleak_probe_range *ranges, uint32_t count,
                               struct threadleak_probe_snapshot *result);

@@ -5,6 +5,7 @@ those that docs/probe.md names.
 """
 
 import os
+import pathlib
 import re
 import struct
 import subprocess
@@ -125,16 +126,28 @@ def test_the_probe(unmoved: Blocked) -> None:
         opened.close()
 
 
-@pytest.mark.parametrize("words", ["list --all", "check", "stacks", "top --once"])
-def test_the_shell(unmoved: Blocked, words: str) -> None:
-    for _ in range(8):
+@pytest.mark.parametrize(
+    "words, times",
+    [("list --all", 12), ("check", 12), ("stacks", 12), ("explain --id 2", 6), ("top --once", 2)],
+)
+def test_the_shell(unmoved: Blocked, words: str, times: int) -> None:
+    command, *options = words.split()
+    for _ in range(times):
         done = subprocess.run(
-            [SHELL, *words.split(), str(unmoved.pid)],
+            [SHELL, command, str(unmoved.pid), *options],
             capture_output=True,
             text=True,
             timeout=WAIT_S,
         )
         assert done.returncode in (0, 3) and done.stdout, done.stderr
+
+
+def test_a_snapshot(unmoved: Blocked, tmp_path: pathlib.Path) -> None:
+    for _ in range(3):
+        opened = Probe.of_process(unmoved.pid)
+        made = opened.snapshot(str(tmp_path / "a.core"), [])
+        assert made.threads == len(unmoved.calls()) + 1 and made.without_sp == 0
+        opened.close()
 
 
 def documented() -> Set[str]:

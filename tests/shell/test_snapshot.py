@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak snapshot`: a core that is small, made in no time, and that GDB, eu-stack and our own commands open
+as they open the process."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from typing import Any, Dict, Iterator, NamedTuple, Tuple
+
+import pytest
+from run_gdb import run_gdb
+from run_shell import LEAKS, SETTLED, run_shell
+from workshop import LINKED, Program, Running, Workshop
+
+LEAKED = 500
+MAIN_LEAKED = (LEAKED * 8) << 20  # bytes of stacks that a full core would hold
+
+
+class Snapped(NamedTuple):
+    program: Program
+    running: Running
+    core: str
+    seconds: float
+    said: str
+
+
+@pytest.fixture(scope="module", params=["moving", "stopped"])
+def snapped(request: Any, workshop: Workshop) -> Iterator[Snapped]:
+    program = workshop.program("snapshot")
+    running = workshop.start(program, str(LEAKED))
+    core = os.path.join(running.folder, "a.core")
+    before = time.monotonic()
+    done = run_shell(
+        "snapshot", "-o", core, *["--stop"] * (request.param == "stopped"), str(running.pid)
+    )
+    seconds = time.monotonic() - before
+    assert done.status == 0, done.err
+    yield Snapped(program, running, core, seconds, done.out)
+    running.end()
+
+
+def shown(*target: str) -> Dict[str, Any]:
+    return run_shell("list", "--all", "--stacks", "--format", "json", *SETTLED, *target).document()
+
+
+def test_it_is_small_and_made_quickly(snapped: Snapped) -> None:
+    size = os.path.getsize(snapped.core)
+    assert size <= 20e6 < MAIN_LEAKED / 100
+    assert os.stat(snapped.core).st_mode & 0o777 == 0o600
+    assert os.listdir(snapped.running.folder).count("a.core") == 1
+    assert snapped.seconds < 5  # 0.5 on a machine that does nothing else
+    assert f"{size / 1e6:,.1f} MB" in snapped.said
+
+
+def test_our_commands_say_the_same_as_of_the_process(snapped: Snapped) -> None:
+    live, dead = shown(str(snapped.running.pid)), shown(snapped.core)
+    assert dead["summary"] == live["summary"]
+    assert dead["summary"]["by_class"]["unjoined"] == LEAKED
+    keys = ("id", "tid", "name", "state", "class", "creation_stack", "stack", "wait", "pthread")
+    rows = [
+        [{key: row.get(key) for key in keys} for row in look["threads"]] for look in (live, dead)
+    ]
+    assert rows[0] == rows[1]
+    assert run_shell("check", *SETTLED, snapped.core).status == LEAKS
+
+
+def test_gdb_opens_it(snapped: Snapped) -> None:
+    asked = (
+        "info threads",
+        "bt",
+        "thread apply 2 bt",
+        "print answer",
+        "x/s greeting + 32768",
+        "print *lock",
+    )
+    run = run_gdb(snapped.program.path, snapped.core, loader=None, commands=asked)
+    threads, main, waiter, answer, greeting, lock = run.outputs
+    assert len(re.findall(r"^[* ] +\d+ +.*LWP", threads, re.MULTILINE)) == 4
+    assert " main (" in main and "in wait_for_lock (" in waiter
+    assert "= 42" in answer and '"hello"' in greeting
+    assert f"__owner = {snapped.running.pid}" in lock
+    # it has no floating point registers, and that needs no word
+    assert "too small" not in run.err and "Cannot access memory" not in run.err
+
+
+def test_gdb_with_our_commands_opens_it(snapped: Snapped) -> None:
+    run = run_gdb(snapped.program.path, snapped.core, commands=["threadleak list --settle-ms 0"])
+    assert (
+        run.first_line == f"threadleak: {LEAKED} leaked threads ({LEAKED} unjoined) of {LEAKED + 4}"
+    )
+
+
+@pytest.mark.skipif(not shutil.which("eu-stack"), reason="eu-stack (elfutils) is not there")
+def test_eu_stack_opens_it(snapped: Snapped) -> None:
+    done = subprocess.run(
+        ["eu-stack", "--core", snapped.core, "-e", snapped.program.path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert len(re.findall("wait_for_lock", done.stdout)) == 3, done.stderr
+
+
+def test_it_goes_on(snapped: Snapped) -> None:
+    with open(f"/proc/{snapped.running.pid}/status", encoding="ascii") as file:
+        status = file.read()
+    assert "TracerPid:\t0" in status and "State:\tS" in status
+
+
+def test_a_program_that_is_linked_with_the_library(workshop: Workshop) -> None:
+    """It finds its registry in the data of another module, and with main gone in a process of its own kind."""
+    running = workshop.start(workshop.program("main_exits", LINKED))
+    core = os.path.join(running.folder, "b.core")
+    assert run_shell("snapshot", "-o", core, str(running.pid)).status == 0
+    assert shown(core)["summary"] == shown(str(running.pid))["summary"]
+
+
+@pytest.mark.parametrize(
+    "where, why",
+    [
+        ("/dev/full", "is not an ordinary file"),
+        ("/nonexistent/a.core", "cannot be written: No such file or directory"),
+    ],
+)
+def test_where_it_cannot_be_written(workshop: Workshop, where: str, why: str) -> None:
+    running = workshop.live(workshop.program("quiet"))
+    done = run_shell("snapshot", "-o", where, str(running.pid))
+    assert done.status != 0 and where in done.err and why in done.err
+
+
+def test_of_what_is_no_process() -> None:
+    done: Tuple[int, str] = run_shell("snapshot", "4194304")[::2]
+    assert done[0] == 2 and "there is no process 4194304" in done[1]
