@@ -142,6 +142,26 @@ def test_it_reads_from_the_terminal() -> None:
     assert "you said hello\r\n" in keys("echo ready; read x; echo you said $x", "hello\n")
 
 
+def test_it_is_stopped_and_goes_on_with_the_program() -> None:
+    """Job control, by a shell that has it."""
+    script = 'set -m; "$@"; echo stopped $?; read line; fg; echo "status $?"'
+    program = ["bash", "-c", "echo ready; sleep 0.5; echo done; exit 6"]
+    command = [SHELL, "run", "--core-on-leak", "--", *program]
+    screen = Screen("bash", "-c", script, "bash", *command)
+    screen.wait(lambda: "ready" in screen.text)
+    screen.send("\032")
+    screen.wait(lambda: f"stopped {128 + signal.SIGTSTP}" in screen.text)
+    screen.send("\n")
+    screen.end()
+    screen.close()
+    assert screen.text.endswith("done\r\nstatus 6\r\n")
+
+
+def test_where_children_are_ignored(tmp_path: Any) -> None:
+    ignoring = f"trap '' CHLD; exec {SHELL} run --core-on-leak -- bash -c 'exit 4'"
+    assert subprocess.run(["bash", "-c", ignoring], cwd=tmp_path).returncode == 4
+
+
 def test_the_library_asks_for_nothing_else(grows: str, tmp_path: Any) -> None:
     """THREADLEAK_OPTIONS of the user's stay."""
     done = Done(tmp_path, "--options", "frames=1", "--", "env")

@@ -75,8 +75,10 @@ def supervise(begin: Callable[[], int], exits: Exits) -> "tuple[int, int]":
     status, if there was nothing to become."""
     waited = PASSED_ON | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    of_children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored: no status would be left
     pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGCHLD, of_children)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
