@@ -134,6 +134,7 @@ int threadleak_probe_set_registers(struct threadleak_probe *probe, uint32_t inde
     const struct arch *arch = probe->source->arch;
     memcpy(registers->value, values, count * sizeof *values);
     registers->known = known;
+    probe->source->threads[index].stack = 0;
     if (known >> arch->sp & 1)
         probe->source->threads[index].sp = values[arch->sp];
     if (arch->pc >= 0 && known >> arch->pc & 1)

@@ -8,7 +8,7 @@ from observe import CORE, SETTLED
 from run_gdb import LOADER, run_gdb, run_mi
 from workshop import Workshop
 
-SUBCOMMANDS = ("check", "explain", "filter", "groups", "info", "list")
+SUBCOMMANDS = ("check", "diff", "explain", "filter", "groups", "info", "list", "stacks")
 ESCAPE = "\033["
 
 

@@ -5,7 +5,7 @@ It looks at the same core file, or at the process that the debugger holds. What 
 the registers of a thread that was stopped outside the kernel, the debugger tells. Names stay the debugger's.
 """
 
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .base import CurrentStack, TargetError, Thread
 from .native import NativeTarget
@@ -41,6 +41,7 @@ class Assistant:
             self._native = NativeTarget.of_core(core, program)
         else:
             raise TargetError("it reads local processes and core files alone")
+        self._told: Set[int] = set()
         self._known = {thread.tid for thread in self._native.threads()}
 
     def state_of(self, thread: Thread) -> Optional[str]:
@@ -53,13 +54,26 @@ class Assistant:
             for thread in shared:
                 if self._native.state_of(thread) != "blocked":
                     self._tell(self._held.registers, thread)
-        found = {
-            thread.tid: stack
-            for thread, stack in zip(shared, self._native.current_stacks(shared, limit))
-        }
+        stacks = self._native.current_stacks(shared, limit)
+        if self._held is not None:
+            stacks = [
+                self._again(*each, limit, self._held.registers) for each in zip(shared, stacks)
+            ]
+        found = {thread.tid: stack for thread, stack in zip(shared, stacks)}
         return [found.get(thread.tid) for thread in threads]
 
-    def _tell(self, registers: Registers, thread: Thread) -> None:
-        values = registers(thread)
+    def _again(
+        self, thread: Thread, stack: CurrentStack, limit: int, registers: Registers
+    ) -> CurrentStack:
+        """Of a thread in a call the kernel tells sp and pc alone; most stacks need no more, some do."""
+        if not stack.end or len(stack.frames) == limit or not self._tell(registers, thread):
+            return stack
+        return self._native.current_stacks([thread], limit)[0]
+
+    def _tell(self, registers: Registers, thread: Thread) -> bool:
+        """Once for each thread."""
+        values = registers(thread) if thread.tid not in self._told else None
+        self._told.add(thread.tid)
         if values is not None:
             self._native.set_registers(thread, values)
+        return values is not None

@@ -153,7 +153,9 @@ class DebuggerTarget:
             return int(frame.read_register("fs_base")) & _WORD
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
-        assistant = self._helps if len(threads) <= FEW else self._assistant()
+        # without the program's unwind rules GDB guesses, and wrongly; the probe finds the program by itself
+        alone = len(threads) <= FEW and self.exe is not None
+        assistant = self._helps if alone else self._assistant()
         found: List[Optional[CurrentStack]] = [None] * len(threads)
         if assistant is not None:
             found = assistant.current_stacks(threads, limit)
