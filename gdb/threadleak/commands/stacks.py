@@ -122,5 +122,6 @@ def _text(
         lines += ["", *stacks.block(target, report, each, options.full, style)]
     if options.limit and len(found) > options.limit:
         rest = sum(len(each.seen) for each in found[options.limit :])
-        lines += ["", f"... and {len(found) - options.limit:,} more stacks, {rest:,} threads"]
+        more = stacks.counted(len(found) - options.limit, "more stack")
+        lines += ["", f"... and {more}, {stacks.counted(rest, 'thread')}"]
     return "\n".join(lines) + "\n"

@@ -24,9 +24,12 @@ FOLDED_WIDTH = 60
 
 def title(groups: Sequence[Group]) -> str:
     """10,001 threads, 3 different stacks"""
-    threads = sum(len(each.seen) for each in groups)
-    stacks = "1 stack" if len(groups) == 1 else f"{len(groups):,} different stacks"
-    return f"{threads:,} {'thread' if threads == 1 else 'threads'}, {stacks}"
+    threads = counted(sum(len(each.seen) for each in groups), "thread")
+    return f"{threads}, {counted(len(groups), 'stack' if len(groups) == 1 else 'different stack')}"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def block(
@@ -44,10 +47,9 @@ def block(
 
 def _heading(group: Group) -> str:
     """9,998 threads blocked in sem_wait, from worker (pool.c:20)"""
-    size = len(group.seen)
     states = group.states()
     what = ", ".join(f"{count:,} {state}" for state, count in states.items())
-    head = f"{size:,} {'thread' if size == 1 else 'threads'}"
+    head = counted(len(group.seen), "thread")
     head += f" {next(iter(states))}" if len(states) == 1 else f" ({what})"
     at = place_of(group.stack)
     if at.own is None:
