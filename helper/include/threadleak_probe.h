@@ -218,8 +218,8 @@ struct threadleak_probe_range {
 
 /* Writes a small ELF core of a live process to `path`: registers as far as they are known, the used part of
  * each stack, TLS and thread descriptors, data of modules, and `count` ranges; names of threads and open
- * files in a note of our own. GDB opens it. A process that is stopped goes
- * on as soon as its memory is written. -1: there is no new file, and `path` is as it was. */
+ * files in a note of our own. GDB opens it. A process that is stopped goes on as soon as its memory is
+ * written. -1: there is no new file, and `path` is as it was. */
 int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
                               const struct threadleak_probe_range *ranges, uint32_t count,
                               struct threadleak_probe_snapshot *result);

@@ -255,7 +255,7 @@ static bool open_folders(struct live *live, bool *is_other_namespace)
         probe_error("%d is a thread of process %d: name that", live->pid, leader);
         return false;
     }
-    uint32_t own = procfs_own_id(status, is_other_namespace);
+    uint32_t own = procfs_own_id(live->folder, "status", is_other_namespace);
     live->source.info.own_pid = own ? own : (uint32_t)live->pid;
     live->memory_tid = (uint32_t)live->pid;
     snprintf(live->root, sizeof live->root, "/proc/%d/root", live->pid);
@@ -347,12 +347,10 @@ static uint32_t *list_threads(struct live *live, uint32_t *count)
 
 static uint32_t own_tid(struct live *live, uint32_t tid)
 {
-    char name[32], status[4096];
+    char name[32];
     bool is_other;
     snprintf(name, sizeof name, "%u/status", tid);
-    if (procfs_read_short(live->task, name, status, sizeof status) <= 0)
-        return 0; /* it has ended */
-    return procfs_own_id(status, &is_other);
+    return procfs_own_id(live->task, name, &is_other); /* 0: it has ended */
 }
 
 static bool make_threads(struct live *live, bool is_other_namespace)

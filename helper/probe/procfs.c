@@ -87,19 +87,20 @@ uint64_t procfs_number(const char *text, const char *name, uint64_t otherwise)
     return field ? strtoull(field, NULL, 10) : otherwise;
 }
 
-uint32_t procfs_own_id(const char *status, bool *is_other)
+uint32_t procfs_own_id(int at, const char *status_file, bool *is_other)
 {
+    size_t size; /* which many groups make large, and they come first */
+    char *status = procfs_read(at, status_file, &size);
     /* one number a namespace, from that of /proc inwards (since Linux 4.1) */
-    const char *field = procfs_field(status, "NSpid");
+    const char *field = status ? procfs_field(status, "NSpid") : NULL;
     uint32_t id = 0, levels = 0;
-    while (field && *field != '\n' && *field) {
+    while (field && *field >= '0' && *field <= '9') {
         char *end;
         id = (uint32_t)strtoul(field, &end, 10);
         levels++;
         field = end + strspn(end, "\t ");
-        if (end == field && *field != '\n')
-            break;
     }
+    free(status);
     *is_other = levels > 1;
     return id;
 }
@@ -211,7 +212,7 @@ void procfs_regions_free(struct regions *regions)
     memset(regions, 0, sizeof *regions);
 }
 
-const struct region *procfs_region_at(const struct regions *regions, uint64_t address)
+const struct region *procfs_region_from(const struct regions *regions, uint64_t address)
 {
     size_t low = 0, high = regions->count;
     while (low < high) {
@@ -221,7 +222,13 @@ const struct region *procfs_region_at(const struct regions *regions, uint64_t ad
         else
             high = middle;
     }
-    return low < regions->count && regions->list[low].start <= address ? &regions->list[low] : NULL;
+    return low < regions->count ? &regions->list[low] : NULL;
+}
+
+const struct region *procfs_region_at(const struct regions *regions, uint64_t address)
+{
+    const struct region *region = procfs_region_from(regions, address);
+    return region && region->start <= address ? region : NULL;
 }
 
 bool procfs_is_anonymous(const struct region *region)

@@ -23,9 +23,9 @@ ssize_t procfs_read_again(int file, char *buffer, size_t size);
 const char *procfs_field(const char *text, const char *name);
 /* The number there, or `otherwise`. */
 uint64_t procfs_number(const char *text, const char *name, uint64_t otherwise);
-/* Of its status: the number of the process or thread in its own PID namespace; `*is_other` where that is not
- * ours. 0: the kernel does not tell. */
-uint32_t procfs_own_id(const char *status, bool *is_other);
+/* Of a folder's file status: the number of the process or thread in its own PID namespace; `*is_other` where
+ * that is not ours. 0: the kernel does not tell. */
+uint32_t procfs_own_id(int at, const char *status_file, bool *is_other);
 
 /* The numbers in the folder /proc/PID/task. The caller frees them. NULL: errno says why. */
 uint32_t *procfs_threads(int task, uint32_t *count);
@@ -49,6 +49,8 @@ bool procfs_regions(int at, struct regions *regions);
 void procfs_regions_free(struct regions *regions);
 /* The one that holds `address`, or NULL. */
 const struct region *procfs_region_at(const struct regions *regions, uint64_t address);
+/* The first that ends behind `address`, or NULL. */
+const struct region *procfs_region_from(const struct regions *regions, uint64_t address);
 /* Memory of the process's own, that no file lies behind: heap, stacks, what mmap gave. */
 bool procfs_is_anonymous(const struct region *region);
 

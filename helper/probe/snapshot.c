@@ -127,8 +127,12 @@ static void write_range(struct snapshot *snapshot, uint64_t start, uint64_t end,
     struct source *source = snapshot->probe->source;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     while (start < end) {
-        const struct region *region = procfs_region_at(&snapshot->regions, start);
-        uint64_t stop = region && region->end < end ? region->end : end;
+        const struct region *region = procfs_region_from(&snapshot->regions, start);
+        if (!region || region->start >= end)
+            return;
+        if (start < region->start)
+            start = region->start;
+        uint64_t stop = region->end < end ? region->end : end;
         size_t size = stop - start < CHUNK ? stop - start : CHUNK;
         size_t got = source->operations->read(source, start, buffer, size);
         core_writer_memory(snapshot->writer, start, flags_at(snapshot, start), buffer, got);

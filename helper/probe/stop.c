@@ -105,11 +105,12 @@ static bool seize_new(struct stop *stop)
         access_explain(stop->pid, errno);
         return false;
     }
-    qsort(stop->threads, known, sizeof *stop->threads, by_tid);
+    if (known)
+        qsort(stop->threads, known, sizeof *stop->threads, by_tid);
     bool ok = true;
     for (uint32_t i = 0; ok && i < listed; i++) {
         struct held key = {.tid = tids[i]};
-        if (!bsearch(&key, stop->threads, known, sizeof key, by_tid))
+        if (!known || !bsearch(&key, stop->threads, known, sizeof key, by_tid))
             ok = seize(stop, tids[i]);
     }
     free(tids);

@@ -55,7 +55,7 @@ static enum outcome open_files(struct watch *watch, uint32_t tid)
 /* Third number of schedstat (sched_info.pcount); without it what the switches away from it add up to. */
 static bool read_runs(const struct watch *watch, uint64_t *runs)
 {
-    char text[4096];
+    char text[1 << 16]; /* for many groups, which a status lists first */
     if (watch->runs < 0 || procfs_read_again(watch->runs, text, sizeof text) <= 0)
         return false;
     if (watch->has_schedstat) {
