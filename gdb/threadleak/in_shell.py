@@ -172,8 +172,8 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):
             outcome = commands.attempt(lambda: command.run(session, options), options)
-    if opened.stood_ns:
-        _complain(f"process {named.pid} stood still for {opened.stood_ns / 1e6:.0f} ms")
+    for remark in opened.remarks:
+        _complain(remark)
     return outcome
 
 

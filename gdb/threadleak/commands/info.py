@@ -5,7 +5,7 @@ import argparse
 from typing import List, Optional, Tuple
 
 from .. import VERSION
-from ..judge.report import Report
+from ..judge.report import BLIND, CLEAN, Report
 from ..judge.verdicts import Settings
 from ..read import abi
 from ..read.locate import read_registry
@@ -35,6 +35,7 @@ def parser(shell: bool = False) -> Parser:
 def run(session: Session, options: argparse.Namespace) -> Outcome:
     rows: List[Tuple[str, str]] = [("threadleak", VERSION)] + _target(session.target())
     error: Optional[str] = None
+    status = CLEAN
     try:
         registry = read_registry(session.target(), options.registry)
         for copy in registry.copies:
@@ -42,11 +43,12 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         report = session.judge(options.registry, Settings(), session.rules)
         rows += [("threads", _counts(report))]
         rows += [("note", notice.text) for notice in report.notices]
+        status = report.status(())
     except TargetError as failure:
-        error = f"cannot tell: {failure}"
+        error, status = f"cannot tell: {failure}", BLIND
     rows.append(("rules", f"{len(session.rules)} in this session"))
     lines = text.table([("", "")] + [(f"{name}:", clean(value)) for name, value in rows])[1:]
-    return Outcome("\n".join(lines) + "\n", 2 if error else 0, error)
+    return Outcome("\n".join(lines) + "\n", status, error)
 
 
 def _target(target: Target) -> List[Tuple[str, str]]:

@@ -2,7 +2,7 @@
 """What the words behind a shell command name: processes, core files with their programs, folders of cores."""
 
 import os
-from typing import TYPE_CHECKING, Iterable, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Iterable, Iterator, List, NamedTuple, Optional
 
 from ..target import elf
 from ..target.base import Target, TargetError
@@ -41,7 +41,7 @@ class Opened:
         self._stop = stop
         self._system_lines = system_lines
         self._target: "Optional[NativeTarget]" = None
-        self.stood_ns: Optional[int] = None  # of a process that was stopped
+        self.remarks: List[str] = []  # for people, once it is closed
 
     def again(self) -> Target:
         self.close()
@@ -53,8 +53,15 @@ class Opened:
         target, self._target = self._target, None
         if target is not None:
             target.release()
-            self.stood_ns = target.stood_ns
+            self.remarks = list(self._remarks(target))
             target.close()
+
+    def _remarks(self, target: "NativeTarget") -> Iterator[str]:
+        if target.stood_ns:
+            yield f"process {target.pid} stood still for {target.stood_ns / 1e6:.0f} ms"
+        given, found = self._named.program, target.exe
+        if given and found and os.path.realpath(given) != os.path.realpath(found):
+            yield f"{given} is not the program of {self._named.core}, {found} is"
 
     def __enter__(self) -> "Opened":
         return self
