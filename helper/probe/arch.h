@@ -11,6 +11,7 @@
 #define USER_REGISTERS_MAX 272 /* bytes of the largest elf_gregset_t */
 #define SYSCALL_INSTRUCTION_MAX 4
 #define CALL_INSTRUCTION_MAX 8
+#define PROLOGUE_MAX 32
 
 struct arch {
     uint16_t machine; /* EM_* */
@@ -37,6 +38,13 @@ struct arch {
                    void *user_registers);
     /* Whether the CALL_INSTRUCTION_MAX bytes in front of an address can end with a call. */
     bool (*is_after_call)(const uint8_t *code);
+    /* Where a call in front of an address leads to, if its instruction says that; `code` as above. */
+    bool (*call_target)(const uint8_t *code, uint64_t address, uint64_t *target);
+    /* How far sp is below the frame pointer in the body of a function, by the PROLOGUE_MAX bytes that it
+     * begins with, and how many of these are the prologue; 0: it keeps none as compilers do without
+     * optimization, or, where this is NULL, frames are found without. */
+    uint32_t (*prologue)(const uint8_t *code, uint64_t *below);
+    int32_t frame_pointer; /* DWARF number */
 };
 
 const struct arch *arch_of(uint16_t machine); /* NULL: not known */

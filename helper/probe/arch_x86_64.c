@@ -47,7 +47,7 @@ enum {
 /* By DWARF number. 16 is the return address, which in the innermost frame is pc. */
 static const uint8_t by_dwarf[] = {RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8,
                                    R9,  R10, R11, R12, R13, R14, R15, RIP};
-enum { DWARF_COUNT = sizeof by_dwarf, DWARF_RSP = 7, DWARF_RIP = 16 };
+enum { DWARF_COUNT = sizeof by_dwarf, DWARF_RBP = 6, DWARF_RSP = 7, DWARF_RIP = 16 };
 
 static const uint8_t of_arguments[6] = {RDI, RSI, RDX, R10, R8, R9};
 
@@ -106,6 +106,45 @@ static bool is_after_call(const uint8_t *code)
     return false;
 }
 
+static bool call_target(const uint8_t *code, uint64_t address, uint64_t *target)
+{
+    int32_t distance;
+    memcpy(&distance, code + CALL_INSTRUCTION_MAX - sizeof distance, sizeof distance);
+    *target = address + (uint64_t)(int64_t)distance;
+    return code[CALL_INSTRUCTION_MAX - 5] == 0xe8;
+}
+
+/* [endbr64] push %rbp; mov %rsp,%rbp; push of other registers; [sub $size,%rsp], of 8 or 32 bits. */
+static uint32_t prologue(const uint8_t *code, uint64_t *below)
+{
+    static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    static const uint8_t begin[] = {0x55, 0x48, 0x89, 0xe5};
+    const uint8_t *at = code;
+    if (!memcmp(at, endbr64, sizeof endbr64))
+        at += sizeof endbr64;
+    if (memcmp(at, begin, sizeof begin))
+        return 0;
+    at += sizeof begin;
+    *below = 0;
+    for (unsigned pushed = 0; pushed < 5; pushed++) {
+        bool is_new = at[0] == 0x41 && at[1] >= 0x54 && at[1] <= 0x57; /* %r12 to %r15 */
+        if (!is_new && at[0] != 0x53)                                  /* %rbx */
+            break;
+        at += is_new ? 2 : 1;
+        *below += 8;
+    }
+    if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec) {
+        *below += at[3];
+        at += 4;
+    } else if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec) {
+        uint32_t size;
+        memcpy(&size, at + 3, sizeof size);
+        *below += size;
+        at += 7;
+    }
+    return (uint32_t)(at - code);
+}
+
 const struct arch arch_x86_64 = {
     .machine = EM_X86_64,
     .prstatus_size = 336,
@@ -120,7 +159,11 @@ const struct arch arch_x86_64 = {
     .decode = decode,
     .encode = encode,
     .is_after_call = is_after_call,
+    .call_target = call_target,
+    .prologue = prologue,
+    .frame_pointer = DWARF_RBP,
 };
 
 _Static_assert(REGISTERS * sizeof(uint64_t) <= USER_REGISTERS_MAX, "elf_gregset_t has room");
+_Static_assert(4 + 4 + 5 * 2 + 7 <= PROLOGUE_MAX, "a whole prologue has room");
 _Static_assert(DWARF_COUNT <= REGISTERS_MAX, "every register has room");

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "function_starts.h"
 #include "symbol_table.h"
 
-#define FUNCTIONS_MAX (1u << 20)
 #define FUNCTION_SIZE_MAX (UINT64_C(1) << 20)
 #define CODE_MAX (UINT64_C(1) << 30)
 #define PASSES_MAX 64 /* libc takes 10 */
@@ -84,28 +84,14 @@ static int32_t number_at(const uint8_t *place)
     return number;
 }
 
-/* .eh_frame_hdr: version 1, encodings of three fields (pcrel sdata4, udata4, datarel sdata4 is what linkers
- * write), address of .eh_frame, count; then for each function the distances of its beginning and of its FDE
- * from the header, sorted (Linux Standard Base, 10.6.2). */
 static bool find_functions(struct map *map)
 {
-    static const uint8_t expected[4] = {1, 0x1b, 0x03, 0x3b};
-    Elf64_Phdr segment;
-    unsigned i = 0;
-    do
-        if (!elf_program_header(map->file->bytes, map->file->size, i++, &segment))
-            return false;
-    while (segment.p_type != PT_GNU_EH_FRAME);
-    const uint8_t *header = elf_at(map->file, segment.p_vaddr, 12);
-    if (!header || memcmp(header, expected, sizeof expected))
-        return false;
-    uint32_t count = (uint32_t)number_at(header + 8);
-    const uint8_t *table = count > FUNCTIONS_MAX ? NULL : elf_at(map->file, segment.p_vaddr + 12, count * 8);
-    map->functions = table ? malloc(count * sizeof *map->functions + 1) : NULL;
+    struct function_starts starts = function_starts_of(map->file);
+    map->functions = starts.count ? malloc(starts.count * sizeof *map->functions) : NULL;
     uint64_t last = 0;
-    for (uint32_t k = 0; map->functions && k < count; k++) {
-        uint64_t start = segment.p_vaddr + (uint64_t)(int64_t)number_at(table + k * 8);
-        if (k && start <= last)
+    for (uint32_t i = 0; map->functions && i < starts.count; i++) {
+        uint64_t start = function_start(&starts, i);
+        if (i && start <= last)
             continue;
         map->functions[map->function_count++] = (struct local_function){.start = last = start};
     }

@@ -8,24 +8,18 @@
 #include "error.h"
 #include "modules.h"
 #include "stack_set.h"
+#include "unwind_rules.h"
 
 #define LIMIT_MAX 65536
 #define TRIES 4 /* of a thread that runs on meanwhile */
 #define PAGE UINT64_C(4096)
 #define PAGES 4
-#define RULES 512
 
 /* Pages of the stack that is being unwound: one system call for each instead of one for each word. */
 struct page {
     uint64_t address;
     size_t size; /* 0: none is kept here */
     uint8_t bytes[PAGE];
-};
-
-/* Whether there are unwind rules for `pc`. Where there are none, libdw follows the frame pointer. */
-struct rule {
-    uint64_t pc; /* 0: none is kept here */
-    bool is_there;
 };
 
 struct stacks {
@@ -35,14 +29,20 @@ struct stacks {
     Elf64_Ehdr header; /* tells libdwfl the architecture, */
     Elf *elf;          /* as an ELF file of this header alone */
     struct page pages[PAGES];
-    struct rule rules[RULES];
+    struct unwind_rules rules;
     /* The stack that is being unwound: */
     uint32_t index; /* of its thread */
     uint32_t limit, count, end;
     uint64_t sp;      /* of the last frame; 0: not known */
+    uint64_t word;    /* read last; of what a frame keeps, the return address is */
+    bool has_fp;      /* the last frame's frame pointer is known */
     bool was_exact;   /* the last frame */
     bool was_guessed; /* how to get from the last frame to this one */
     uint64_t *frames; /* room for LIMIT_MAX */
+    /* Where unwinding begins: with the thread's registers, or with a frame that was found already. */
+    struct registers begin;
+    uint64_t begin_pc;
+    bool is_resumed;
 };
 
 /* ---- what libdwfl asks for ----------------------------------------------------------------------- */
@@ -62,9 +62,11 @@ static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *
     struct stacks *stacks = argument;
     (void)dwfl;
     const uint8_t *page = address % PAGE <= PAGE - sizeof *word ? page_at(stacks, address) : NULL;
-    if (!page) /* the core of a snapshot holds parts of pages */
-        return probe_read(stacks->probe, address, word, sizeof *word) == sizeof *word;
-    memcpy(word, page + address % PAGE, sizeof *word);
+    if (page)
+        memcpy(word, page + address % PAGE, sizeof *word);
+    else if (probe_read(stacks->probe, address, word, sizeof *word) < sizeof *word)
+        return false; /* the core of a snapshot may hold parts of pages */
+    stacks->word = *word;
     return true;
 }
 
@@ -87,7 +89,7 @@ static bool set_initial_registers(Dwfl_Thread *thread, void *argument)
 {
     struct stacks *stacks = argument;
     const struct arch *arch = stacks->probe->source->arch;
-    const struct registers *registers = &stacks->probe->registers[stacks->index];
+    const struct registers *registers = &stacks->begin;
     for (uint32_t first = 0, end; first < arch->register_count; first = end + 1) {
         for (end = first; end < arch->register_count && (registers->known >> end & 1);)
             end++;
@@ -96,7 +98,7 @@ static bool set_initial_registers(Dwfl_Thread *thread, void *argument)
             return false;
     }
     if (arch->pc < 0)
-        dwfl_thread_state_register_pc(thread, stacks->probe->source->threads[stacks->index].pc);
+        dwfl_thread_state_register_pc(thread, stacks->begin_pc);
     return true;
 }
 
@@ -109,33 +111,12 @@ static const Dwfl_Thread_Callbacks callbacks = {
 
 /* ---- one stack ----------------------------------------------------------------------------------- */
 
-static bool cfi_covers(Dwarf_CFI *cfi, uint64_t pc)
+/* Of the last frame: a call lies in front of its pc, which may be the end of the function. */
+static const struct unwind_rule *last_rule(struct stacks *stacks)
 {
-    Dwarf_Frame *frame;
-    if (!cfi || dwarf_cfi_addrframe(cfi, pc, &frame))
-        return false;
-    free(frame);
-    return true;
-}
-
-static bool has_rule(struct stacks *stacks, uint64_t pc)
-{
-    struct rule *rule = &stacks->rules[pc % RULES];
-    if (rule->pc == pc)
-        return rule->is_there;
-    struct module *module = modules_at(stacks->modules, pc);
-    Dwarf_Addr bias = 0;
-    rule->pc = pc;
-    rule->is_there = false;
-    if (module && module->file.bytes) {
-        Dwarf_CFI *cfi = dwfl_module_eh_cfi(module->dwfl, &bias);
-        rule->is_there = cfi_covers(cfi, pc - bias);
-        if (!rule->is_there) {
-            cfi = dwfl_module_dwarf_cfi(module->dwfl, &bias);
-            rule->is_there = cfi_covers(cfi, pc - bias);
-        }
-    }
-    return rule->is_there;
+    uint64_t pc = stacks->frames[stacks->count - 1];
+    return unwind_rule_at(&stacks->rules,
+                          pc & THREADLEAK_PROBE_EXACT ? pc & ~THREADLEAK_PROBE_EXACT : pc - 1);
 }
 
 /* A frame pointer may be any number: what it led to must be where a call returns to. */
@@ -151,14 +132,17 @@ static bool is_after_call(struct stacks *stacks, uint64_t pc)
 static bool sp_is_sane(struct stacks *stacks, Dwfl_Frame *frame)
 {
 #if _ELFUTILS_PREREQ(0, 188)
-    Dwarf_Word sp;
-    if (dwfl_frame_reg(frame, (unsigned)stacks->probe->source->arch->sp, &sp))
+    const struct arch *arch = stacks->probe->source->arch;
+    Dwarf_Word sp, fp;
+    stacks->has_fp = !dwfl_frame_reg(frame, (unsigned)arch->frame_pointer, &fp);
+    if (dwfl_frame_reg(frame, (unsigned)arch->sp, &sp))
         return true;
     bool is_sane = stacks->was_exact || sp > stacks->sp;
     stacks->sp = sp;
     return is_sane;
 #else
-    (void)stacks, (void)frame;
+    (void)frame;
+    stacks->has_fp = true;
     return true;
 #endif
 }
@@ -168,32 +152,85 @@ static int add_frame(Dwfl_Frame *frame, void *argument)
     struct stacks *stacks = argument;
     Dwarf_Addr pc;
     bool is_exact;
+    if (stacks->is_resumed) { /* this one is there already */
+        stacks->is_resumed = false;
+        return DWARF_CB_OK;
+    }
     if (stacks->count == stacks->limit) {
         stacks->end = THREADLEAK_PROBE_LIMIT;
         return DWARF_CB_ABORT;
     }
-    stacks->end = THREADLEAK_PROBE_CUT;
     if (!dwfl_frame_pc(frame, &pc, &is_exact) || !sp_is_sane(stacks, frame) ||
         (stacks->was_guessed && !is_after_call(stacks, pc)))
         return DWARF_CB_ABORT;
     pc &= ~THREADLEAK_PROBE_EXACT;
     stacks->frames[stacks->count++] = is_exact ? pc | THREADLEAK_PROBE_EXACT : pc;
     stacks->was_exact = is_exact;
-    stacks->was_guessed = !has_rule(stacks, is_exact ? pc : pc - 1);
+    stacks->was_guessed = !last_rule(stacks)->is_there;
     return DWARF_CB_OK;
+}
+
+static void unwind_from(struct stacks *stacks)
+{
+    int result = dwfl_getthread_frames(modules_dwfl(stacks->modules), 1, add_frame, stacks);
+    /* libdwfl says that all went well also where a rule needs a register that is not known (0.188) */
+    if (!result && stacks->count && (last_rule(stacks)->is_outermost || !stacks->word))
+        stacks->end = THREADLEAK_PROBE_COMPLETE;
+}
+
+/* Without a stop only sp and pc are known. Code that is not optimized finds its frame by the frame pointer,
+ * and a function of libc that just makes a system call need not have saved it. Where the frame lies is then
+ * told by the prologue; that there is a call to this very function, or one whose target its instruction does
+ * not tell, in front of the return address proves it. */
+static bool find_frame_pointer(struct stacks *stacks)
+{
+    const struct arch *arch = stacks->probe->source->arch;
+    const struct unwind_rule *rule = stacks->count ? last_rule(stacks) : NULL;
+    uint8_t code[PROLOGUE_MAX], call[CALL_INSTRUCTION_MAX];
+    uint64_t below, pair[2], target;
+    if (!rule || !rule->wants_fp || stacks->has_fp || !rule->start || !arch->prologue ||
+        probe_read(stacks->probe, rule->start, code, sizeof code) < sizeof code)
+        return false;
+    uint32_t length = arch->prologue(code, &below);
+    if (!length || rule->pc < rule->start + length)
+        return false;
+    uint64_t fp = stacks->sp + below, start = rule->start;
+    if (probe_read(stacks->probe, fp, pair, sizeof pair) < sizeof pair || !is_after_call(stacks, pair[1]) ||
+        probe_read(stacks->probe, pair[1] - sizeof call, call, sizeof call) < sizeof call)
+        return false;
+    stacks->begin.known = UINT64_C(1) << arch->sp | UINT64_C(1) << arch->frame_pointer;
+    stacks->begin.value[arch->sp] = stacks->sp;
+    stacks->begin.value[arch->frame_pointer] = fp;
+    stacks->begin_pc = rule->pc;
+    if (arch->pc >= 0) {
+        stacks->begin.known |= UINT64_C(1) << arch->pc;
+        stacks->begin.value[arch->pc] = rule->pc;
+    }
+    /* to what is no function's beginning, it goes by way of the procedure linkage table */
+    return !arch->call_target(call, pair[1], &target) || target == start ||
+           unwind_rule_at(&stacks->rules, target)->start != target;
 }
 
 static void unwind_as_it_is(struct stacks *stacks)
 {
     for (unsigned i = 0; i < PAGES; i++)
         stacks->pages[i].size = 0;
+    stacks->begin = stacks->probe->registers[stacks->index];
+    stacks->begin_pc = stacks->probe->source->threads[stacks->index].pc;
     stacks->count = 0;
     stacks->end = THREADLEAK_PROBE_CUT;
+    stacks->word = 1;
     stacks->was_exact = true;
     stacks->was_guessed = false;
-    /* 0: it went on until a caller was undefined; without one it fails, for whatever reason */
-    if (!dwfl_getthread_frames(modules_dwfl(stacks->modules), 1, add_frame, stacks))
-        stacks->end = THREADLEAK_PROBE_COMPLETE;
+    unwind_from(stacks);
+    for (uint32_t count = 0; stacks->end == THREADLEAK_PROBE_CUT && stacks->count > count;) {
+        count = stacks->count;
+        if (!find_frame_pointer(stacks))
+            break;
+        stacks->is_resumed = true;
+        unwind_from(stacks);
+    }
+    stacks->is_resumed = false;
 }
 
 /* Fills count and end. */
@@ -205,7 +242,7 @@ static void unwind_one(struct stacks *stacks, uint32_t index)
     stacks->index = index;
     for (unsigned try = 0; try < TRIES; try++) {
         stacks->count = 0;
-        if (!source->operations->look(source, index, &probe->registers[index])) {
+        if (!probe_look(probe, index)) {
             stacks->end = THREADLEAK_PROBE_GONE;
             return;
         }
@@ -245,6 +282,8 @@ static struct stacks *stacks_of(struct threadleak_probe *probe)
     }
     stacks->probe = probe;
     stacks->modules = modules;
+    stacks->rules =
+        (struct unwind_rules){.modules = modules, .frame_pointer = probe->source->arch->frame_pointer};
     stacks->frames = frames;
     stacks->header = (Elf64_Ehdr){
         .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
