@@ -41,10 +41,12 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
         alive_at: "Counter[int]" = Counter()
         unjoined_at: "Counter[int]" = Counter()
         for (site, state), number in _kinds(copy, len(registry.copies) == 1, seen).items():
-            if not state & (abi.FINISHED | abi.JOINED):
+            if state & abi.MAIN and state & abi.FINISHED:
+                kernel -= 1  # it left by pthread_exit, and is a zombie until the last thread ends
+            elif not state & (abi.FINISHED | abi.JOINED):
                 alive += number
                 alive_at[site] += 0 if state & abi.MAIN else number
-            elif not state & (abi.JOINED | abi.DETACHED | abi.MAIN):
+            elif not state & (abi.JOINED | abi.DETACHED):
                 unjoined += number
                 unjoined_at[site] += number
         for index, site_ in enumerate(copy.sites):
