@@ -84,35 +84,35 @@ const struct threadleak_probe_thread *threadleak_probe_threads(struct threadleak
     return probe->source->threads;
 }
 
-static int look_at(struct threadleak_probe *probe, uint32_t index)
+bool probe_look(struct threadleak_probe *probe, uint32_t index)
 {
     struct source *source = probe->source;
     struct threadleak_probe_thread *thread = &source->threads[index];
     struct registers *registers = &probe->registers[index];
     uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
     if (!source->operations->look(source, index, registers))
-        return -1;
+        return false;
     if (thread->state == THREADLEAK_PROBE_ALIVE && thread->pc) {
         /* it is for the code to tell, which a core leaves to the files */
         uint32_t size = source->arch->syscall_size;
         size_t got = probe_read(probe, thread->pc - size, code, 2 * (size_t)size);
         arch_set_state(source->arch, registers, thread, code, got);
     }
-    return 0;
+    return true;
 }
 
 int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index)
 {
     uint32_t count = probe->info.thread_count;
     if (index < count)
-        return look_at(probe, index);
+        return probe_look(probe, index) ? 0 : -1;
     if (index != THREADLEAK_PROBE_ALL) {
         probe_error("there is no thread number %u among %u", index, count);
         return -1;
     }
     for (uint32_t i = 0; i < count; i++)
         if (probe->source->threads[i].state == THREADLEAK_PROBE_ALIVE)
-            look_at(probe, i);
+            probe_look(probe, i);
     return 0;
 }
 

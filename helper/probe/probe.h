@@ -22,6 +22,10 @@ struct threadleak_probe {
     struct threadleak_probe_info info;
 };
 
+/* Fills the thread and its registers: what the source knows, and of its state what the code tells. False: it
+ * is gone. */
+bool probe_look(struct threadleak_probe *probe, uint32_t index);
+
 /* Memory of the source, then of the mapped files that a core lacks. What threadleak_probe_read gives. */
 size_t probe_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size);
 

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
 #
 # Hostile input, with libFuzzer, ASan and UBSan (clang).
-#   make fuzz         for FUZZ_SECONDS; what it finds is saved in build/fuzz and belongs into tests/fuzz/corpus
+#   make fuzz         for FUZZ_SECONDS each; what is found lies in build/fuzz and belongs into tests/fuzz/corpus
 #   make check-fuzz   the seeds and the corpus alone, once
 FUZZ_SECONDS ?= 60
 CLANG ?= clang
 FUZZ_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fno-omit-frame-pointer \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ihelper/include -Ihelper/probe
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJECTS := $(PROBE_OBJECTS:build/probe/%=build/fuzz/probe/%)
 CORPUS := build/fuzz/seeds $(wildcard tests/fuzz/corpus)
-FUZZED := $(patsubst %,helper/probe/%.c,core core_file core_notes arch arch_x86_64 arch_aarch64 error)
 
-build/fuzz/fuzz_core: tests/fuzz/fuzz_core.c $(FUZZED) $(PROBE_HEADERS)
+build/fuzz/probe/%.o: helper/probe/%.c $(PROBE_HEADERS)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZED) -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -c $< -o $@
+
+$(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJECTS)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_OBJECTS) $(PROBE_LIBS) -o $@
 
 build/fuzz/seeds/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h $(PROBE_HEADERS)
 	@mkdir -p $(@D)
@@ -20,12 +24,14 @@ build/fuzz/seeds/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h $(PROBE_HEA
 	$(Q)build/fuzz/make_seeds $(@D)
 
 .PHONY: fuzz check-fuzz
-check-fuzz: build/fuzz/fuzz_core build/fuzz/seeds/x86_64
-	$(Q)timeout 300 $< -runs=0 -artifact_prefix=build/fuzz/ $(CORPUS) 2>build/fuzz/log || \
-		{ cat build/fuzz/log; exit 1; }
+check-fuzz: $(FUZZERS) build/fuzz/seeds/x86_64
+	$(Q)for fuzzer in $(FUZZERS); do \
+		DEBUGINFOD_URLS= timeout 300 $$fuzzer -runs=0 -artifact_prefix=build/fuzz/ $(CORPUS) 2>build/fuzz/log || \
+			{ cat build/fuzz/log; exit 1; }; done
 
-fuzz: build/fuzz/fuzz_core build/fuzz/seeds/x86_64
-	@mkdir -p build/fuzz/found
-	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
-		-dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
-		build/fuzz/found $(CORPUS)
+fuzz: $(FUZZERS) build/fuzz/seeds/x86_64
+	$(Q)for fuzzer in $(FUZZERS); do \
+		mkdir -p build/fuzz/found/$$(basename $$fuzzer) && \
+		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -timeout=10 -rss_limit_mb=2048 \
+			-dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+			build/fuzz/found/$$(basename $$fuzzer) $(CORPUS) || exit 1; done

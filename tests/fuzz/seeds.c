@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * seeds.c - writes the cores that fuzzing starts from into the folder that is named: valid ones, a few KiB
- * each. What fuzzing has found is in tests/fuzz/corpus.
+ * each, on x86-64. What fuzzing has found is in tests/fuzz/corpus.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <ucontext.h>
 
 #include "core_image.h"
 
@@ -61,6 +63,75 @@ static void overlapping(void)
     save("overlapping");
 }
 
+/* ---- of this process ----------------------------------------------------------------------------- */
+
+/* NT_FILE as the kernel writes it. */
+static __attribute__((noinline)) void put_mappings(void)
+{
+    uint64_t content[3 * 64 + 2] = {0, 4096};
+    char paths[4096] = "", line[1024];
+    size_t count = 0, length = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && count < 64 && fgets(line, sizeof line, maps)) {
+        unsigned long start, end, offset;
+        char path[512];
+        if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %511s", &start, &end, &offset, path) != 4 || *path != '/' ||
+            length + strlen(path) + 1 > sizeof paths)
+            continue;
+        memcpy(content + 2 + 3 * count, (uint64_t[]){start, end, offset / 4096}, 3 * sizeof *content);
+        memcpy(paths + length, path, strlen(path) + 1);
+        length += strlen(path) + 1;
+        count++;
+    }
+    if (maps)
+        fclose(maps);
+    content[0] = count;
+    size_t rows = (2 + 3 * count) * sizeof *content;
+    char *note = malloc(rows + length);
+    memcpy(note, content, rows);
+    memcpy(note + rows, paths, length);
+    image_note(&image, "CORE", NT_FILE, note, (uint32_t)(rows + length));
+    free(note);
+}
+
+/* In the order of struct user_regs_struct, of which segments are left out. */
+static __attribute__((noinline)) void put_thread(uint32_t tid, const ucontext_t *context, uint64_t pc)
+{
+    static const int order[] = {REG_R15, REG_R14, REG_R13, REG_R12, REG_RBP, REG_RBX, REG_R11, REG_R10,
+                                REG_R9,  REG_R8,  REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI};
+    uint8_t status[PRSTATUS_X86_64] = {0};
+    uint64_t registers[27] = {0};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        registers[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
+    registers[X86_64_ORIG_RAX] = UINT64_MAX;
+    registers[X86_64_RIP] = pc;
+    registers[X86_64_RSP] = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+    memcpy(status + PRSTATUS_TID, &tid, sizeof tid);
+    memcpy(status + PRSTATUS_REGISTERS, registers, sizeof registers);
+    image_note(&image, "CORE", NT_PRSTATUS, status, sizeof status);
+}
+
+/* Its stack, with frames of this program and of libc above them; the vDSO, whose unwind rules only memory
+ * has; and a thread that is in there. */
+static __attribute__((noinline)) void this_process(void)
+{
+    ucontext_t context;
+    uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
+    getcontext(&context);
+    uint64_t sp = (uint64_t)context.uc_mcontext.gregs[REG_RSP];
+    image_begin(&image, EM_X86_64);
+    put_thread(1, &context, (uint64_t)context.uc_mcontext.gregs[REG_RIP]);
+    image_auxv(&image, getauxval(AT_PHDR), vdso);
+    put_mappings();
+    put_thread(2, &context, vdso + 0xa00);
+    image_segment(&image, getauxval(AT_PHDR) & ~UINT64_C(4095),
+                  (const void *)(getauxval(AT_PHDR) & ~UINT64_C(4095)), 4096);
+    image_segment(&image, sp, (const void *)(uintptr_t)sp, 2048);
+    image_segment(&image, vdso, (const void *)(uintptr_t)vdso, 8192);
+    image_end(&image);
+    save("this_process");
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2) {
@@ -77,5 +148,6 @@ int main(int count, char **arguments)
     finish("snapshot");
     many_segments();
     overlapping();
+    this_process();
     return 0;
 }

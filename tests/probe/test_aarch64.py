@@ -178,6 +178,7 @@ def test_stacks(guest: Guest) -> None:
             assert end == native.COMPLETE
         else:
             assert "main" in names and "abort" in names
+        assert probe.thread(index)["state"] == native.BLOCKED  # as it was before
     assert sorted(depths) == [2, 3, 4]
     probe.close()
 
