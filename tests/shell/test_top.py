@@ -83,7 +83,7 @@ def test_samples(growing: Growing) -> None:
     assert (first["alive"], first["unjoined"], first["created"], first["failed_creates"]) == (
         2,
         2,
-        4,
+        3,
         0,
     )
     assert (first["untracked"], first["notes"], first["name"]) == (0, [], "grows")

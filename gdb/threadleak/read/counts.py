@@ -23,7 +23,7 @@ class Counts(NamedTuple):
     alive: int  # as the kernel counts, the main thread too
     untracked: Optional[int]  # of these; negative while threads are being created or end
     unjoined: Optional[int]
-    created: Optional[int]  # ever
+    created: Optional[int]  # ever, by pthread_create and thrd_create
     failed: Optional[int]  # creations
     sites: Dict[Place, SiteCounts]
 
@@ -54,9 +54,9 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
                 numbers = SiteCounts(alive_at[index], unjoined_at[index], site_.created)
                 sites[copy.number, index] = numbers
     # Two copies see the same creations.
-    created = max(each.header.next_id - 1 for each in registry.copies)
+    created = max(sum(site.created for site in each.sites if site) for each in registry.copies)
     failed = max(each.header.failed_creates for each in registry.copies)
-    return Counts(time_s, kernel, kernel - alive, unjoined, created - failed, failed, sites)
+    return Counts(time_s, kernel, kernel - alive, unjoined, created, failed, sites)
 
 
 def _kinds(copy: Copy, alone: bool, seen: Set[int]) -> "Counter[Tuple[int, int]]":
