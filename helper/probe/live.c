@@ -96,12 +96,17 @@ static void look_at_held(struct live *live, struct threadleak_probe_thread *thre
     arch_set_state(arch, registers, thread, code, got);
 }
 
+static const void *held_registers(const struct live *live, uint32_t index)
+{
+    return live->stop ? stop_registers(live->stop, index) : NULL;
+}
+
 static bool live_look(struct source *source, uint32_t index, struct registers *registers)
 {
     struct live *live = (struct live *)source;
     struct threadleak_probe_thread *thread = &source->threads[index];
     struct sighting *sighting = &live->sightings[index];
-    const void *user_registers = live->stop ? stop_registers(live->stop, index) : NULL;
+    const void *user_registers = held_registers(live, index);
     if (user_registers) {
         look_at_held(live, thread, registers, user_registers);
         return true;
@@ -141,9 +146,8 @@ static bool live_look(struct source *source, uint32_t index, struct registers *r
 static bool live_stood_still(struct source *source, uint32_t index)
 {
     struct live *live = (struct live *)source;
-    if (live->flags & THREADLEAK_PROBE_STOPPED || (live->stop && stop_registers(live->stop, index)))
-        return true;
-    return watch_is_same(&live->watch, source->threads[index].tid, &live->sightings[index]);
+    return live_is_held(source, index) ||
+           watch_is_same(&live->watch, source->threads[index].tid, &live->sightings[index]);
 }
 
 static const char *live_thread_name(struct source *source, uint32_t index)
@@ -199,6 +203,12 @@ void live_resume(struct source *source)
         return;
     source->info.stopped_ns = stop_end(live->stop);
     live->stop = NULL;
+}
+
+bool live_is_held(const struct source *source, uint32_t index)
+{
+    const struct live *live = (const struct live *)source;
+    return live->flags & THREADLEAK_PROBE_STOPPED || held_registers(live, index);
 }
 
 int live_folder(const struct source *source)

@@ -63,6 +63,10 @@ static bool take_stack(struct snapshot *snapshot, struct taken *taken)
     uint64_t start, end = snapshot_stack(&snapshot->regions, taken->thread.sp, &start);
     if (!end)
         return source->operations->stood_still(source, taken->index);
+    if (live_is_held(source, taken->index)) {
+        pieces_add(&snapshot->wanted, start, end, NULL);
+        return true;
+    }
     char *bytes = malloc(end - start);
     size_t size = bytes ? source->operations->read(source, start, bytes, end - start) : 0;
     if (!source->operations->stood_still(source, taken->index)) {
