@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "live.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include "arch.h"
 #include "descriptor.h"
 #include "error.h"
+#include "process.h"
 #include "procfs.h"
 #include "stop.h"
 #include "watch.h"
@@ -21,19 +20,15 @@
 struct live {
     struct source source;
     unsigned flags;
-    int pid;
-    int folder;             /* /proc/PID, or /proc/PID/task/TID where main has left */
-    int task;               /* /proc/PID/task */
-    uint32_t memory_tid;    /* the thread through which memory is read: where main has left, another one */
-    uint32_t memory_next;   /* index of the one to try next */
-    uint64_t linker;        /* AT_BASE: where the dynamic linker lies; 0: there is none */
+    struct process process;
+    uint32_t memory_tid;    /* the thread through which memory is read */
+    uint32_t memory_next;   /* index of the one to try when that has ended */
     struct regions regions; /* as they were when the process was opened */
     struct sighting *sightings;
     char (*names)[16];
     struct stop *stop; /* NULL: the process goes on */
     struct watch watch;
     bool main_was_searched;
-    char root[64];
 };
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -79,7 +74,8 @@ static void find_pthread(struct live *live, struct threadleak_probe_thread *thre
 {
     bool is_main = thread->own_tid == live->source.info.own_pid;
     if (is_main && !live->main_was_searched)
-        thread->pthread = descriptor_of_main(&live->source, &live->regions, live->linker, thread->own_tid);
+        thread->pthread =
+            descriptor_of_main(&live->source, &live->regions, live->process.linker, thread->own_tid);
     if (is_main)
         live->main_was_searched = true;
     else if (thread->sp)
@@ -120,9 +116,10 @@ static bool live_look(struct source *source, uint32_t index, struct registers *r
         registers->known = 0;
     enum outcome outcome = watch_look(&live->watch, thread->tid, sighting);
     if (outcome == UNREADABLE)
-        probe_error("the kernel does not tell what thread %u of process %d does", thread->tid, live->pid);
+        probe_error("the kernel does not tell what thread %u of process %d does", thread->tid,
+                    live->process.pid);
     if (outcome == GONE)
-        probe_error("thread %u of process %d has ended", thread->tid, live->pid);
+        probe_error("thread %u of process %d has ended", thread->tid, live->process.pid);
     if (outcome != SEEN) {
         take_known(source->arch, thread, registers);
         return outcome != GONE;
@@ -157,7 +154,7 @@ static const char *live_thread_name(struct source *source, uint32_t index)
     if (*name)
         return name;
     snprintf(file, sizeof file, "%u/comm", source->threads[index].tid);
-    ssize_t size = procfs_read_short(live->task, file, text, sizeof text);
+    ssize_t size = procfs_read_short(live->process.task, file, text, sizeof text);
     if (size <= 0)
         return NULL;
     if (text[size - 1] == '\n')
@@ -173,10 +170,7 @@ static void live_close(struct source *source)
     struct live *live = (struct live *)source;
     live_resume(source);
     watch_end(&live->watch);
-    if (live->folder >= 0)
-        close(live->folder);
-    if (live->task >= 0)
-        close(live->task);
+    process_close(&live->process);
     procfs_regions_free(&live->regions);
     free(source->threads);
     free(source->mappings);
@@ -211,98 +205,9 @@ bool live_is_held(const struct source *source, uint32_t index)
     return live->flags & THREADLEAK_PROBE_STOPPED || held_registers(live, index);
 }
 
-int live_folder(const struct source *source)
+const struct process *live_process(const struct source *source)
 {
-    return source->operations == &operations ? ((const struct live *)source)->folder : -1;
-}
-
-static bool is_zombie(const char *status)
-{
-    const char *state = procfs_field(status, "State");
-    return state && (*state == 'Z' || *state == 'X');
-}
-
-/* Where main has left by pthread_exit, /proc/PID is that of a zombie: whatever is asked of the process has to
- * be asked of a thread that lives. */
-static bool move_to_living_thread(struct live *live)
-{
-    uint32_t count;
-    uint32_t *tids = procfs_threads(live->task, &count);
-    char name[32], status[4096];
-    bool found = false;
-    for (uint32_t i = 0; tids && !found && i < count; i++) {
-        snprintf(name, sizeof name, "%u/status", tids[i]);
-        if (procfs_read_short(live->task, name, status, sizeof status) <= 0 || is_zombie(status))
-            continue;
-        snprintf(name, sizeof name, "%u", tids[i]);
-        int folder = openat(live->task, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0)
-            continue;
-        close(live->folder);
-        live->folder = folder;
-        live->memory_tid = tids[i];
-        snprintf(live->root, sizeof live->root, "/proc/%d/task/%u/root", live->pid, tids[i]);
-        found = true;
-    }
-    free(tids);
-    if (!found)
-        probe_error("process %d has ended: only its parent has not asked for its exit status yet", live->pid);
-    return found;
-}
-
-static bool open_folders(struct live *live, bool *is_other_namespace)
-{
-    char name[32], status[4096];
-    snprintf(name, sizeof name, "/proc/%d", live->pid);
-    live->folder = live->pid > 0 ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (live->folder < 0 || procfs_read_short(live->folder, "status", status, sizeof status) <= 0 ||
-        (live->task = openat(live->folder, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        access_explain(live->pid, live->pid > 0 ? errno : ESRCH);
-        return false;
-    }
-    int leader = (int)procfs_number(status, "Tgid", (uint64_t)live->pid);
-    if (leader != live->pid) {
-        probe_error("%d is a thread of process %d: name that", live->pid, leader);
-        return false;
-    }
-    uint32_t own = procfs_own_id(live->folder, "status", is_other_namespace);
-    live->source.info.own_pid = own ? own : (uint32_t)live->pid;
-    live->memory_tid = (uint32_t)live->pid;
-    snprintf(live->root, sizeof live->root, "/proc/%d/root", live->pid);
-    return !is_zombie(status) || move_to_living_thread(live);
-}
-
-static bool read_auxv(struct live *live)
-{
-    size_t size;
-    uint64_t *auxv = (uint64_t *)procfs_read(live->folder, "auxv", &size), header_size = 0;
-    if (!auxv) {
-        access_explain(live->pid, errno);
-        return false;
-    }
-    for (size_t i = 0; i + 1 < size / sizeof *auxv && auxv[i] != AT_NULL; i += 2) {
-        uint64_t value = auxv[i + 1];
-        switch (auxv[i]) {
-        case AT_PHENT:
-            header_size = value;
-            break;
-        case AT_PHDR:
-            live->source.program = value;
-            break;
-        case AT_SYSINFO_EHDR:
-            live->source.vdso = value;
-            break;
-        case AT_BASE:
-            live->linker = value;
-            break;
-        }
-    }
-    free(auxv);
-    if (!size)
-        probe_error("process %d has no memory: it is a kernel thread, or it has just ended", live->pid);
-    else if (header_size != sizeof(Elf64_Phdr))
-        probe_error("process %d is not a 64-bit program", live->pid);
-    return size && header_size == sizeof(Elf64_Phdr);
+    return source->operations == &operations ? &((const struct live *)source)->process : NULL;
 }
 
 /* /proc lets more people see what is mapped than what lies there (PTRACE_MODE_READ, PTRACE_MODE_ATTACH). */
@@ -312,15 +217,15 @@ static bool try_memory(struct live *live)
     struct iovec local = {&byte, 1}, remote = {(void *)(uintptr_t)live->source.program, 1};
     if (process_vm_readv((pid_t)live->memory_tid, &local, 1, &remote, 1, 0) == 1)
         return true;
-    access_explain(live->pid, errno);
+    access_explain(live->process.pid, errno);
     return false;
 }
 
 static bool read_mappings(struct live *live)
 {
     struct source *source = &live->source;
-    if (!procfs_regions(live->folder, &live->regions)) {
-        access_explain(live->pid, errno);
+    if (!procfs_regions(live->process.folder, &live->regions)) {
+        access_explain(live->process.pid, errno);
         return false;
     }
     source->mappings = malloc((live->regions.count + 1) * sizeof *source->mappings);
@@ -341,9 +246,9 @@ static bool read_mappings(struct live *live)
 static uint32_t *list_threads(struct live *live, uint32_t *count)
 {
     if (!live->stop) {
-        uint32_t *tids = procfs_threads(live->task, count), kept = 0;
+        uint32_t *tids = procfs_threads(live->process.task, count), kept = 0;
         for (uint32_t i = 0; tids && i < *count; i++)
-            if (live->memory_tid == (uint32_t)live->pid || tids[i] != (uint32_t)live->pid)
+            if (live->process.living == (uint32_t)live->process.pid || tids[i] != (uint32_t)live->process.pid)
                 tids[kept++] = tids[i];
         *count = kept;
         return tids;
@@ -360,16 +265,16 @@ static uint32_t own_tid(struct live *live, uint32_t tid)
     char name[32];
     bool is_other;
     snprintf(name, sizeof name, "%u/status", tid);
-    return procfs_own_id(live->task, name, &is_other); /* 0: it has ended */
+    return procfs_own_id(live->process.task, name, &is_other); /* 0: it has ended */
 }
 
-static bool make_threads(struct live *live, bool is_other_namespace)
+static bool make_threads(struct live *live)
 {
     struct source *source = &live->source;
     uint32_t count;
     uint32_t *tids = list_threads(live, &count);
     if (!tids || !count) {
-        access_explain(live->pid, tids ? ESRCH : errno);
+        access_explain(live->process.pid, tids ? ESRCH : errno);
         free(tids);
         return false;
     }
@@ -383,7 +288,7 @@ static bool make_threads(struct live *live, bool is_other_namespace)
     }
     for (uint32_t i = 0; i < count; i++) {
         source->threads[i].tid = tids[i];
-        source->threads[i].own_tid = is_other_namespace ? own_tid(live, tids[i]) : tids[i];
+        source->threads[i].own_tid = live->process.is_elsewhere ? own_tid(live, tids[i]) : tids[i];
         source->threads[i].syscall = -1;
     }
     source->info.thread_count = count;
@@ -394,31 +299,39 @@ static bool make_threads(struct live *live, bool is_other_namespace)
 static void read_command(struct live *live)
 {
     char name[32], text[64];
-    snprintf(name, sizeof name, "%d/comm",
-             live->pid); /* not that of `folder`, which may be another thread's */
-    ssize_t size = procfs_read_short(live->task, name, text, sizeof text);
+    /* not that of process.folder, which may be another thread's */
+    snprintf(name, sizeof name, "%d/comm", live->process.pid);
+    ssize_t size = procfs_read_short(live->process.task, name, text, sizeof text);
     if (size > 0 && text[size - 1] == '\n')
         text[size - 1] = 0;
     live->source.info.command = size > 0 ? strdup(text) : NULL;
 }
 
-static bool begin(struct live *live)
+static bool begin(struct live *live, int pid)
 {
-    bool is_other_namespace;
-    if (!open_folders(live, &is_other_namespace) || !read_auxv(live) || !try_memory(live))
+    struct source *source = &live->source;
+    struct process *process = &live->process;
+    if (!process_open(process, pid))
+        return false;
+    source->program = process->headers;
+    source->vdso = process->vdso;
+    source->root = process->root;
+    source->info.own_pid = process->own_pid;
+    live->memory_tid = process->living;
+    if (!try_memory(live))
         return false;
     if (live->flags & THREADLEAK_PROBE_STOP) {
-        if (live->pid == getpid()) {
+        if (pid == getpid()) {
             probe_error("a process cannot stop itself: look at it without a stop");
             return false;
         }
-        live->stop = stop_process(live->pid, live->task);
+        live->stop = stop_process(pid, process->task);
         if (!live->stop)
             return false;
     }
-    watch_begin(&live->watch, live->task);
+    watch_begin(&live->watch, process->task);
     read_command(live);
-    return read_mappings(live) && make_threads(live, is_other_namespace);
+    return read_mappings(live) && make_threads(live);
 }
 
 struct source *live_open(int pid, unsigned flags)
@@ -428,17 +341,14 @@ struct source *live_open(int pid, unsigned flags)
         probe_error("out of memory");
         return NULL;
     }
-    live->pid = pid;
     live->flags = flags;
-    live->folder = live->task = -1;
     watch_begin(&live->watch, -1);
     live->source.operations = &operations;
     live->source.arch = arch_native();
-    live->source.root = live->root;
     live->source.info.kind = THREADLEAK_PROBE_PROCESS;
     live->source.info.machine = live->source.arch->machine;
     live->source.info.pid = (uint32_t)pid;
-    if (!begin(live)) {
+    if (!begin(live, pid)) {
         live_close(&live->source);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #ifndef THREADLEAK_LIVE_H
 #define THREADLEAK_LIVE_H
 
+#include "process.h"
 #include "source.h"
 
 /* Ends a stop that live_open made; does nothing to any other source. Sets info.stopped_ns. */
@@ -16,7 +17,7 @@ void live_resume(struct source *source);
 /* Whether the thread, and so its stack, stays as it is until live_resume. */
 bool live_is_held(const struct source *source, uint32_t index);
 
-/* The open folder /proc/PID, or that of a living thread where main has left; -1: it is no live process. */
-int live_folder(const struct source *source);
+/* NULL: it is no live process. */
+const struct process *live_process(const struct source *source);
 
 #endif

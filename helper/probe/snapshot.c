@@ -37,7 +37,7 @@ struct taken {
 
 struct snapshot {
     struct threadleak_probe *probe;
-    int folder;
+    const struct process *process;
     struct regions regions;
     struct taken *threads;
     uint32_t thread_count, without_sp;
@@ -196,7 +196,7 @@ static void note_prpsinfo(struct snapshot *snapshot)
     const char *command = source->info.command ? source->info.command : "";
     strncpy(process.pr_fname, command, sizeof process.pr_fname - 1);
     size_t size;
-    char *arguments = procfs_read(snapshot->folder, "cmdline", &size);
+    char *arguments = procfs_read(snapshot->process->folder, "cmdline", &size);
     for (size_t i = 0; arguments && i < size && i < sizeof process.pr_psargs - 1; i++)
         process.pr_psargs[i] = arguments[i] ? arguments[i] : ' ';
     free(arguments);
@@ -206,7 +206,7 @@ static void note_prpsinfo(struct snapshot *snapshot)
 static void note_auxv(struct snapshot *snapshot)
 {
     size_t size;
-    char *auxv = procfs_read(snapshot->folder, "auxv", &size);
+    char *auxv = procfs_read(snapshot->process->folder, "auxv", &size);
     if (auxv)
         core_writer_note(snapshot->writer, "CORE", NT_AUXV, auxv, size);
     free(auxv);
@@ -269,7 +269,7 @@ static void note_threads(struct snapshot *snapshot)
 static void note_files(struct snapshot *snapshot)
 {
     size_t size;
-    char *text = open_files_text(snapshot->folder, &size);
+    char *text = open_files_text(snapshot->process->folder, &size);
     if (text)
         core_writer_note(snapshot->writer, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_FILES, text, size);
     free(text);
@@ -295,14 +295,14 @@ static void write_notes(struct snapshot *snapshot)
 
 static bool begin(struct snapshot *snapshot, const struct threadleak_probe_range *ranges, uint32_t count)
 {
-    snapshot->folder = live_folder(snapshot->probe->source);
-    if (snapshot->folder < 0) {
+    snapshot->process = live_process(snapshot->probe->source);
+    if (!snapshot->process) {
         probe_error("a snapshot is made of a live process, not of a core file");
         return false;
     }
     snapshot->realtime_ns = clock_ns(CLOCK_REALTIME);
     snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
-    if (!procfs_regions(snapshot->folder, &snapshot->regions)) {
+    if (!procfs_regions(snapshot->process->folder, &snapshot->regions)) {
         probe_error("what is mapped in process %u cannot be read: %s", snapshot->probe->info.pid,
                     strerror(errno));
         return false;
@@ -327,7 +327,7 @@ static bool is_alive(struct snapshot *snapshot)
 static bool write_file(struct snapshot *snapshot, struct threadleak_probe_snapshot *result)
 {
     struct source *source = snapshot->probe->source;
-    snapshot_add_process(source, snapshot->folder, &snapshot->regions, &snapshot->wanted);
+    snapshot_add_process(source, snapshot->process, &snapshot->regions, &snapshot->wanted);
     pieces_sort(&snapshot->known);
     for (size_t i = 0; i < snapshot->known.count; i++)
         pieces_add(&snapshot->wanted, snapshot->known.list[i].start, snapshot->known.list[i].end, NULL);

@@ -125,30 +125,15 @@ static void add_region(struct source *source, int pagemap, const struct regions 
                    region->end, NULL);
 }
 
-static void add_linker(struct source *source, int folder, struct pieces *pieces)
-{
-    size_t size;
-    Elf64_auxv_t *auxv = (Elf64_auxv_t *)procfs_read(folder, "auxv", &size);
-    uint64_t headers = 0, count = 0;
-    for (size_t i = 0; auxv && i < size / sizeof *auxv; i++) {
-        if (auxv[i].a_type == AT_PHDR)
-            headers = auxv[i].a_un.a_val;
-        else if (auxv[i].a_type == AT_PHNUM)
-            count = auxv[i].a_un.a_val;
-    }
-    free(auxv);
-    link_maps_add(source, headers, count, pieces);
-}
-
-void snapshot_add_process(struct source *source, int folder, const struct regions *regions,
+void snapshot_add_process(struct source *source, const struct process *process, const struct regions *regions,
                           struct pieces *pieces)
 {
-    int pagemap = openat(folder, "pagemap", O_RDONLY | O_CLOEXEC);
+    int pagemap = openat(process->folder, "pagemap", O_RDONLY | O_CLOEXEC);
     for (size_t i = 0; i < regions->count; i++)
         add_region(source, pagemap, regions, &regions->list[i], pieces);
     if (pagemap >= 0)
         close(pagemap);
-    add_linker(source, folder, pieces);
+    link_maps_add(source, process->headers, process->header_count, pieces);
 }
 
 /* ---- threads ------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #define THREADLEAK_SNAPSHOT_MEMORY_H
 
 #include "pieces.h"
+#include "process.h"
 #include "procfs.h"
 #include "source.h"
 
@@ -14,9 +15,8 @@
  * beginning, with the 128 bytes below sp that a function may use on x86-64. */
 uint64_t snapshot_stack(const struct regions *regions, uint64_t sp, uint64_t *start);
 
-/* Adds data of modules, what the dynamic linker keeps, descriptors of finished threads, the vDSO.
- * `folder`: /proc/PID. */
-void snapshot_add_process(struct source *source, int folder, const struct regions *regions,
+/* Adds data of modules, what the dynamic linker keeps, descriptors of finished threads, the vDSO. */
+void snapshot_add_process(struct source *source, const struct process *process, const struct regions *regions,
                           struct pieces *pieces);
 
 /* Adds the thread's descriptor with the thread-local storage around it, and what the arguments of its system
