@@ -45,7 +45,9 @@ class NativeTarget:
         self._stacks: List[CurrentStack] = []  # the probe's distinct ones
         self._states: Sequence[int] = probe.thread_column("state")  # these two as they are now
         self._known: Sequence[int] = probe.thread_column("stack")
-        self._limit = 0  # to how many frames these were unwound
+        self._cut: Dict[
+            int, int
+        ] = {}  # number from 1 of such a stack that has more frames -> those it has
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
 
@@ -153,17 +155,20 @@ class NativeTarget:
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         limit = max(1, min(limit, native.FRAMES_MAX))
         indices = [self._index(thread) for thread in threads]
-        known = self._known
-        wanted = [index for index in indices if not known[index] or self._limit < limit]
-        if wanted:
-            self._limit = max(self._limit, limit)
-            for index in wanted if len(wanted) <= MANY else [native.ALL]:
-                self._probe.unwind(index, self._limit)
-            for frames, end in self._probe.stacks(len(self._stacks)):
-                self._stacks.append(self._stack(frames, end))
+        known, short = self._known, {0}  # numbers of stacks; 0: none yet
+        short.update(number for number, size in self._cut.items() if size < limit)
+        wanted = [index for index in indices if known[index] in short]
+        for index in wanted if len(wanted) <= MANY else [native.ALL]:
+            self._probe.unwind(index, limit)
+        for frames, end in self._probe.stacks(len(self._stacks)) if wanted else ():
+            self._stacks.append(self._stack(frames, end))
+            if end == native.LIMIT:
+                self._cut[len(self._stacks)] = len(frames)
         gone = CurrentStack((), _ENDS[native.GONE])
-        found = [self._stacks[known[index] - 1] if known[index] else gone for index in indices]
-        return found if limit == self._limit else [_shortened(each, limit) for each in found]
+        shown = {0: gone}
+        for number in set(known[index] for index in indices) - {0}:
+            shown[number] = _shortened(self._stacks[number - 1], limit)
+        return [shown[known[index]] for index in indices]
 
     def _stack(self, frames: Tuple[int, ...], end: int) -> CurrentStack:
         exact = native.EXACT
