@@ -7,7 +7,6 @@
 #include "function_starts.h"
 #include "symbol_table.h"
 
-#define FUNCTION_SIZE_MAX (UINT64_C(1) << 20)
 #define CODE_MAX (UINT64_C(1) << 30)
 #define PASSES_MAX 64 /* libc takes 10 */
 
@@ -174,21 +173,32 @@ static void add_edge(struct map *map, uint32_t from, uint64_t target, bool is_ca
     map->edges[map->edge_count++] = (struct edge){from, to};
 }
 
+/* Up to where the next one begins, or to the end of the segment. */
+static uint64_t size_of(const struct map *map, uint32_t index)
+{
+    Elf64_Phdr segment;
+    uint64_t start = map->functions[index].start;
+    if (index + 1 < map->function_count)
+        return map->functions[index + 1].start - start;
+    for (unsigned i = 0; elf_program_header(map->file->bytes, map->file->size, i, &segment); i++)
+        if (segment.p_type == PT_LOAD && start >= segment.p_vaddr &&
+            start - segment.p_vaddr < segment.p_filesz)
+            return segment.p_filesz - (start - segment.p_vaddr);
+    return 0;
+}
+
 /* Looks for call rel32, jmp rel32, jcc rel32 and lea disp32(%rip) at each byte, as instructions are not told
- * apart. What is none hardly ever hits the beginning of a function; if it does, a name is lost. Whose address
- * is taken may be called by anybody. */
+ * apart. What is none hardly ever hits the beginning of a function; if it does, a name is lost. Jumps of 8
+ * bits are left out: they hardly ever leave a function. Whose address is taken may be called by anybody. */
 static void find_calls(struct map *map, uint32_t from)
 {
-    uint64_t start = map->functions[from].start;
-    uint64_t size = from + 1 < map->function_count ? map->functions[from + 1].start - start : 0;
-    if (size < 6 || size > FUNCTION_SIZE_MAX)
-        return;
+    uint64_t start = map->functions[from].start, size = size_of(map, from);
     const uint8_t *code = elf_at(map->file, start, size);
-    for (uint64_t i = 0; code && i + 6 <= size; i++) {
+    for (uint64_t i = 0; code && i + 5 <= size; i++) {
         bool is_call = code[i] == 0xe8 || code[i] == 0xe9;
         bool is_jump = code[i] == 0x0f && (code[i + 1] & 0xf0) == 0x80;
         bool is_address = code[i] == 0x8d && (code[i + 1] & 0xc7) == 0x05;
-        if (is_call || is_jump || is_address) {
+        if (is_call || ((is_jump || is_address) && i + 6 <= size)) {
             uint64_t operand = is_call ? i + 1 : i + 2;
             uint64_t next = start + operand + sizeof(int32_t);
             add_edge(map, from, next + (uint64_t)(int64_t)number_at(code + operand), !is_address);

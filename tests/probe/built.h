@@ -57,9 +57,9 @@ static inline void build(const char *compiler, const char *arguments)
 
 static inline const char *in_folder(const char *name)
 {
-    static char paths[4][sizeof built_folder + 256];
+    static char paths[16][sizeof built_folder + 256];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 16];
     snprintf(path, sizeof paths[0], "%s/%s", built_folder, name);
     return path;
 }
