@@ -276,6 +276,47 @@ static void test_main_has_left(void **state)
     end_child(&child);
 }
 
+static void *make_threads(void *shared)
+{
+    for (;;) {
+        pthread_t thread;
+        void *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (!pthread_create(&thread, NULL, finish, shared))
+            pthread_join(thread, NULL);
+        munmap(memory, 1 << 20);
+    }
+    return NULL;
+}
+
+static void come_and_go(struct shared *shared)
+{
+    pthread_t thread;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&thread, NULL, make_threads, shared);
+    note_thread(shared, 0);
+}
+
+/* Threads end, and mappings go, while they are read. */
+static void test_threads_come_and_go(void **state)
+{
+    (void)state;
+    struct child child = start_child(come_and_go);
+    await(child.shared->arrived == 1);
+    for (int i = 0; i < 40; i++) {
+        struct threadleak_probe_snapshot result;
+        struct threadleak_probe *probe = open_process(&child, i % 2 ? THREADLEAK_PROBE_STOP : 0);
+        if (threadleak_probe_snapshot(probe, path, NULL, 0, &result))
+            fail_msg("%s", threadleak_probe_error());
+        threadleak_probe_close(probe);
+        struct threadleak_probe *core = open_core();
+        assert_int_equal(threadleak_probe_info(core)->thread_count, result.threads);
+        assert_int_equal(threadleak_probe_look(core, THREADLEAK_PROBE_ALL), 0);
+        assert_true(holds(core, (uint64_t)(uintptr_t)data, "in .data"));
+        threadleak_probe_close(core);
+    }
+    end_child(&child);
+}
+
 /* ---- what goes wrong ----------------------------------------------------------------------------- */
 
 static void assert_refused(struct threadleak_probe *probe, const char *where, const char *why)
@@ -366,13 +407,10 @@ static void test_of_a_core(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_a_stop),
-        cmocka_unit_test(test_with_a_stop),
-        cmocka_unit_test(test_open_files),
-        cmocka_unit_test(test_main_has_left),
-        cmocka_unit_test(test_where_it_cannot_be_written),
-        cmocka_unit_test(test_the_process_ends),
-        cmocka_unit_test(test_of_a_core),
+        cmocka_unit_test(test_without_a_stop),      cmocka_unit_test(test_with_a_stop),
+        cmocka_unit_test(test_open_files),          cmocka_unit_test(test_main_has_left),
+        cmocka_unit_test(test_threads_come_and_go), cmocka_unit_test(test_where_it_cannot_be_written),
+        cmocka_unit_test(test_the_process_ends),    cmocka_unit_test(test_of_a_core),
     };
     return cmocka_run_group_tests_name("snapshot", tests, make_folder, remove_folder);
 }
