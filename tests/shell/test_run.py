@@ -2,11 +2,13 @@
 """`threadleak run`: the program runs as it does without us, and the library is in it and in what it starts."""
 
 import os
+import shutil
 import signal
 import subprocess
 from typing import Any, Dict, List, Optional
 
 import pytest
+from run_gdb import ROOT
 from run_shell import SHELL, TIMEOUT_S
 from workshop import LIBRARY, STATIC, Workshop
 
@@ -156,6 +158,21 @@ def test_a_setuid_program_is_told() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert "su will not be watched: it is setuid" in done.stderr
     assert done.stdout.startswith("su from")
+
+
+def test_a_library_that_cannot_be_named_in_ld_preload(tmp_path: Any) -> None:
+    """Blanks and colons separate there (ld.so(8))."""
+    copy = tmp_path / "a b"
+    for folder in ("gdb", "scripts"):
+        shutil.copytree(os.path.join(ROOT, folder), copy / folder)
+    (copy / "build").mkdir()
+    command = [str(copy / "scripts" / "threadleak"), "run", "--", "true"]
+    missing = subprocess.run(command, capture_output=True, text=True)
+    shutil.copy(PRELOADED, copy / "build")
+    named = subprocess.run(command, capture_output=True, text=True)
+    assert (missing.returncode, named.returncode) == (64, 64)
+    assert "run `make`" in missing.stderr
+    assert "cannot be preloaded, for its blank or colon" in named.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--"], ["--no-such-option", "--", "true"]])

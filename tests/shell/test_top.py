@@ -198,6 +198,16 @@ def test_keys(screen: Screen, growing: Growing) -> None:
     screen.wait_for("1 unjoined")
 
 
+def test_colours(growing: Growing) -> None:
+    """As everywhere; wide rows are cut by the terminal, not by us."""
+    growing.make("u")
+    for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        screen = Screen(SHELL, "top", *FAST, growing.pid, **env)
+        screen.wait_for("leave_unjoined")
+        screen.close()
+        assert ("\033[33mleave_unjoined\033[m" in screen.text) == coloured
+
+
 def test_the_window_changes(screen: Screen) -> None:
     screen.wait_for("q quit")
     screen.resize(10, 60)

@@ -11,7 +11,7 @@ from typing import List, Optional
 
 from ..judge.history import SORT_KEYS
 from ..show import top
-from ..show.style import PLAIN
+from ..show.style import PLAIN, Ansi
 from .options import Outcome, Parser, UsageError, count
 from .run import original_environment
 from .terminal import Terminal
@@ -130,6 +130,7 @@ class _Screen:
         self._interval = options.interval
         self._key = options.sort
         self._paused = False
+        self._style = PLAIN if os.environ.get("NO_COLOR") else Ansi()
 
     def run(self) -> bool:
         """Whether the process ended."""
@@ -165,7 +166,7 @@ class _Screen:
 
     def _lines(self) -> List[str]:
         width, height = shutil.get_terminal_size()
-        look = top.Look(width, max(1, height - 2), _blocks(), PLAIN)
+        look = top.Look(width, max(1, height - 2), _blocks(), self._style)
         lines = _lines(self._watch, self._key, look)
         state = "paused" if self._paused else f"every {self._interval:g} s"
         foot = f"{state}, by {self._key}   {KEYS}"
