@@ -156,11 +156,11 @@ class _Screen:
         elif key == "s":
             self._key = SORT_KEYS[(SORT_KEYS.index(self._key) + 1) % len(SORT_KEYS)]
         elif key == "+":
-            self._interval = min(
-                (each for each in INTERVALS if each > self._interval), default=60.0
-            )
+            longer = [each for each in INTERVALS if each > self._interval]
+            self._interval = min(longer, default=self._interval)
         elif key == "-":
-            self._interval = max((each for each in INTERVALS if each < self._interval), default=0.1)
+            shorter = [each for each in INTERVALS if each < self._interval]
+            self._interval = max(shorter, default=self._interval)
         soon: float = time.monotonic() + self._interval
         return min(due, soon)
 
