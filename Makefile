@@ -143,7 +143,7 @@ PYTHON_FILES := gdb tests
 lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -D__x86_64__ -Ihelper/include \
-		--suppress=missingIncludeSystem --enable=warning,portability helper/runtime
+		--suppress=missingIncludeSystem --enable=warning,portability helper/runtime helper/probe
 	$(Q)black --quiet --check --diff $(PYTHON_FILES)
 	$(Q)mypy --cache-dir=build/mypy gdb/threadleak
 

@@ -268,8 +268,8 @@ void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_st
 {
     Dwarf_Addr bias;
     Dwarf_Die unit;
-    struct scope *list = scopes->list;
     memset(scopes, 0, sizeof *scopes);
+    struct scope *list = scopes->list;
     if (!find_unit(dwfl, units, pc, &unit, &bias))
         return;
     Dwarf_Die contents = contents_of(&unit);

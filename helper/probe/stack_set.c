@@ -53,7 +53,7 @@ uint32_t stack_set_add(struct stack_set *set, const uint64_t *frames, uint32_t c
     if (set->count == set->room && !grow(set))
         return 0;
     uint32_t *bucket = bucket_of(set, frames, count, end);
-    if (*bucket)
+    if (*bucket != 0)
         return *bucket;
     uint64_t *copy = arena_take(&set->frames, count * sizeof *frames);
     if (!copy)

@@ -52,7 +52,8 @@ static struct symbols *symbols_of(struct threadleak_probe *probe)
         return NULL;
     }
     *symbols = (struct symbols){.modules = modules, .list = list, .answers = answers, .room = 1024};
-    return probe->symbols = symbols;
+    probe->symbols = symbols;
+    return symbols;
 }
 
 void symbols_free(struct symbols *symbols)
