@@ -128,7 +128,13 @@ def test_the_probe(unmoved: Blocked) -> None:
 
 @pytest.mark.parametrize(
     "words, times",
-    [("list --all", 12), ("check", 12), ("stacks", 12), ("explain --id 2", 6), ("top --once", 2)],
+    [
+        ("list --all", 12),
+        ("check", 12),
+        ("stacks", 12),
+        ("explain --id 2", 6),
+        ("top --samples 100 --interval 0.05", 1),
+    ],
 )
 def test_the_shell(unmoved: Blocked, words: str, times: int) -> None:
     command, *options = words.split()
