@@ -29,6 +29,10 @@ struct live {
     struct stop *stop; /* NULL: the process goes on */
     struct watch watch;
     bool main_was_searched;
+    /* Code at the pc of the thread that was looked at last, since many threads wait at one place. */
+    uint64_t code_pc;
+    size_t code_size;
+    uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
 };
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -86,10 +90,13 @@ static void look_at_held(struct live *live, struct threadleak_probe_thread *thre
                          struct registers *registers, const void *user_registers)
 {
     const struct arch *arch = live->source.arch;
-    uint8_t code[2 * SYSCALL_INSTRUCTION_MAX];
     arch->decode(user_registers, registers, thread);
-    size_t got = live_read(&live->source, thread->pc - arch->syscall_size, code, 2 * arch->syscall_size);
-    arch_set_state(arch, registers, thread, code, got);
+    if (thread->pc != live->code_pc) {
+        live->code_pc = thread->pc;
+        live->code_size =
+            live_read(&live->source, thread->pc - arch->syscall_size, live->code, 2 * arch->syscall_size);
+    }
+    arch_set_state(arch, registers, thread, live->code, live->code_size);
 }
 
 static const void *held_registers(const struct live *live, uint32_t index)
