@@ -22,6 +22,8 @@ struct page {
     uint8_t bytes[PAGE];
 };
 
+bool stacks_use_libdw_alone;
+
 struct stacks {
     struct threadleak_probe *probe;
     struct modules *modules;
@@ -57,15 +59,22 @@ static const uint8_t *page_at(struct stacks *stacks, uint64_t address)
     return page->size == PAGE ? page->bytes : NULL;
 }
 
-static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *argument)
+static bool read_word(struct stacks *stacks, uint64_t address, uint64_t *word)
 {
-    struct stacks *stacks = argument;
-    (void)dwfl;
     const uint8_t *page = address % PAGE <= PAGE - sizeof *word ? page_at(stacks, address) : NULL;
     if (page)
         memcpy(word, page + address % PAGE, sizeof *word);
     else if (probe_read(stacks->probe, address, word, sizeof *word) < sizeof *word)
         return false; /* the core of a snapshot may hold parts of pages */
+    return true;
+}
+
+static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *argument)
+{
+    struct stacks *stacks = argument;
+    (void)dwfl;
+    if (!read_word(stacks, address, word))
+        return false;
     stacks->word = *word;
     return true;
 }
@@ -211,12 +220,40 @@ static bool find_frame_pointer(struct stacks *stacks)
            unwind_rule_at(&stacks->rules, target)->start != target;
 }
 
-static void unwind_as_it_is(struct stacks *stacks)
+/* By simple rules, to the end or to the limit, in a tenth of the time. False: there is something else on the
+ * way, which is left to libdw from the beginning. */
+static bool unwind_simply(struct stacks *stacks)
 {
-    for (unsigned i = 0; i < PAGES; i++)
-        stacks->pages[i].size = 0;
-    stacks->begin = stacks->probe->registers[stacks->index];
-    stacks->begin_pc = stacks->probe->source->threads[stacks->index].pc;
+    const struct arch *arch = stacks->probe->source->arch;
+    uint64_t pc = stacks->begin_pc, sp = stacks->begin.value[arch->sp];
+    uint64_t fp = stacks->begin.value[arch->frame_pointer];
+    bool has_fp = stacks->begin.known >> arch->frame_pointer & 1, is_exact = true;
+    for (stacks->count = 0; !(pc & THREADLEAK_PROBE_EXACT); is_exact = false) {
+        if (stacks->count == stacks->limit) {
+            stacks->end = THREADLEAK_PROBE_LIMIT;
+            return true;
+        }
+        stacks->frames[stacks->count++] = is_exact ? pc | THREADLEAK_PROBE_EXACT : pc;
+        const struct unwind_rule *rule = last_rule(stacks);
+        stacks->end = THREADLEAK_PROBE_COMPLETE;
+        if (rule->is_outermost)
+            return true;
+        if (!rule->is_simple || (rule->wants_fp && !has_fp))
+            return false;
+        uint64_t frame_end = (rule->wants_fp ? fp : sp) + (uint64_t)rule->size;
+        if (frame_end <= sp || !read_word(stacks, frame_end + (uint64_t)rule->return_address, &pc) ||
+            (rule->saves_fp && !read_word(stacks, frame_end + (uint64_t)rule->fp, &fp)))
+            return false;
+        if (!pc)
+            return true;
+        has_fp = rule->saves_fp || (rule->keeps_fp && has_fp);
+        sp = frame_end;
+    }
+    return false;
+}
+
+static void unwind_with_libdw(struct stacks *stacks)
+{
     stacks->count = 0;
     stacks->end = THREADLEAK_PROBE_CUT;
     stacks->word = 1;
@@ -231,6 +268,16 @@ static void unwind_as_it_is(struct stacks *stacks)
         unwind_from(stacks);
     }
     stacks->is_resumed = false;
+}
+
+static void unwind_as_it_is(struct stacks *stacks)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        stacks->pages[i].size = 0;
+    stacks->begin = stacks->probe->registers[stacks->index];
+    stacks->begin_pc = stacks->probe->source->threads[stacks->index].pc;
+    if (stacks_use_libdw_alone || !unwind_simply(stacks))
+        unwind_with_libdw(stacks);
 }
 
 /* Fills count and end. */
@@ -282,8 +329,7 @@ static struct stacks *stacks_of(struct threadleak_probe *probe)
     }
     stacks->probe = probe;
     stacks->modules = modules;
-    stacks->rules =
-        (struct unwind_rules){.modules = modules, .frame_pointer = probe->source->arch->frame_pointer};
+    stacks->rules = (struct unwind_rules){.modules = modules, .arch = probe->source->arch};
     stacks->frames = frames;
     stacks->header = (Elf64_Ehdr){
         .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},

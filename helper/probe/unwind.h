@@ -9,4 +9,7 @@
 
 void stacks_free(struct stacks *stacks); /* NULL is allowed */
 
+/* For tests: both ways to unwind must find the same. */
+extern bool stacks_use_libdw_alone;
+
 #endif

@@ -5,6 +5,8 @@
  */
 #include "built.h"
 
+#include "unwind.h"
+
 static const char chains[] = SOURCES "chains.cc", plugged[] = SOURCES "plugged.c";
 
 /* How the program is built; the chains are the same. */
@@ -113,6 +115,24 @@ static void check_all(struct threadleak_probe *probe, bool has_registers)
     check_limits(probe);
 }
 
+/* Whether a rule is applied by us or by libdw, what comes out is the same. */
+static void check_libdw(const char *core, struct threadleak_probe *probe, uint32_t limit)
+{
+    uint32_t count, other_count;
+    stacks_use_libdw_alone = true;
+    struct threadleak_probe *other = open_unwound(threadleak_probe_open_core(core, NULL), limit);
+    stacks_use_libdw_alone = false;
+    const struct threadleak_probe_stack *stacks = threadleak_probe_stacks(probe, &count);
+    const struct threadleak_probe_stack *others = threadleak_probe_stacks(other, &other_count);
+    assert_int_equal(count, other_count);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(stacks[i].end, others[i].end);
+        assert_int_equal(stacks[i].count, others[i].count);
+        assert_memory_equal(stacks[i].frames, others[i].frames, stacks[i].count * sizeof *stacks[i].frames);
+    }
+    threadleak_probe_close(other);
+}
+
 static void test_cores(void **state)
 {
     (void)state;
@@ -122,6 +142,10 @@ static void test_cores(void **state)
             skip();
         struct threadleak_probe *probe = open_unwound(threadleak_probe_open_core(core, NULL), 65536);
         check_all(probe, true);
+        check_libdw(core, probe, 65536);
+        threadleak_probe_close(probe);
+        probe = open_unwound(threadleak_probe_open_core(core, NULL), 4);
+        check_libdw(core, probe, 4);
         threadleak_probe_close(probe);
     }
 }
