@@ -146,7 +146,8 @@ def _run(command: ModuleType, words: List[str]) -> int:
         return _finish(commands.attempt(work, options), options)
     named = targets(others)
     if not named:
-        parser.error(f"which target? {parser.targets}")
+        hint = ": it stands before --id" if getattr(options, "more", []) else ""
+        parser.error(f"which target? {parser.targets}{hint}")
     if len(named) > 1 and parser.targets == ONE:
         parser.error(f"it takes one target, and there are {len(named)}")
     if len(named) == 1:
@@ -168,6 +169,7 @@ def _no_target() -> Target:
 
 
 def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Outcome:
+    options.explain = f"threadleak explain {clean(named.words())} --id {{}}"
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):

@@ -14,7 +14,18 @@ STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those bef
 STANDARD = {
     *("argparse", "bisect", "collections", "contextlib", "ctypes", "difflib", "errno", "fnmatch"),
     *("functools", "gc", "importlib", "itertools", "json", "mmap", "operator", "os", "re"),
-    *("resource", "select", "shutil", "signal", "socket", "stat", "struct", "sys", "termios"),
+    *(
+        "resource",
+        "select",
+        "shlex",
+        "shutil",
+        "signal",
+        "socket",
+        "stat",
+        "struct",
+        "sys",
+        "termios",
+    ),
     *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata"),
 }
 

@@ -61,6 +61,7 @@ def test_wrong_command_lines() -> None:
     assert "unknown class 'leaky'" in wrong("list", "--class", "leaky", "1")
     assert "it takes one target, and there are 2" in wrong("info", "1", "2")
     assert "which thread?" in wrong("explain", "1")
+    assert "which target? TARGET: it stands before --id" in wrong("explain", "--id", "2", "1")
     assert "give two" in wrong("diff", "1")
 
 
@@ -128,7 +129,13 @@ def test_options_stand_anywhere(workshop: Workshop) -> None:
     assert run_shell("list", program.path, core, "--all", *SETTLED) == want
     assert run_shell("list", *SETTLED, "--all", "--", program.path, core) == want
     folder, name = os.path.split(core)
-    assert run_shell("list", "--all", *SETTLED, name, cwd=folder).out == want.out
+    assert run_shell("list", "--all", *SETTLED, name, cwd=folder).first_line == want.first_line
+    hint = f"`threadleak explain {program.path} {core} --id 2` says more."
+    assert (
+        hint in want.out
+        and hint.replace(f"{program.path} {core}", name)
+        in run_shell("check", name, *SETTLED, cwd=folder).out
+    )
     explained = run_shell("explain", "--id", "2", core)
     assert explained.status == 0 and explained == run_shell("explain", core, "--id", "2")
 

@@ -54,7 +54,9 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if options.format == "json":
         shown = json.document(report, failing, False)
     else:
-        shown = "\n".join(text.listing(report, failing, style=session.style(options))) + "\n"
+        how = session.style(options)
+        lines = text.listing(report, failing, style=how, explain=options.explain)
+        shown = "\n".join(lines) + "\n"
     return Outcome(shown, status, _sentence(report, failing, status), len(failing))
 
 

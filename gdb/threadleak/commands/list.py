@@ -60,9 +60,10 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if options.format == "json":
         shown = json.document(report, verdicts, options.stacks)
     else:
-        lines = text.listing(report, verdicts, options.limit, session.style(options))
+        how = session.style(options)
+        lines = text.listing(report, verdicts, options.limit, how, options.explain)
         if options.stacks:
-            lines += text.stacks(report, verdicts, options.limit, session.style(options))
+            lines += text.stacks(report, verdicts, options.limit, how)
         shown = "\n".join(lines) + "\n"
     return Outcome(shown, status)
 

@@ -52,6 +52,7 @@ class Parser(argparse.ArgumentParser):
                 argparse.RawDescriptionHelpFormatter, width=95, max_help_position=26
             ),
         )
+        self.set_defaults(explain="threadleak explain {}")
         if targets:
             group = self.add_argument_group("how to look")
             group.add_argument(

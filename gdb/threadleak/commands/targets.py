@@ -2,6 +2,7 @@
 """What the words behind a shell command name: processes, core files with their programs, folders of cores."""
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Iterable, Iterator, List, NamedTuple, Optional
 
 from ..target import elf
@@ -22,6 +23,11 @@ class Named(NamedTuple):
     core: Optional[str] = None
     program: Optional[str] = None
     error: str = ""  # why it is neither a process nor a core file
+
+    def words(self) -> str:
+        """As the shell takes them."""
+        program = [] if self.program is None else [self.program]
+        return shlex.join([*program, self.name])
 
     def open(self, stop: bool = False) -> "NativeTarget":
         from ..target.native import NativeTarget  # and ctypes: not by those that only ask for help

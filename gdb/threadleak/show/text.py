@@ -162,9 +162,13 @@ def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
 
 
 def listing(
-    report: Report, verdicts: List[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
+    report: Report,
+    verdicts: List[Verdict],
+    equal_rows: int = EQUAL_ROWS,
+    style: Style = PLAIN,
+    explain: str = "threadleak explain {}",
 ) -> List[str]:
-    """The whole of `list` and `check`: head, table, what to do next."""
+    """The whole of `list` and `check`: head, table, what to do next. `explain`: the command that explains {}."""
     lines = head(report, style)
     if not verdicts:
         return lines
@@ -173,7 +177,7 @@ def listing(
         lines.append("?: a suspicion, a proof once its scope or the process has ended.")
     first = next((verdict for verdict in verdicts if verdict.thread.id), None)
     if first is not None:
-        lines.append(f"`threadleak explain {first.thread.id}` says more.")
+        lines.append(f"`{explain.replace('{}', first.thread.id or '')}` says more.")
     return lines + _fixes(report, verdicts)
 
 
