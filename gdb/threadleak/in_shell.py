@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Dict, List, Optional, Tuple
 
 from . import VERSION, commands
-from .commands.options import ONE, USAGE, Outcome, Parser, UsageError
+from .commands.options import MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .judge.report import BLIND, LEAKS
@@ -150,7 +150,7 @@ def _run(command: ModuleType, words: List[str]) -> int:
         parser.error(f"which target? {parser.targets}{hint}")
     if len(named) > 1 and parser.targets == ONE:
         parser.error(f"it takes one target, and there are {len(named)}")
-    if len(named) == 1:
+    if len(named) == 1 and not (parser.targets == MANY and any(map(os.path.isdir, others))):
         return _finish(_look(command, named[0], options), options)
     return _several(command, named, options)
 

@@ -195,6 +195,13 @@ def test_json_of_several_targets_is_a_line_each(folder: str) -> None:
     assert run.status == LEAKS and run.err == ""
 
 
+def test_a_folder_is_several_targets_whatever_it_holds(workshop: Workshop, tmp_path: Any) -> None:
+    os.symlink(workshop.core(workshop.program("quiet")), tmp_path / "one")
+    run = run_shell("list", str(tmp_path))
+    assert run.out == f"{tmp_path}/one: threadleak: 0 leaked threads of 2\n"
+    assert run_shell("info", str(tmp_path)).status == CLEAN
+
+
 def test_output_goes_to_a_file(folder: str, tmp_path: Any) -> None:
     file = tmp_path / "report"
     words = ["list", *SETTLED, folder]

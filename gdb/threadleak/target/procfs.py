@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What /proc says of a local process (proc(5)): its memory, the files that its code comes from, its ids."""
 
+import contextlib
 import os
 import time
 from bisect import bisect_right
@@ -80,12 +81,21 @@ def _lines_of_files(text: str) -> Iterator[str]:
 
 
 def read_maps(pid: int) -> str:
-    """The text of /proc/PID/maps."""
+    """The text of /proc/PID/maps. Once the main thread has left by pthread_exit it is empty; any other thread
+    tells then."""
     try:
-        with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
-            return file.read().decode("utf-8", "backslashreplace")
+        text = _read_maps(f"/proc/{pid}")
+        for tid in [] if text else os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                text = text or _read_maps(f"/proc/{pid}/task/{tid}")
+        return text
     except OSError as error:
         raise TargetError(f"the memory map of {pid} cannot be read: {error}") from None
+
+
+def _read_maps(folder: str) -> str:
+    with open(f"{folder}/maps", "rb", buffering=0) as file:
+        return file.read().decode("utf-8", "backslashreplace")
 
 
 def ns_ids(task: str) -> List[int]:
