@@ -2,6 +2,7 @@
 """The command line: help, what is wrong with it, what words may name, and the exit status."""
 
 import os
+import shutil
 import subprocess
 from typing import Any, List
 
@@ -260,3 +261,18 @@ def test_it_runs_through_a_link(tmp_path: Any) -> None:
     os.symlink(os.path.join(ROOT, "scripts", "threadleak"), link)
     done = subprocess.run([link, "--version"], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("threadleak ")
+
+
+def test_without_the_probe_it_says_how_to_get_it(tmp_path: Any) -> None:
+    shutil.copytree(os.path.join(ROOT, "gdb"), tmp_path / "gdb")
+    (tmp_path / "scripts").mkdir()
+    command = shutil.copy(SHELL, tmp_path / "scripts")
+    pid = str(os.getpid())
+    for name in "list", "stacks":
+        done = subprocess.run(
+            [command, name, pid], env=environment(), capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == BLIND and done.stderr.count("\n") == 1
+        assert done.stderr.startswith("threadleak: cannot tell: the probe cannot be loaded, `make`")
+    help = subprocess.run([command, "--help"], env=environment(), capture_output=True, text=True)
+    assert help.returncode == 0 and help.stderr == ""
