@@ -8,8 +8,9 @@
 #include "arch.h"
 
 #define PAGE 4096
-#define MAIN_MAPPING_MAX (256 << 10) /* larger ones hold no descriptor of main ... */
-#define MAIN_SEARCH_MAX (4 << 20)    /* ... and we read no more than this in search of it */
+#define MAIN_MAPPING_MAX                                                                                     \
+    (256 << 10)                   /* of larger ones the end: what is mapped later comes below, and merges */
+#define MAIN_SEARCH_MAX (4 << 20) /* we read no more than this in search of main's descriptor */
 
 enum { TID_FIRST = 512, TID_LAST = 1024 };
 
@@ -69,12 +70,15 @@ uint64_t descriptor_of_main(struct source *source, const struct regions *regions
     unsigned count = 0;
     size_t left = memory ? MAIN_SEARCH_MAX : 0;
     while (region-- > regions->list && left) {
-        size_t size = region->end - region->start;
-        if (size > MAIN_MAPPING_MAX || !region->writable || !region->readable || !procfs_is_anonymous(region))
+        uint64_t size = region->end - region->start;
+        if (!region->writable || !region->readable || !procfs_is_anonymous(region))
             continue;
+        if (size > MAIN_MAPPING_MAX)
+            size = MAIN_MAPPING_MAX;
         left -= size < left ? size : left;
-        size = source->operations->read(source, region->start, memory, size);
-        count += search(memory, size, region->start, own_tid, &found);
+        uint64_t start = region->end - size;
+        size = source->operations->read(source, start, memory, size);
+        count += search(memory, size, start, own_tid, &found);
     }
     free(memory);
     return count == 1 ? found : 0;

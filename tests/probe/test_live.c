@@ -284,10 +284,8 @@ static void test_ended_meanwhile(void **state)
     look(source, shared->tid[2], THREADLEAK_PROBE_BLOCKED);
 
     kill(child.pid, SIGKILL);
-    await(state_of_thread(child.pid, shared->tid[2], &tracer) != 'S');
-    sleep_ms(20);
-    assert_int_equal(source->operations->read(source, shared->address[0], &word, sizeof word), 0);
-    assert_false(source->operations->look(source, index_of(source, shared->tid[2]), &registers));
+    await(!source->operations->look(source, index_of(source, shared->tid[2]), &registers));
+    await(!source->operations->read(source, shared->address[0], &word, sizeof word));
     source->operations->close(source);
     assert_null(live_open(child.pid, 0));
     assert_non_null(strstr(threadleak_probe_error(), "has ended"));
