@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 #
 # Hostile input, with libFuzzer, ASan and UBSan (clang).
-#   make fuzz         for FUZZ_SECONDS each; what is found lies in build/fuzz and belongs into tests/fuzz/corpus
-#   make check-fuzz   the seeds and the corpus alone, once
+#   make fuzz         for FUZZ_SECONDS each; what is found lies in build/fuzz and belongs into tests/fuzz/cores
+#                     or tests/fuzz/names
+#   make check-fuzz   what is known alone, once
 FUZZ_SECONDS ?= 60
 CLANG ?= clang
 FUZZ_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fno-omit-frame-pointer \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ihelper/include -Ihelper/probe
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS := $(PROBE_OBJECTS:build/probe/%=build/fuzz/probe/%)
-CORPUS := build/fuzz/seeds $(wildcard tests/fuzz/corpus)
+# What a fuzzer starts from: folders of cores or of names.
+known = build/fuzz/seeds/$1 $(wildcard tests/fuzz/$1)
+KNOWN = case $$fuzzer in *_names) known="$(call known,names)" ;; *) known="$(call known,cores)" ;; esac
 
 build/fuzz/probe/%.o: helper/probe/%.c $(PROBE_HEADERS)
 	@mkdir -p $(@D)
@@ -18,20 +21,20 @@ build/fuzz/probe/%.o: helper/probe/%.c $(PROBE_HEADERS)
 $(FUZZERS): build/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJECTS)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_OBJECTS) $(PROBE_LIBS) -o $@
 
-build/fuzz/seeds/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h $(PROBE_HEADERS)
-	@mkdir -p $(@D)
+build/fuzz/seeds/cores/x86_64: tests/fuzz/seeds.c tests/probe/core_image.h $(PROBE_HEADERS)
+	@mkdir -p $(@D) build/fuzz/seeds/names
 	$(Q)$(CC) $(TEST_FLAGS) -Ihelper/probe -Itests/probe $< -o build/fuzz/make_seeds
-	$(Q)build/fuzz/make_seeds $(@D)
+	$(Q)build/fuzz/make_seeds build/fuzz/seeds
 
 .PHONY: fuzz check-fuzz
-check-fuzz: $(FUZZERS) build/fuzz/seeds/x86_64
-	$(Q)for fuzzer in $(FUZZERS); do \
-		DEBUGINFOD_URLS= timeout 300 $$fuzzer -runs=0 -artifact_prefix=build/fuzz/ $(CORPUS) 2>build/fuzz/log || \
+check-fuzz: $(FUZZERS) build/fuzz/seeds/cores/x86_64
+	$(Q)for fuzzer in $(FUZZERS); do $(KNOWN); \
+		DEBUGINFOD_URLS= timeout 300 $$fuzzer -runs=0 -artifact_prefix=build/fuzz/ $$known 2>build/fuzz/log || \
 			{ cat build/fuzz/log; exit 1; }; done
 
-fuzz: $(FUZZERS) build/fuzz/seeds/x86_64
-	$(Q)for fuzzer in $(FUZZERS); do \
+fuzz: $(FUZZERS) build/fuzz/seeds/cores/x86_64
+	$(Q)for fuzzer in $(FUZZERS); do $(KNOWN); \
 		mkdir -p build/fuzz/found/$$(basename $$fuzzer) && \
-		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -timeout=10 -rss_limit_mb=2048 \
-			-dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
-			build/fuzz/found/$$(basename $$fuzzer) $(CORPUS) || exit 1; done
+		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -timeout=10 \
+			-rss_limit_mb=2048 -dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+			build/fuzz/found/$$(basename $$fuzzer) $$known || exit 1; done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * seeds.c - writes the cores that fuzzing starts from into the folder that is named: valid ones, a few KiB
- * each, on x86-64. What fuzzing has found is in tests/fuzz/corpus.
+ * seeds.c - writes what fuzzing starts from into the folder that is named: valid cores, a few KiB each, and
+ * names of symbols. On x86-64. What fuzzing has found is in tests/fuzz/corpus.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const char *folder;
 static void save(const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/cores/%s", folder, name);
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(image.bytes, 1, image.size, file) != image.size || fclose(file) != 0) {
         perror(path);
@@ -132,6 +132,31 @@ static __attribute__((noinline)) void this_process(void)
     save("this_process");
 }
 
+static void names(void)
+{
+    static const char *const mangled[] = {
+        "_ZNKSt6vectorIiSaIiEE4sizeEv",
+        "_Z3runIiEiT_",
+        "_ZN5outerclIPFivEEEDTclfp_EET_",
+        "_ZN3foo3barcvPKcEv",
+        "_ZNSt6threadC2IRFvvEJEvEEOT_DpOT0_",
+        "_GLOBAL__sub_I_main",
+        "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
+        "_ZN45_$LT$T$u20$as$u20$alloc..string..ToString$GT$9to_string17h0123456789abcdefE",
+        "std::vector<int> outer<(anonymous namespace)::inner>::operator()<char const*>(char) "
+        "const::{lambda()#1}",
+    };
+    char path[4096];
+    for (size_t i = 0; i < sizeof mangled / sizeof *mangled; i++) {
+        snprintf(path, sizeof path, "%s/names/%zu", folder, i);
+        FILE *file = fopen(path, "wb");
+        if (!file || fputs(mangled[i], file) < 0 || fclose(file) != 0) {
+            perror(path);
+            exit(1);
+        }
+    }
+}
+
 int main(int count, char **arguments)
 {
     if (count != 2) {
@@ -149,5 +174,6 @@ int main(int count, char **arguments)
     many_segments();
     overlapping();
     this_process();
+    names();
     return 0;
 }

@@ -13,12 +13,12 @@ sys.path.insert(0, str(REPO / "gdb"))
 from threadleak.target import elf, probe  # noqa: E402
 from threadleak.target.base import TargetError  # noqa: E402
 
-SEEDS = REPO / "build/fuzz/seeds"
+SEEDS = REPO / "build/fuzz/seeds/cores"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def seeds() -> None:
-    subprocess.run(["make", "-s", "build/fuzz/seeds/x86_64"], cwd=REPO, check=True)
+    subprocess.run(["make", "-s", "build/fuzz/seeds/cores/x86_64"], cwd=REPO, check=True)
 
 
 @pytest.mark.parametrize("name", ["x86_64", "aarch64", "snapshot", "overlapping"])

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fuzz_names.c - any bytes as the name of a symbol. For libFuzzer, with ASan and UBSan; libstdc++, which
+ * demangles C++, is as it is installed.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "demangle.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *name = strndup((const char *)data, size);
+    char *demangled = demangle(name), *rust = demangle_rust(name);
+    if ((demangled && !*demangled) || (rust && strlen(rust) > size))
+        abort();
+    free(demangled);
+    free(rust);
+    free(drop_return_type(name)); /* as if it was demangled */
+    return 0;
+}
