@@ -10,9 +10,12 @@ FUZZ_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fno-omit-fr
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ihelper/include -Ihelper/probe
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS := $(PROBE_OBJECTS:build/probe/%=build/fuzz/probe/%)
-# What a fuzzer starts from: folders of cores or of names.
+# What a fuzzer starts from, folders of cores or of names, and how long an input is worth its time.
 known = build/fuzz/seeds/$1 $(wildcard tests/fuzz/$1)
-KNOWN = case $$fuzzer in *_names) known="$(call known,names)" ;; *) known="$(call known,cores)" ;; esac
+KNOWN = case $$fuzzer in \
+	*_names) known="$(call known,names)"; length=1024 ;; \
+	*_core) known="$(call known,cores)"; length=4096 ;; \
+	*) known="$(call known,cores)"; length=32768 ;; esac
 
 build/fuzz/probe/%.o: helper/probe/%.c $(PROBE_HEADERS)
 	@mkdir -p $(@D)
@@ -35,6 +38,6 @@ check-fuzz: $(FUZZERS) build/fuzz/seeds/cores/x86_64
 fuzz: $(FUZZERS) build/fuzz/seeds/cores/x86_64
 	$(Q)for fuzzer in $(FUZZERS); do $(KNOWN); \
 		mkdir -p build/fuzz/found/$$(basename $$fuzzer) && \
-		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=32768 -timeout=10 \
+		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=$$length -timeout=10 \
 			-rss_limit_mb=2048 -dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 			build/fuzz/found/$$(basename $$fuzzer) $$known || exit 1; done
