@@ -39,11 +39,13 @@ Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage.
 """
 
 
+class _Unwritable(Exception):
+    """Standard output is full, or gone."""
+
+
 def main(words: List[str]) -> int:
-    if (
-        sys.stdout is None or sys.stderr is None
-    ):  # closed: whoever is started next would write into a file of ours
-        return BLIND
+    if sys.stdout is None or sys.stderr is None:
+        return BLIND  # closed: what is opened next would be written into in their place
     for stream in (sys.stdout, sys.stderr):  # names may hold what the locale cannot write
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     try:
@@ -51,8 +53,8 @@ def main(words: List[str]) -> int:
     except (UsageError, RuleError) as error:
         _complain(str(error))
         return USAGE
-    except OSError as error:  # of stdout: full, or closed
-        sys.stderr.write(f"threadleak: the output cannot be written: {error.strerror}\n")
+    except _Unwritable as error:
+        sys.stderr.write(f"threadleak: the output cannot be written: {error}\n")
         sys.stderr.flush()
         os._exit(BLIND)  # else the interpreter tries once more, and complains in its own way
 
@@ -74,7 +76,8 @@ def _main(words: List[str]) -> int:
     if name not in (*commands.NAMES, *SHELL_ONLY):
         raise UsageError(_unknown(name))
     command = commands.module(name)
-    if rest[:1] in (["-h"], ["--help"]) or (name not in SHELL_ONLY and "--help" in rest):
+    asked = rest[:1] if name in SHELL_ONLY else rest
+    if "-h" in asked or "--help" in asked:
         return _write(_parser(command).help() + "\n", 0)
     return _run_alone(command, rest) if name in SHELL_ONLY else _run(command, rest)
 
@@ -99,13 +102,16 @@ def _unknown(name: str) -> str:
     import difflib
 
     near = difflib.get_close_matches(name, (*commands.NAMES, *SHELL_ONLY), 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f": did you mean {near[0]!r}?" if near else "."
     return f"threadleak: there is no subcommand {clean(name)!r}{hint} See `threadleak --help`"
 
 
 def _write(text: str, status: int) -> int:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise _Unwritable(error.strerror) from None
     return status
 
 
@@ -150,7 +156,8 @@ def _run(command: ModuleType, words: List[str]) -> int:
         parser.error(f"which target? {parser.targets}{hint}")
     if len(named) > 1 and parser.targets == ONE:
         parser.error(f"it takes one target, and there are {len(named)}")
-    if len(named) == 1 and not (parser.targets == MANY and any(map(os.path.isdir, others))):
+    is_list = parser.targets == MANY and any(map(os.path.isdir, others)) and not named[0].error
+    if len(named) == 1 and not is_list:
         return _finish(_look(command, named[0], options), options)
     return _several(command, named, options)
 

@@ -53,7 +53,7 @@ def test_version() -> None:
 def test_wrong_command_lines() -> None:
     assert "which subcommand?" in wrong()
     assert "did you mean 'stacks'?" in wrong("stack", "1")
-    assert "no subcommand 'zzzz'" in wrong("zzzz")
+    assert "no subcommand 'zzzz'. See" in wrong("zzzz")
     assert "no subcommand '--stop'" in wrong("--stop")
     assert "\\x1b[2J" in wrong("\033[2J")
     for name in LOOKS:
