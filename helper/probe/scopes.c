@@ -213,14 +213,14 @@ static void set_parents(Dwarf_Die *function, struct scope *scope)
 static void set_names(Dwarf_Die *unit, Dwarf_Addr bias, Dwarf_Die *function, struct scope *scope)
 {
     Dwarf_Addr base, entry, end;
-    scope->linkage_name = string_of(function, DW_AT_linkage_name);
-    if (!scope->linkage_name)
-        scope->linkage_name = string_of(function, DW_AT_MIPS_linkage_name);
+    bool is_rust = dwarf_srclang(unit) == DW_LANG_Rust;
     scope->name = string_of(function, DW_AT_name);
-    if (scope->linkage_name || !scope->name || !is_cplusplus(unit))
+    if (!is_rust || !scope->name)
+        scope->linkage_name = string_of(function, DW_AT_linkage_name);
+    if (scope->linkage_name || !scope->name || !(is_rust || is_cplusplus(unit)))
         return;
     /* of several ranges the first one begins with the entry; the others are cold parts */
-    if (dwarf_tag(function) == DW_TAG_subprogram &&
+    if (!is_rust && dwarf_tag(function) == DW_TAG_subprogram &&
         (!dwarf_entrypc(function, &entry) || dwarf_ranges(function, 0, &base, &entry, &end) > 0))
         scope->entry = entry + bias;
     set_parents(function, scope);

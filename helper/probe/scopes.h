@@ -14,13 +14,15 @@
 #define PARENTS_MAX 16
 
 struct scope {
-    const char
-        *linkage_name; /* NULL: it has none. C++ without one: g++ gives it to what other units see alone */
+    /* NULL: it has none, as g++ leaves it out where other units do not see the function; or it is not to be
+     * used: Rust has two schemes, and all that they say is in the other names. */
+    const char *linkage_name;
     const char *name;
-    const char
-        *parents[PARENTS_MAX]; /* of C++ without: namespaces and classes that it is in, innermost first */
+    /* Of C++ and Rust without: namespaces and classes that it is in, innermost first; of C++ where it begins,
+     * if it is not inlined, else 0. */
+    const char *parents[PARENTS_MAX];
     unsigned parent_count;
-    uint64_t entry;   /* of C++ without: where it begins, if it is not inlined; else 0 */
+    uint64_t entry;
     const char *file; /* NULL: not known */
     int line;         /* 0: not known */
 };

@@ -224,8 +224,12 @@ static uint32_t find_frames(struct symbols *symbols, uint64_t pc, unsigned flags
         return 1;
     if (!module->is_system || (flags & THREADLEAK_PROBE_LINES))
         count = frames_by_dwarf(symbols, module, address, flags & THREADLEAK_PROBE_START, frames);
-    if (count == 1 && !frames[0].function)
-        frames[0].function = name_by_table(symbols, module, address);
+    /* a function of a system library has one name, with lines or without */
+    const char *name = module->is_system || (count == 1 && !frames[0].function)
+                           ? name_by_table(symbols, module, address)
+                           : NULL;
+    if (name)
+        frames[count - 1].function = name;
     if (count == 1 && !frames[0].function)
         frames[0].function = name_by_calls(symbols, module, address);
     return count;
