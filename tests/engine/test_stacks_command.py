@@ -165,6 +165,7 @@ def test_json() -> None:
     document = shown("stacks")
     (only,) = document["stacks"]
     assert only["threads"] == 4 and only["states"] == {"blocked": 4} and only["leaked"] == 1
+    assert only["names"] == ["server", "straggler", "pool-1", "kernel-name"]
     assert only["by_class"] == {"outlived": 1, "alive": 2, "untracked": 1}
     assert [each["function"] for each in only["frames"]] == [None, "worker", "start_thread"]
     assert document["threads"] == [] and document["summary"]["threads"] == 6

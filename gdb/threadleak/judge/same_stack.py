@@ -5,10 +5,13 @@ from collections import Counter
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..read.stacks import Stack
-from ..target.base import Frame, Thread
+from ..target.base import Frame, Target, Thread
 from .blame import is_wrapper, own_frame
+from .report import Report
 from .verdicts import Verdict
 
+NAMES_SHOWN = 5
+NAMES_READ = 64  # of one group: in a live process each is a file
 # Where every thread begins; that tells nothing of any (glibc: nptl/pthread_create.c, csu/libc-start.c).
 _BEGINS = {
     *("start_thread", "clone3", "__clone3", "clone", "__clone"),
@@ -57,6 +60,21 @@ def _look(stack: Stack) -> Tuple[object, ...]:
         for frame in stack.frames
     )
     return frames, stack.end
+
+
+def names(target: Target, report: Optional[Report], group: Group) -> List[str]:
+    """Some of the names of its threads, each once; "..." stands for more."""
+    found: Dict[str, None] = {}
+    for each in group.seen[:NAMES_READ]:
+        if each.verdict is not None and report is not None:
+            name = report.name_of(each.verdict.thread)
+        else:
+            name = target.thread_name(each.thread)
+        if name:
+            found[name] = None
+        if len(found) > NAMES_SHOWN:
+            return [*list(found)[:NAMES_SHOWN], "..."]
+    return list(found)
 
 
 class Place(NamedTuple):

@@ -2,12 +2,12 @@
 """`stacks` as JSON: the document of json.py, with the key "stacks"."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 from ..judge.classes import ALL
 from ..judge.groups import id_ranges
 from ..judge.report import Report
-from ..judge.same_stack import Group
+from ..judge.same_stack import Group, names
 from ..target.base import Target
 from . import json
 
@@ -18,17 +18,18 @@ def document(target: Target, report: Optional[Report], why: str, groups: Iterabl
     if report is None:
         shown["target"] = json.of_target(target)
         shown["findings"] = [{"kind": "no_registry", "text": why, "count": 1, "blind": True}]
-    shown["stacks"] = [_group(each) for each in groups]
+    shown["stacks"] = [_group(each, names(target, report, each)) for each in groups]
     return json.dump(shown)
 
 
-def _group(each: Group) -> Dict[str, Any]:
+def _group(each: Group, some_names: List[str]) -> Dict[str, Any]:
     verdicts = each.verdicts()
     classes = Counter(verdict.class_ for verdict in verdicts)
     return {
         "threads": len(each.seen),
         "states": each.states(),
         "tids": [seen.thread.tid for seen in each.seen],
+        "names": some_names,
         "ids": id_ranges(verdicts) or None,
         "leaked": sum(verdict.leaked for verdict in verdicts),
         "by_class": {class_: classes[class_] for class_ in ALL if classes[class_]},

@@ -7,7 +7,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from ..judge.groups import id_ranges, ranges
 from ..judge.names import brief
 from ..judge.report import Report
-from ..judge.same_stack import Group, place_of, runs
+from ..judge.same_stack import Group, names, place_of, runs
 from ..read.abi import MAIN
 from ..target.base import Frame, Target
 from . import text
@@ -16,8 +16,6 @@ from .sanitize import clean
 from .style import PLAIN, Style
 
 TIDS_WIDTH = 60
-NAMES_SHOWN = 5
-NAMES_READ = 64  # of one group: in a live process each is a file
 SITES_SHOWN = 3
 FOLDED_WIDTH = 60
 
@@ -36,7 +34,7 @@ def block(
     target: Target, report: Optional[Report], group: Group, full: bool, style: Style = PLAIN
 ) -> List[str]:
     rows = [("tids", ranges((each.thread.tid for each in group.seen), TIDS_WIDTH))]
-    rows.append(("names", ", ".join(_names(target, report, group))))
+    rows.append(("names", ", ".join(map(clean, names(target, report, group)))))
     if report is not None:
         rows += _recorded(report, group, style)
     leaked = any(verdict.leaked for verdict in group.verdicts())
@@ -57,20 +55,6 @@ def _heading(group: Group) -> str:
     if at.waits_in is None:
         return f"{head} in {place(at.own)}"
     return f"{head} in {brief(function(at.waits_in), NAME_WIDTH)}, from {place(at.own)}"
-
-
-def _names(target: Target, report: Optional[Report], group: Group) -> List[str]:
-    names: Dict[str, None] = {}
-    for each in group.seen[:NAMES_READ]:
-        if each.verdict is not None and report is not None:
-            name = report.name_of(each.verdict.thread)
-        else:
-            name = target.thread_name(each.thread)
-        if name:
-            names[clean(name)] = None
-        if len(names) > NAMES_SHOWN:
-            return [*list(names)[:NAMES_SHOWN], "..."]
-    return list(names)
 
 
 def _recorded(report: Report, group: Group, style: Style) -> List["tuple[str, str]"]:
