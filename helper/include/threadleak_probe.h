@@ -148,7 +148,7 @@ const struct threadleak_probe_module *threadleak_probe_modules(struct threadleak
 /* Why a stack has no further frames. */
 enum {
     THREADLEAK_PROBE_COMPLETE = 0, /* the outermost frame was reached */
-    THREADLEAK_PROBE_CUT = 1,      /* no unwind rule, or memory that cannot be read */
+    THREADLEAK_PROBE_CUT = 1,      /* no unwind rule, or memory or a register that cannot be read */
     THREADLEAK_PROBE_LIMIT = 2,    /* there are more */
     THREADLEAK_PROBE_RUNS = 3,     /* it runs: without a stop nothing is known of it */
     THREADLEAK_PROBE_MOVED = 4,    /* it ran on while it was being read, each time */
@@ -178,10 +178,13 @@ const struct threadleak_probe_stack *threadleak_probe_stacks(struct threadleak_p
 /* ---- names of code ------------------------------------------------------------------------------- */
 
 struct threadleak_probe_frame {
-    const char *function; /* demangled, with arguments, without the return type; NULL: not known */
-    const char *file;     /* NULL: not known */
-    uint32_t line;        /* 0: not known */
-    uint32_t is_inlined;  /* into the next one */
+    /* Demangled, with arguments, without the return type; NULL: not known. Without arguments where only DWARF
+     * knows it and gives no mangled name: extern "C", Rust, and static or local functions that are inlined.
+     * Of several names at one address the one with the fewest underscores in front, then the shortest. */
+    const char *function;
+    const char *file;    /* absolute where the compiler said in which folder it ran; NULL: not known */
+    uint32_t line;       /* 0: not known */
+    uint32_t is_inlined; /* into the next one */
 };
 
 /* Flags of threadleak_probe_symbolize. RETURN: `pc` is a return address, the call lies in front of it. START:
