@@ -189,8 +189,8 @@ static void unwind_from(struct stacks *stacks)
 
 /* Without a stop only sp and pc are known. Code that is not optimized finds its frame by the frame pointer,
  * and a function of libc that just makes a system call need not have saved it. Where the frame lies is then
- * told by the prologue; that there is a call to this very function, or one whose target its instruction does
- * not tell, in front of the return address proves it. */
+ * told by the prologue, unless sp moved since. It is believed where a call lies in front of the return
+ * address: one to this very function, or one whose target its instruction does not tell. */
 static bool find_frame_pointer(struct stacks *stacks)
 {
     const struct arch *arch = stacks->probe->source->arch;
