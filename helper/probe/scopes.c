@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define DEPTH_MAX 128
+#define VISITS_MAX (1u << 24) /* of a file that leads in circles; the largest units have a million entries   \
+                               */
 
 /* Language names that came after DWARF 5, https://dwarfstd.org/languages.html; older headers lack them. */
 enum { CPLUSPLUS_17 = 0x2a, CPLUSPLUS_20 = 0x2b };
@@ -93,6 +95,7 @@ static Dwarf_Die contents_of(Dwarf_Die *unit)
 struct nest {
     Dwarf_Die functions[SCOPES_MAX];
     unsigned count;
+    unsigned visits;
 };
 
 static bool is_function(const Dwarf_Die *die)
@@ -157,7 +160,7 @@ static void collect(Dwarf_Die *parent, uint64_t pc, bool everywhere, unsigned de
             if (nest->count)
                 return;
         }
-    } while (!dwarf_siblingof(&die, &die));
+    } while (nest->visits++ < VISITS_MAX && !dwarf_siblingof(&die, &die));
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)
@@ -235,9 +238,46 @@ static uint64_t number_of(Dwarf_Die *die, unsigned name)
     return dwarf_formudata(dwarf_attr(die, name, &attribute), &number) ? 0 : number;
 }
 
+static uint64_t address_of(Dwarf_Lines *lines, size_t index)
+{
+    Dwarf_Addr address = 0;
+    dwarf_lineaddr(dwarf_onesrcline(lines, index), &address);
+    return address;
+}
+
+static bool is_statement(Dwarf_Lines *lines, size_t index)
+{
+    bool is_beginning = false;
+    return !dwarf_linebeginstatement(dwarf_onesrcline(lines, index), &is_beginning) && is_beginning;
+}
+
+/* The last line that begins at or before `pc`; of several at one address, if that is not where a statement
+ * begins, the next one before it that is, as in GDB (find_pc_sect_line in symtab.c). */
+static Dwarf_Line *line_at(Dwarf_Die *unit, uint64_t pc)
+{
+    Dwarf_Lines *lines;
+    size_t count, low = 0, number = 0;
+    if (dwarf_getsrclines(unit, &lines, &count))
+        return NULL;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (address_of(lines, middle) <= pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool is_end = true;
+    if (!low || dwarf_lineendsequence(dwarf_onesrcline(lines, low - 1), &is_end) || is_end)
+        return NULL;
+    for (number = low - 1; number && !is_statement(lines, number); number--)
+        if (address_of(lines, number - 1) != address_of(lines, low - 1))
+            break;
+    return dwarf_onesrcline(lines, is_statement(lines, number) ? number : low - 1);
+}
+
 static void set_executed_line(Dwarf_Die *unit, uint64_t pc, struct scope *scope)
 {
-    Dwarf_Line *line = dwarf_getsrc_die(unit, pc);
+    Dwarf_Line *line = line_at(unit, pc);
     scope->file = NULL;
     scope->line = 0;
     if (line && !dwarf_lineno(line, &scope->line) && scope->line)
@@ -273,7 +313,7 @@ void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_st
     if (!find_unit(dwfl, units, pc, &unit, &bias))
         return;
     Dwarf_Die contents = contents_of(&unit);
-    struct nest nest = {.count = 0};
+    struct nest nest = {.count = 0, .visits = 0};
     pc -= bias;
     collect(&contents, pc, false, 0, &nest);
     if (!nest.count)
