@@ -9,7 +9,8 @@
 
 #define PAGE 4096
 #define MAIN_MAPPING_MAX                                                                                     \
-    (256 << 10)                   /* of larger ones the end: what is mapped later comes below, and merges */
+    (256 << 10) /* of larger ones the end: what is mapped later comes below, and merges */
+#define STACK_SEARCH_MAX (32 << 10)
 #define MAIN_SEARCH_MAX (4 << 20) /* we read no more than this in search of main's descriptor */
 
 enum { TID_FIRST = 512, TID_LAST = 1024 };
@@ -46,17 +47,29 @@ static unsigned search(const unsigned char *memory, size_t size, uint64_t addres
     return count;
 }
 
+/* The top of a stack is that of a page, and the descriptor is smaller than one. */
+static bool has_descriptor(struct source *source, uint64_t page, uint32_t own_tid, uint64_t *found)
+{
+    unsigned char memory[PAGE] __attribute__((aligned(16)));
+    return source->operations->read(source, page, memory, PAGE) == PAGE &&
+           search(memory, PAGE, page, own_tid, found) == 1;
+}
+
 uint64_t descriptor_of_stack(struct source *source, const struct regions *regions, uint64_t sp,
                              uint32_t own_tid)
 {
     const struct region *region = procfs_region_at(regions, sp);
     if (source->arch->machine != EM_X86_64 || !region || !procfs_is_anonymous(region))
         return 0;
-    unsigned char page[PAGE] __attribute__((aligned(16)));
-    uint64_t found;
-    if (source->operations->read(source, region->end - PAGE, page, PAGE) != PAGE)
-        return 0;
-    return search(page, PAGE, region->end - PAGE, own_tid, &found) == 1 ? found : 0;
+    /* Stacks without guard pages lie in one mapping: it is the first one above sp then. All pages up to it
+     * are in use; none beyond is read, since that would make the kernel give the process a page of memory. */
+    uint64_t found = 0, page = sp & -(uint64_t)PAGE, top = region->end - PAGE;
+    if (has_descriptor(source, top, own_tid, &found))
+        return found;
+    for (uint64_t end = page + STACK_SEARCH_MAX; page < top && page < end; page += PAGE)
+        if (has_descriptor(source, page, own_tid, &found))
+            return found;
+    return 0;
 }
 
 uint64_t descriptor_of_main(struct source *source, const struct regions *regions, uint64_t linker,
@@ -69,7 +82,7 @@ uint64_t descriptor_of_main(struct source *source, const struct regions *regions
     uint64_t found = 0;
     unsigned count = 0;
     size_t left = memory ? MAIN_SEARCH_MAX : 0;
-    while (region-- > regions->list && left) {
+    while (region-- > regions->list && left && !count) { /* each page more may be one that nobody touched */
         uint64_t size = region->end - region->start;
         if (!region->writable || !region->readable || !procfs_is_anonymous(region))
             continue;

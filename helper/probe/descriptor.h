@@ -13,7 +13,8 @@
 #include "source.h"
 
 /* Of a thread whose stack pointer is `sp`: pthread_create puts the descriptor on top of the stack
- * (allocate_stack of nptl/allocatestack.c), so the last page of the mapping is read. */
+ * (allocate_stack of nptl/allocatestack.c), so the last page of the mapping is read, and if it is not there
+ * what lies above sp. */
 uint64_t descriptor_of_stack(struct source *source, const struct regions *regions, uint64_t sp,
                              uint32_t own_tid);
 

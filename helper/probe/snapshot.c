@@ -38,6 +38,7 @@ struct taken {
 struct snapshot {
     struct threadleak_probe *probe;
     const struct process *process;
+    int pagemap;
     struct regions regions;
     struct taken *threads;
     uint32_t thread_count, without_sp;
@@ -60,7 +61,7 @@ static uint64_t clock_ns(clockid_t clock)
 static bool take_stack(struct snapshot *snapshot, struct taken *taken)
 {
     struct source *source = snapshot->probe->source;
-    uint64_t start, end = snapshot_stack(&snapshot->regions, taken->thread.sp, &start);
+    uint64_t start, end = snapshot_stack(&snapshot->regions, &taken->thread, &start);
     if (!end)
         return source->operations->stood_still(source, taken->index);
     if (live_is_held(source, taken->index)) {
@@ -125,10 +126,33 @@ static uint32_t flags_at(const struct snapshot *snapshot, uint64_t address)
     return (region->readable ? PF_R : 0u) | (region->writable ? PF_W : 0u) | (region->executable ? PF_X : 0u);
 }
 
+/* Reads as far as pages are of one kind; 0: it cannot be read. A page of no file that the
+ * process has never touched is zero, and reading it would make the kernel give the process a page of memory:
+ * bits 63 and 62 of /proc/PID/pagemap, present and swapped out (Documentation/admin-guide/mm/pagemap). */
+static size_t read_pages(struct snapshot *snapshot, const struct region *region, uint64_t start, char *buffer,
+                         size_t size)
+{
+    struct source *source = snapshot->probe->source;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), entries[64];
+    ssize_t got = 0;
+    if (procfs_is_anonymous(region) && snapshot->pagemap >= 0)
+        got = pread(snapshot->pagemap, entries, sizeof entries, (off_t)(start / page * sizeof *entries));
+    if (got < (ssize_t)sizeof *entries)
+        return source->operations->read(source, start, buffer, size);
+    bool is_there = entries[0] >> 62;
+    size_t run = page - start % page;
+    for (size_t i = 1; i < (size_t)got / sizeof *entries && !(entries[i] >> 62) == !is_there; i++)
+        run += page;
+    run = run < size ? run : size;
+    if (is_there)
+        return source->operations->read(source, start, buffer, run);
+    memset(buffer, 0, run);
+    return run;
+}
+
 /* What cannot be read is left out: page by page. */
 static void write_range(struct snapshot *snapshot, uint64_t start, uint64_t end, char *buffer)
 {
-    struct source *source = snapshot->probe->source;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     while (start < end) {
         const struct region *region = procfs_region_from(&snapshot->regions, start);
@@ -138,7 +162,7 @@ static void write_range(struct snapshot *snapshot, uint64_t start, uint64_t end,
             start = region->start;
         uint64_t stop = region->end < end ? region->end : end;
         size_t size = stop - start < CHUNK ? stop - start : CHUNK;
-        size_t got = source->operations->read(source, start, buffer, size);
+        size_t got = read_pages(snapshot, region, start, buffer, size);
         core_writer_memory(snapshot->writer, start, flags_at(snapshot, start), buffer, got);
         start = got ? start + got : (start / page + 1) * page;
     }
@@ -300,6 +324,7 @@ static bool begin(struct snapshot *snapshot, const struct threadleak_probe_range
         probe_error("a snapshot is made of a live process, not of a core file");
         return false;
     }
+    snapshot->pagemap = openat(snapshot->process->folder, "pagemap", O_RDONLY | O_CLOEXEC);
     snapshot->realtime_ns = clock_ns(CLOCK_REALTIME);
     snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
     if (!procfs_regions(snapshot->process->folder, &snapshot->regions)) {
@@ -327,7 +352,7 @@ static bool is_alive(struct snapshot *snapshot)
 static bool write_file(struct snapshot *snapshot, struct threadleak_probe_snapshot *result)
 {
     struct source *source = snapshot->probe->source;
-    snapshot_add_process(source, snapshot->process, &snapshot->regions, &snapshot->wanted);
+    snapshot_add_process(source, snapshot->process, snapshot->pagemap, &snapshot->regions, &snapshot->wanted);
     pieces_sort(&snapshot->known);
     for (size_t i = 0; i < snapshot->known.count; i++)
         pieces_add(&snapshot->wanted, snapshot->known.list[i].start, snapshot->known.list[i].end, NULL);
@@ -350,7 +375,7 @@ int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
                               const struct threadleak_probe_range *ranges, uint32_t count,
                               struct threadleak_probe_snapshot *result)
 {
-    struct snapshot snapshot = {.probe = probe};
+    struct snapshot snapshot = {.probe = probe, .pagemap = -1};
     bool ok = begin(&snapshot, ranges, count) &&
               (snapshot.writer = core_writer_begin(path, probe->source->arch->machine)) &&
               take_threads(&snapshot) && write_file(&snapshot, result);
@@ -362,5 +387,7 @@ int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
     pieces_free(&snapshot.known);
     pieces_free(&snapshot.wanted);
     procfs_regions_free(&snapshot.regions);
+    if (snapshot.pagemap >= 0)
+        close(snapshot.pagemap);
     return ok ? 0 : -1;
 }

@@ -35,13 +35,18 @@ static bool is_stack(const struct regions *regions, const struct region *region)
            !below->executable;
 }
 
-uint64_t snapshot_stack(const struct regions *regions, uint64_t sp, uint64_t *start)
+uint64_t snapshot_stack(const struct regions *regions, const struct threadleak_probe_thread *thread,
+                        uint64_t *start)
 {
+    uint64_t sp = thread->sp, descriptor = thread->pthread;
     const struct region *region = procfs_region_at(regions, sp);
     if (!region || !region->readable)
         return 0;
     *start = sp - region->start > RED_ZONE ? (sp - RED_ZONE) & ~UINT64_C(15) : region->start;
     uint64_t size = region->end - *start;
+    /* stacks without guard pages may lie in one mapping */
+    if (descriptor > sp && descriptor < region->end)
+        return (descriptor / page_size() + 1) * page_size();
     if (size > STRAY_STACK_MAX && !is_stack(regions, region))
         size = STRAY_STACK_MAX;
     return *start + size;
@@ -125,14 +130,11 @@ static void add_region(struct source *source, int pagemap, const struct regions 
                    region->end, NULL);
 }
 
-void snapshot_add_process(struct source *source, const struct process *process, const struct regions *regions,
-                          struct pieces *pieces)
+void snapshot_add_process(struct source *source, const struct process *process, int pagemap,
+                          const struct regions *regions, struct pieces *pieces)
 {
-    int pagemap = openat(process->folder, "pagemap", O_RDONLY | O_CLOEXEC);
     for (size_t i = 0; i < regions->count; i++)
         add_region(source, pagemap, regions, &regions->list[i], pieces);
-    if (pagemap >= 0)
-        close(pagemap);
     link_maps_add(source, process->headers, process->header_count, pieces);
 }
 

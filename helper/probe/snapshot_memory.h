@@ -11,13 +11,15 @@
 #include "procfs.h"
 #include "source.h"
 
-/* The used part of the stack of a thread with that stack pointer: end of it, 0: there is none. `*start`: its
+/* The used part of a thread's stack, with its descriptor: end of it, 0: there is none. `*start`: its
  * beginning, with the 128 bytes below sp that a function may use on x86-64. */
-uint64_t snapshot_stack(const struct regions *regions, uint64_t sp, uint64_t *start);
+uint64_t snapshot_stack(const struct regions *regions, const struct threadleak_probe_thread *thread,
+                        uint64_t *start);
 
-/* Adds data of modules, what the dynamic linker keeps, descriptors of finished threads, the vDSO. */
-void snapshot_add_process(struct source *source, const struct process *process, const struct regions *regions,
-                          struct pieces *pieces);
+/* Adds data of modules, what the dynamic linker keeps, descriptors of finished threads, the vDSO. `pagemap`:
+ * /proc/PID/pagemap, or -1. */
+void snapshot_add_process(struct source *source, const struct process *process, int pagemap,
+                          const struct regions *regions, struct pieces *pieces);
 
 /* Adds the thread's descriptor with the thread-local storage around it, and what the arguments of its system
  * call point to: the lock, say, that it waits for. */
