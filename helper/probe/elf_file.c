@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PROGRAM_HEADERS_MAX 128 /* linkers write a dozen */
+
 bool elf_is_header(const void *bytes, size_t size)
 {
     Elf64_Ehdr header;
@@ -62,7 +64,7 @@ bool elf_program_header(const void *bytes, size_t size, unsigned index, Elf64_Ph
     const Elf64_Ehdr *elf = bytes;
     const struct elf_file file = {.bytes = bytes, .size = size};
     const uint8_t *place;
-    if (index >= elf->e_phnum ||
+    if (index >= elf->e_phnum || index >= PROGRAM_HEADERS_MAX ||
         !(place = at_offset(&file, elf->e_phoff, (index + UINT64_C(1)) * sizeof *header)))
         return false;
     memcpy(header, place + index * sizeof *header, sizeof *header);
@@ -124,6 +126,12 @@ struct symbol_table {
     uint64_t count, string_size;
 };
 
+/* Every name in it ends where the table does, at the latest. */
+static bool is_sound(const struct symbol_table *table)
+{
+    return table->symbols && table->strings && table->string_size && !table->strings[table->string_size - 1];
+}
+
 static bool symbol_of(const struct symbol_table *table, uint64_t index, struct elf_symbol *symbol)
 {
     Elf64_Sym entry;
@@ -136,7 +144,7 @@ static bool symbol_of(const struct symbol_table *table, uint64_t index, struct e
     symbol->name = (const char *)table->strings + entry.st_name;
     symbol->value = entry.st_value;
     symbol->size = entry.st_size;
-    return *symbol->name && memchr(symbol->name, 0, table->string_size - entry.st_name);
+    return *symbol->name;
 }
 
 static void each_symbol(const struct symbol_table *table, elf_symbol_use *use, void *argument)
@@ -165,8 +173,9 @@ void elf_all_symbols(const struct elf_file *file, elf_symbol_use *use, void *arg
             .count = section.sh_size / sizeof(Elf64_Sym),
             .string_size = strings.sh_size,
         };
-        if (table.symbols && table.strings)
+        if (is_sound(&table))
             each_symbol(&table, use, argument);
+        return; /* there is one at most */
     }
 }
 
@@ -271,7 +280,7 @@ static bool dynamic_table(const struct elf_file *file, const struct dynamic *dyn
     table->string_size = dynamic->string_size;
     table->symbols = elf_at(file, dynamic->symbols, count * sizeof(Elf64_Sym));
     table->strings = elf_at(file, dynamic->strings, dynamic->string_size);
-    return table->symbols && table->strings;
+    return is_sound(table);
 }
 
 void elf_dynamic_symbols(const struct elf_file *file, elf_symbol_use *use, void *argument)
