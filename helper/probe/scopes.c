@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define DEPTH_MAX 128
-#define VISITS_MAX (1u << 24) /* of a file that leads in circles; the largest units have a million entries   \
-                               */
+/* Entries of a unit that are looked at: large ones have a million, and a damaged one may lead in circles. */
+#define VISITS_MAX (1u << 24)
 
 /* Language names that came after DWARF 5, https://dwarfstd.org/languages.html; older headers lack them. */
 enum { CPLUSPLUS_17 = 0x2a, CPLUSPLUS_20 = 0x2b };
