@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Any, List
+import time
+from typing import Any, List, Set
 
 import pytest
 from observe import CORE, LIVE
+from run_gdb import ROOT
 from run_shell import BLIND, CLEAN, LEAKS, SETTLED, Run, run_shell, targets
 from workshop import EMBEDDED, Workshop
 
@@ -184,3 +186,34 @@ def test_a_program_that_embeds_the_library_and_is_stripped(workshop: Workshop) -
     program = workshop.program("leaky", EMBEDDED, strip=True)
     run = run_shell("list", workshop.core(program), *SETTLED)
     assert lines(run)[0] == "threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 11"
+
+
+STOPPED = """
+import os, signal, sys
+sys.path.insert(0, {gdb!r})
+from threadleak.target.native import NativeTarget
+target = NativeTarget.of_process({pid}, stop=True)
+states = {{open(f"/proc/{pid}/task/{{thread.tid}}/stat").read().rpartition(") ")[2][0] for thread in target.threads()}}
+print(*states, flush=True)
+os.kill(os.getpid(), signal.{signal})
+"""
+
+
+def task_states(pid: int) -> Set[str]:
+    found = set()
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/stat", encoding="ascii") as file:
+            found.add(file.read().rpartition(") ")[2][0])
+    return found
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGINT"])
+def test_who_is_killed_leaves_nobody_stopped(workshop: Workshop, signal: str) -> None:
+    running = workshop.start(workshop.program("crowd"), "50", "0")
+    gdb = os.path.join(ROOT, "gdb")
+    script = STOPPED.format(gdb=gdb, pid=running.pid, signal=signal)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "t\n"  # tracing stop (proc(5)), all of them
+    deadline = time.monotonic() + 10
+    while task_states(running.pid) != {"S"}:  # on their way back into their system calls
+        assert time.monotonic() < deadline and running.process.poll() is None
