@@ -18,7 +18,7 @@ WORDS = abi.RECORD.size // 8
 
 
 def kept(first: bytes, second: bytes, third: bytes) -> Records:
-    return Records(filter(None, unrecycled([first], [second], [third], abi.RECORD.size)))
+    return Records(filter(None, unrecycled([(first, second)], [third], abi.RECORD.size)))
 
 
 def test_a_record_that_was_recycled_meanwhile_is_left_out() -> None:
@@ -45,9 +45,9 @@ def test_the_end_is_seen_with_its_time() -> None:
 
 def test_blocks_that_cannot_be_read() -> None:
     data = record(2)
-    assert list(unrecycled([data], [None], [data], 128)) == [None]
-    assert list(unrecycled([None], [data], [data], 128)) == [bytes(8) + data[8:]]
-    assert list(unrecycled([data], [data], [None], 128)) == [bytes(8) + data[8:]]
+    assert list(unrecycled([(data, None)], [data], 128)) == [None]
+    assert list(unrecycled([(None, data)], [data], 128)) == [bytes(8) + data[8:]]
+    assert list(unrecycled([(data, data)], [None], 128)) == [bytes(8) + data[8:]]
 
 
 def writer(memory: List[int], number: int) -> Iterator[None]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The registry's own bytes, of one process that may run on while they are read: what a snapshot keeps of it."""
 
-from typing import Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from ..target.base import Target
 from . import abi
@@ -23,7 +23,7 @@ def _memory(target: Target, address: int) -> Iterator[Tuple[int, bytes]]:
     anomalies = Anomalies()
     first = read_header(target, address)
     records = Table(first, "records", abi.RECORD, anomalies)
-    before, data = records.read(target), records.read(target)
+    twice = list(records.read_twice(target))
     header = bytearray(target.read(address, first.header_size))
     # what has been appended to the records meanwhile is not among those that were read
     header[_RECORDS.offset : _RECORDS.offset + _RECORDS.size] = first.records
@@ -32,11 +32,10 @@ def _memory(target: Target, address: int) -> Iterator[Tuple[int, bytes]]:
     for name, layout in OTHERS:
         table = Table(now, name, layout, anomalies)
         yield from _placed(table, table.read(target))
-    kept = unrecycled(before, data, records.read(target), records.entry_size)
-    yield from _placed(records, list(kept))
+    yield from _placed(records, unrecycled(twice, records.read(target), records.entry_size))
 
 
-def _placed(table: Table, blocks: "List[bytes | None]") -> Iterator[Tuple[int, bytes]]:
+def _placed(table: Table, blocks: Iterable[Optional[bytes]]) -> Iterator[Tuple[int, bytes]]:
     for (_, address, _), block in zip(table.spans(), blocks):
         if block is not None:
             yield address, block

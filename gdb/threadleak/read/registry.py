@@ -52,10 +52,11 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     copy = Copy(address, number, read_header(target, address))
     records = Table(copy.header, "records", abi.RECORD, anomalies)
     copy.dropped["records"] = records.dropped
-    before = records.read(target) if target.moves else []
-    data = [block for _, block, _ in records.blocks(target)]
-    if target.moves:  # its counters may have fallen behind the records
-        copy.header = read_header(target, address)
+    if target.moves:
+        twice = list(records.read_twice(target))
+        copy.header = read_header(
+            target, address
+        )  # its counters may have fallen behind the records
     others = [_table(copy, name, layout, anomalies) for name, layout in OTHERS]
     _refuse_overlap([span for table in (records, *others) if table for span in table.ranges()])
     modules, sites, scopes = others
@@ -63,8 +64,10 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     copy.scopes = _scopes(target, scopes) if scopes else []
     copy.sites = _sites(target, sites, copy.header.site_frames_offset) if sites else []
     if target.moves:
-        data = list(unrecycled(before, data, records.read(target), records.entry_size))
-    copy.records = _records((block for block in data if block is not None), records, copy)
+        blocks = unrecycled(twice, records.read(target), records.entry_size)
+    else:
+        blocks = (block for _, block, _ in records.blocks(target))
+    copy.records = _records((block for block in blocks if block is not None), records, copy)
     return copy
 
 

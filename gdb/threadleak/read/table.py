@@ -65,15 +65,20 @@ class Table:
                 index, left = index + count, left - count
                 address += count * self.entry_size
 
-    def read(self, target: Target) -> List[Optional[bytes]]:
+    def read(self, target: Target) -> Iterator[Optional[bytes]]:
         """What blocks() gives, without a word about what cannot be read."""
-        found: List[Optional[bytes]] = []
         for _, address, count in self.spans():
             try:
-                found.append(target.read(address, count * self.entry_size))
+                data = target.read(address, count * self.entry_size)
             except TargetError:
-                found.append(None)
-        return found
+                yield None
+            else:
+                yield data
+
+    def read_twice(self, target: Target) -> Iterator[Tuple[Optional[bytes], Optional[bytes]]]:
+        """Each block before, and again; most have not changed, and are one object then."""
+        for before, (_, data, _) in zip(self.read(target), self.blocks(target)):
+            yield data if before == data else before, data
 
     def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
         """(index of the first entry, bytes or None if they cannot be read, number of entries)."""

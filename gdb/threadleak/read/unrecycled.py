@@ -2,16 +2,16 @@
 """The records of a process that runs on while it is read.
 
 A record that is given back and taken again meanwhile would be a mixture of two threads. Its sequence changes
-when it is given back, and its id is stored last, so the table is read three times, each time as a whole: what
-has the same sequence and id in all three was one thread's record from the first read to the last, and the
-second read is of that thread. One read cannot tell, since the kernel copies in no particular order. What is
+when it is given back, and its id is stored last, so each block is read three times: what has the same sequence
+and id in all three was one thread's record from the first read to the last, and the second read is of that
+thread. One read cannot tell, since the kernel copies in no particular order. What is
 left out is no loss: its thread was joined or given up meanwhile, or is younger than the look.
 
 Sites and scopes are read between the second read and the third, so that they are not older than the records
 that name them, and a scope is not recycled while a record that stays is in it.
 """
 
-from typing import Iterable, Iterator, List, Optional
+from typing import Iterable, Iterator, Optional, Tuple
 
 from . import abi
 
@@ -19,13 +19,12 @@ _AT = {field.name: field for field in abi.RECORD.fields}
 
 
 def unrecycled(
-    before: List[Optional[bytes]],
-    data: List[Optional[bytes]],
-    after: List[Optional[bytes]],
+    twice: Iterable[Tuple[Optional[bytes], Optional[bytes]]],
+    after: Iterable[Optional[bytes]],
     stride: int,
 ) -> Iterator[Optional[bytes]]:
     """The blocks of the second read, without the records that changed hands. None: cannot be read."""
-    for first, second, third in zip(before, data, after):
+    for (first, second), third in zip(twice, after):
         if second is None:
             yield None
         elif first is None or third is None or not first == second == third:

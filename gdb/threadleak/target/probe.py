@@ -100,7 +100,7 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "look": (c_int, (c_uint32,)),
     "thread_name": (c_char_p, (c_uint32,)),
     "set_registers": (c_int, (c_uint32, c_void_p, c_uint32, c_uint64)),
-    "read": (c_size_t, (c_uint64, c_void_p, c_size_t)),
+    "read": (c_size_t, (c_uint64, c_char_p, c_size_t)),
     "find_symbol": (c_int, (c_char_p, POINTER(c_uint64), c_uint32)),
     "symbol_at": (c_char_p, (c_uint64,)),
     "modules": (c_void_p, ()),
@@ -109,6 +109,12 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "symbolize": (c_int, (c_uint64, c_uint, POINTER(c_void_p))),
     "snapshot": (c_int, (c_char_p, c_void_p, c_uint32, c_void_p)),
 }
+
+
+# Bytes that the library fills: no copy, and no page is touched twice. A new object may be written to
+# (Python/C API, PyBytes_FromStringAndSize).
+_uninitialized = ctypes.pythonapi.PyBytes_FromStringAndSize
+_uninitialized.restype, _uninitialized.argtypes = ctypes.py_object, [c_void_p, ctypes.c_ssize_t]
 
 
 @lru_cache(maxsize=None)
@@ -162,7 +168,6 @@ class Probe:
         self._handle = handle
         if not handle:
             raise self._error()
-        self._buffer: Any = ctypes.create_string_buffer(1 << 16)
 
     @classmethod
     def of_core(cls, core: str, program: Optional[str]) -> "Probe":
@@ -223,10 +228,9 @@ class Probe:
 
     def read(self, address: int, size: int) -> bytes:
         """As much as can be read from there on."""
-        if size > len(self._buffer):
-            self._buffer = ctypes.create_string_buffer(size)
-        found = self._library.threadleak_probe_read(self._handle, address, self._buffer, size)
-        return ctypes.string_at(self._buffer, found)
+        data = _uninitialized(None, size)
+        found = self._library.threadleak_probe_read(self._handle, address, data, size)
+        return data if found == size else data[:found]  # type: ignore[no-any-return]
 
     def find_symbol(self, name: str, most: int = 16) -> List[int]:
         found = (c_uint64 * most)()
