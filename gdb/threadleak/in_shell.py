@@ -18,6 +18,7 @@ from .commands.targets import Named, Opened, targets
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .show import json
+from .show.json import STACK_FRAMES
 from .show.progress import progress
 from .show.sanitize import clean
 from .show.style import PLAIN, Ansi, Style
@@ -180,9 +181,18 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):
-            outcome = commands.attempt(lambda: command.run(session, options), options)
+            outcome = commands.attempt(lambda: _at_once(command, session, options), options)
     for remark in opened.remarks:
         _complain(remark)
+    return outcome
+
+
+def _at_once(command: ModuleType, session: Session, options: argparse.Namespace) -> Outcome:
+    if options.stop:
+        shows_stacks = command.NAME in ("stacks", "explain") or getattr(options, "stacks", False)
+        frames = getattr(options, "frames", STACK_FRAMES) if shows_stacks else 0
+        session.read_at_once(getattr(options, "registry", None), frames)
+    outcome: Outcome = command.run(session, options)
     return outcome
 
 

@@ -80,6 +80,9 @@ class FrozenTarget:
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         return [CurrentStack((), "")] * len(threads)
 
+    def read_stacks(self, limit: int) -> None:
+        pass
+
     def release(self) -> None:
         pass
 

@@ -243,6 +243,9 @@ class FakeTarget:
         frames = ((LIBC + 0x91000, EXACT), (TEXT + 0x1100, RETURN), (LIBC + 0x89000, RETURN))
         return [CurrentStack(frames[:limit], "")] * len(threads)
 
+    def read_stacks(self, limit: int) -> None:
+        pass
+
     def release(self) -> None:
         pass
 

@@ -2,14 +2,17 @@
 """What lasts from one subcommand to the next: the rules, and the look at a target that has not changed."""
 
 import argparse
+from contextlib import suppress
 from typing import Any, Callable, List, Optional, Tuple
 
 from ..judge.report import Report
 from ..judge.rules import Rule, load_rules
 from ..judge.verdicts import Settings
-from ..read.look import Look, compared, look
+from ..read.look import Look, compared, look, look_at
+from ..read.locate import read_registry
+from ..read.model import Registry
 from ..show.style import PLAIN, Style
-from ..target.base import Target
+from ..target.base import Target, TargetError
 from .options import settings
 
 
@@ -29,6 +32,7 @@ class Session:
         self._seen: Any = None
         self._target: Optional[Target] = None
         self._look: Optional[Tuple[Optional[int], Look]] = None
+        self._registry: Optional[Registry] = None  # of a process that went on afterwards
 
     def style(self, options: argparse.Namespace) -> Style:
         """Files are not styled."""
@@ -43,11 +47,24 @@ class Session:
     def look(self, address: Optional[int] = None) -> Look:
         """With the registry that lies at `address`, or that is found."""
         self.target()
-        if self._look is None or self._look[0] != address:
+        if self._look is not None and self._look[0] == address:
+            return compared(self._look[1])
+        if self._registry is not None:
+            taken = look_at(self.target(), registry=self._registry)
+        else:
             taken = look(self._opened_once(), address)
-            self._target, self._look = taken.target, (address, taken)
-            return taken
-        return compared(self._look[1])
+        self._target, self._look = taken.target, (address, taken)
+        return taken
+
+    def read_at_once(self, address: Optional[int], frames: int) -> None:
+        """Registry and, unless `frames` is 0, stacks of a process that was stopped for this, which then goes on.
+        Whatever takes time comes after that."""
+        target = self.target()
+        with suppress(TargetError):
+            self._registry = read_registry(target, address)
+        if frames:
+            target.read_stacks(frames)
+        target.release()
 
     def _opened_once(self) -> Callable[[], Target]:
         """Gives the target that is open already, and then new ones."""

@@ -60,7 +60,6 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     report, why = _report(session, options)
     target = report.target if report is not None else session.target()
     seen, raw = _read(target, report, options)
-    target.release()
     found = group(seen, (report.stacks if report is not None else Stacks(target, [])).named(raw))
     status = BLIND if target.limits() or not any(each.stack.frames for each in found) else CLEAN
     if options.format == "json":

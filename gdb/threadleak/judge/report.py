@@ -156,7 +156,9 @@ class Report:
     def _names(self) -> Iterable[Notice]:
         """Why places cannot be named."""
         if self.target.exe is None:
-            yield Notice("no_program", "no program to take names from: gdb PROGRAM CORE", 1)
+            yield Notice(
+                "no_program", "no program to take names from: name it before its core file", 1
+            )
         others = self.stacks.other_files()
         if others:
             text = f"not the file that the process used, so it names nothing: {', '.join(others)}"

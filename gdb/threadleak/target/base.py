@@ -104,6 +104,9 @@ class Target(Protocol):
         """One a thread, of at most `limit` frames; equal ones may be one object. A thread whose stack cannot be
         read has none, and `end` says why."""
 
+    def read_stacks(self, limit: int) -> None:
+        """Those of all threads, so that current_stacks() gives them as they are now."""
+
     def release(self) -> None:
         """Whatever must be of one moment has been read: a process that was stopped for this may go on."""
 

@@ -195,6 +195,9 @@ class DebuggerTarget:
         except TargetError:
             return None
 
+    def read_stacks(self, limit: int) -> None:
+        """The process stands still: they are read when they are asked for."""
+
     def release(self) -> None:
         """Who stops it here is the user."""
 

@@ -112,7 +112,8 @@ class NativeTarget:
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         if self._core is not None:
             return self._core.writable_regions(of_file)
-        return procfs.writable_regions(self._read_maps(), of_file)
+        regions = procfs.writable_regions(self._read_maps(), of_file)
+        return regions if of_file else procfs.present(self.pid or 0, regions)
 
     def _read_maps(self) -> str:
         if self._maps is None:
@@ -158,17 +159,24 @@ class NativeTarget:
         known, short = self._known, {0}  # numbers of stacks; 0: none yet
         short.update(number for number, size in self._cut.items() if size < limit)
         wanted = [index for index in indices if known[index] in short]
-        for index in wanted if len(wanted) <= MANY else [native.ALL]:
-            self._probe.unwind(index, limit)
-        for frames, end in self._probe.stacks(len(self._stacks)) if wanted else ():
-            self._stacks.append(self._stack(frames, end))
-            if end == native.LIMIT:
-                self._cut[len(self._stacks)] = len(frames)
+        if wanted:
+            self._unwind(wanted if len(wanted) <= MANY else [native.ALL], limit)
         gone = CurrentStack((), _ENDS[native.GONE])
         shown = {0: gone}
         for number in set(known[index] for index in indices) - {0}:
             shown[number] = _shortened(self._stacks[number - 1], limit)
         return [shown[known[index]] for index in indices]
+
+    def read_stacks(self, limit: int) -> None:
+        self._unwind([native.ALL], max(1, min(limit, native.FRAMES_MAX)))
+
+    def _unwind(self, indices: Sequence[int], limit: int) -> None:
+        for index in indices:
+            self._probe.unwind(index, limit)
+        for frames, end in self._probe.stacks(len(self._stacks)):
+            self._stacks.append(self._stack(frames, end))
+            if end == native.LIMIT:
+                self._cut[len(self._stacks)] = len(frames)
 
     def _stack(self, frames: Tuple[int, ...], end: int) -> CurrentStack:
         exact = native.EXACT

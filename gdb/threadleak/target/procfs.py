@@ -3,11 +3,15 @@
 
 import contextlib
 import os
+import re
 import time
 from bisect import bisect_right
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .base import Region, TargetError
+
+
+PAGE = os.sysconf("SC_PAGESIZE")
 
 
 class Mapping(NamedTuple):
@@ -58,6 +62,26 @@ def writable_regions(text: str, of_file: bool) -> Iterator[Region]:
         last = Region(start, end)
     if last.end:
         yield last
+
+
+def present(pid: int, regions: Iterable[Region]) -> Iterator[Region]:
+    """The pages of these that are in memory or swapped out. All others are zero, or as in the file, and reading
+    one of the process's own that it never touched makes the kernel give it a page (proc(5), pagemap).
+    """
+    try:
+        with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as file:
+            for region in regions:
+                yield from _present(file.fileno(), region)
+    except OSError:
+        yield from regions  # nothing tells
+
+
+def _present(pagemap: int, region: Region) -> Iterator[Region]:
+    for start in range(region.start, region.end, PAGE << 16):
+        end = min(region.end, start + (PAGE << 16))
+        entries = os.pread(pagemap, (end - start) // PAGE * 8, start // PAGE * 8)
+        for run in re.finditer(rb"[\x40-\xff]+", entries[7::8]):  # bit 63: present, 62: swapped out
+            yield Region(start + run.start() * PAGE, start + run.end() * PAGE)
 
 
 def files(text: str) -> List[Tuple[int, int, str]]:
