@@ -45,6 +45,7 @@ class _Unwritable(Exception):
 
 
 def main(words: List[str]) -> int:
+    argparse._ = str  # type: ignore[attr-defined]  # nobody translated us, and looking for it takes 5 ms
     if sys.stdout is None or sys.stderr is None:
         return BLIND  # closed: what is opened next would be written into in their place
     for stream in (sys.stdout, sys.stderr):  # names may hold what the locale cannot write

@@ -7,9 +7,9 @@ from ..target.base import Target, TargetError
 from . import abi
 from .model import Anomalies
 
-# Read at once: a hostile count must not make anybody allocate more than that; and much larger blocks are
-# fresh memory each time, whose first touch costs more than the reading.
-BLOCK = 256 << 10
+# Read at once: a hostile count must not make anybody allocate more than that; and what malloc maps (from 128 KiB
+# on) is fresh memory each time, whose first touch costs more than the reading.
+BLOCK = 96 << 10
 # More entries than this reader takes: threads that Linux can have (PID_MAX_LIMIT), modules that a frame can
 # name, and stacks and scopes far beyond what any program makes.
 MOST = {"records": 1 << 22, "sites": 1 << 20, "scopes": 1 << 20, "modules": 1 << 16}
