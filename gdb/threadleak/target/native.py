@@ -127,8 +127,8 @@ class NativeTarget:
 
     def threads(self) -> List[Thread]:
         if self._threads is None:
-            tids = self._probe.thread_column("tid").tolist()
-            pairs = zip(tids, self._probe.thread_column("own_tid").tolist())
+            tids = list(self._probe.thread_column("tid"))
+            pairs = zip(tids, self._probe.thread_column("own_tid"))
             self._threads = list(map(_make_thread, pairs))
             self._indices = dict(zip(tids, range(len(tids))))
         return self._threads
