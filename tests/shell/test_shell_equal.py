@@ -4,8 +4,6 @@ their own way:
   - names in system libraries, and of libc in static programs: the shell knows local functions too;
   - files and lines of all frames that do not lie in the program's own sources: where an optimized function from a
     header begins and ends has no one answer;
-  - the empty argument list of main, which GDB writes in C++;
-  - lines in cxx.cc: of several for one address GDB takes one that begins a statement (is_stmt), libdw the last;
   - how long ago something was, and when the target was read, if that is alive.
 """
 
@@ -47,10 +45,7 @@ def comparable(shown: Any) -> Any:
 def frame(shown: Dict[str, Any]) -> Dict[str, Any]:
     kept = {key: shown[key] for key in ("pc", "module", "offset")}
     if (shown["file"] or "").startswith(PROGRAMS):
-        function = shown["function"]
-        function = function[:-2] if function and function.endswith("()") else function
-        line = None if shown["file"].endswith(".cc") else shown["line"]
-        kept.update(function=function, file=shown["file"], line=line)
+        kept.update({key: shown[key] for key in ("function", "file", "line")})
     return kept
 
 

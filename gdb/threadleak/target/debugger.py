@@ -13,7 +13,15 @@ import gdb
 from . import elf, procfs
 from .base import RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
 from .debugger_events import is_native, last_ran_ns
-from .debugger_frames import core_path, current_stack, functions_at, keep_selection, symbol_at
+from .debugger_frames import (
+    core_path,
+    current_stack,
+    functions_at,
+    keep_selection,
+    name_of,
+    path_of,
+    symbol_at,
+)
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -218,16 +226,14 @@ class DebuggerTarget:
         if functions and what == START:
             # where the function begins; the line of its first instruction may be that of an inlined one
             outer = functions[-1]
-            file = outer.symtab.filename if outer.symtab else None
-            return [self._frame(pc, outer.print_name, file, outer.line or None)]
+            return [self._frame(pc, name_of(outer), path_of(outer.symtab), outer.line or None)]
         sal = gdb.find_pc_line(at)
-        file, line = (sal.symtab.filename, sal.line or None) if sal.symtab else (None, None)
+        file, line = path_of(sal.symtab), sal.line or None if sal.symtab else None
         frames = []
         for function in functions:
-            frames.append(self._frame(pc, function.print_name, file, line))
+            frames.append(self._frame(pc, name_of(function), file, line))
             # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
-            file = function.symtab.filename if function.symtab else None
-            line = function.line or None
+            file, line = path_of(function.symtab), function.line or None
         return frames or [self._frame(pc, symbol_at(at), file, line)]
 
     def _frame(

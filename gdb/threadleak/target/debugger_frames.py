@@ -2,6 +2,7 @@
 """GDB's frames and symbols, and the little that only its commands' output tells."""
 
 import contextlib
+import os
 import re
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -43,8 +44,10 @@ def current_stack(handle: Any, limit: int) -> CurrentStack:
             if frame.type() not in _MADE_UP:
                 if len(pcs) == limit:
                     return CurrentStack(tuple(pcs), f"only the first {limit} frames")
-                pcs.append((frame.pc(), what))
-                what = EXACT if frame.type() == gdb.SIGTRAMP_FRAME else RETURN
+                # a handler returns to the start of the trampoline, and that to where the signal came
+                is_trampoline = frame.type() == gdb.SIGTRAMP_FRAME
+                pcs.append((frame.pc(), EXACT if is_trampoline else what))
+                what = EXACT if is_trampoline else RETURN
             last, frame = frame, frame.older()
         reason = last.unwind_stop_reason()
     except (gdb.error, RuntimeError, ValueError) as error:
@@ -61,10 +64,31 @@ def functions_at(pc: int) -> List[Any]:
     except (gdb.error, RuntimeError):
         return found
     while block is not None and not block.is_static and len(found) < 64:
+        if not block.start <= pc < block.end:
+            break  # DWARF puts a lambda into the function that it is written in
         if block.function is not None:
             found.append(block.function)
         block = block.superblock
     return found
+
+
+def name_of(function: Any) -> str:
+    """GDB gives whatever is written in C++ an argument list, main and what is extern "C" too."""
+    name: str = function.print_name
+    if not name.endswith(")") or (function.linkage_name or "").startswith("_Z"):
+        return name
+    with contextlib.suppress(gdb.error, AttributeError):
+        in_file = symbol_at(int(function.value().address))
+        return in_file if in_file is not None and not in_file.endswith(")") else name
+    return name
+
+
+def path_of(symtab: Any) -> Optional[str]:
+    """Absolute, where it is known in which folder the compiler ran."""
+    if symtab is None:
+        return None
+    full = os.path.normpath(symtab.fullname())
+    return full if os.path.isabs(full) else str(symtab.filename)
 
 
 def symbol_at(pc: int) -> Optional[str]:
