@@ -15,7 +15,7 @@
 #include "source.h"
 
 /* Linux has at most vm.max_map_count mappings, 65,530 unless set, and a segment for each. */
-#define SEGMENTS_MAX (UINT64_C(1) << 24)
+#define SEGMENTS_MAX (UINT64_C(1) << 22)
 
 /* Memory that the file has. */
 struct segment {

@@ -100,6 +100,36 @@ def test_truncated_core(tmp_path: Path) -> None:
     assert core.missing > 0 and core.files() == [] and not core.has_writable
 
 
+def test_a_core_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    core = open_core(tmp_path, core_bytes(LOADS, FILES) + bytes(0x4000))
+    os.truncate(tmp_path / "core", 0)
+    assert core.files() == [] and core.made() is None  # nor are we killed
+
+
+def test_wild_counts_take_no_memory(tmp_path: Path) -> None:
+    data = bytearray(core_bytes(LOADS, FILES, extended=True))
+    struct.pack_into("<I", data, len(data) - 20, 1 << 31)  # sh_info
+    with pytest.raises(TargetError, match="it claims 2,147,483,648 segments"):
+        open_core(tmp_path, bytes(data))
+    data = bytearray(core_bytes(LOADS, FILES))
+    at = data.index(struct.pack("<QQ", len(FILES), 4096))
+    for count in (1 << 63, (1 << 64) - 1):
+        struct.pack_into("<Q", data, at, count)
+        assert len(open_core(tmp_path, bytes(data)).files()) <= 4
+    struct.pack_into("<I", data, at - 16, 0xFFFFFFF0)  # n_descsz, of a file that is sparse
+    struct.pack_into("<Q", data, 64 + 32, 1 << 33)  # p_filesz
+    (tmp_path / "core").write_bytes(data)
+    os.truncate(tmp_path / "core", 1 << 34)
+    assert elf.Core(str(tmp_path / "core")).files() == []
+
+
+def test_a_core_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path), str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(TargetError, match="cannot be read"):
+            elf.Core(path)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"short", b"\x7fELF" * 40, core_bytes([], [])[:16] + bytes(80)]
 )

@@ -2,10 +2,10 @@
 """The little of a core file that GDB does not tell: its segments, and which of them came from files.
 
 Sources: elf(5); NT_FILE as in Linux, fs/binfmt_elf.c (fill_files_note). A core of a process with many
-threads has two segments for each, so as little as can be is done for each segment.
+threads has two segments for each, so as little as can be is done for each segment. The file is read, not
+mapped: whoever cuts it meanwhile would kill us with SIGBUS.
 """
 
-import mmap
 import os
 import stat
 import struct
@@ -25,6 +25,8 @@ _WRITABLE = 2 << 32  # PF_W, in the upper half of the first word
 _PN_XNUM = 0xFFFF  # the number of segments is in section header 0 then
 _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
+_FILE_NOTE_MAX = 16 << 20  # the kernel's sysctl core_file_note_size_limit goes no further
+_SEGMENTS_MAX = 1 << 22  # Linux makes one for each mapping, of which it allows 65,530 unless told
 _MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
 
 
@@ -63,13 +65,14 @@ def is_core(path: str) -> bool:
 class Core:
     def __init__(self, path: str):
         try:
-            with open(path, "rb") as file:
-                self._size = os.fstat(file.fileno()).st_size
-                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._file = open(path, "rb", buffering=0, opener=_without_waiting)
+            status = os.fstat(self._file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("no regular file")
+            self._size = status.st_size
             phoff, count = self._header()
-            view = memoryview(self._data)[phoff : phoff + count * _PHDR_SIZE]
-            whole = view[: len(view) // _PHDR_SIZE * _PHDR_SIZE]
-            words = whole.cast("Q")
+            view = memoryview(self._read(phoff, count * _PHDR_SIZE))
+            words = view[: len(view) // _PHDR_SIZE * _PHDR_SIZE].cast("Q")
             # Elf64_Phdr as 7 words: flags and type, offset, virtual and physical address, size in the file
             self._kinds, self._offsets, self._addresses = words[0::7], words[1::7], words[2::7]
             self._sizes = words[4::7]
@@ -78,14 +81,24 @@ class Core:
         except (OSError, ValueError, struct.error) as error:
             raise TargetError(f"the core file {path} cannot be read: {error}") from None
 
+    def _read(self, offset: int, size: int) -> bytes:
+        """What the file has of it."""
+        size = min(size, self._size - offset)
+        try:
+            return os.pread(self._file.fileno(), size, offset) if size > 0 else b""
+        except OSError:
+            return b""
+
     def _header(self) -> Tuple[int, int]:
         """Offset and number of the program headers."""
-        fields = _EHDR.unpack_from(self._data)
+        fields = _EHDR.unpack(self._read(0, _EHDR.size))
         ident, e_type, phoff, shoff, phentsize, phnum = fields[:2] + fields[5:7] + fields[9:11]
         if ident[:6] != _MAGIC or e_type != _ET_CORE or phentsize != _PHDR_SIZE:
             raise ValueError("not a little-endian 64-bit ELF core file")
         if phnum == _PN_XNUM:
-            phnum = struct.unpack_from("<I", self._data, shoff + 44)[0]  # sh_info
+            phnum = struct.unpack("<I", self._read(shoff + 44, 4))[0]  # sh_info
+        if phnum > _SEGMENTS_MAX:
+            raise ValueError(f"it claims {phnum:,} segments")
         return phoff, phnum
 
     @property
@@ -144,7 +157,7 @@ class Core:
             if kind & 0xFFFFFFFF == _PT_NOTE:
                 at = self._offsets[index]
                 head = _NHDR.pack(11, _MADE.size, 1) + b"THREADLEAK\0\0"
-                note = self._data[at : at + len(head) + _MADE.size]
+                note = self._read(at, len(head) + _MADE.size)
                 whole = len(note) == len(head) + _MADE.size and note.startswith(head)
                 return Made(*_MADE.unpack(note[len(head) :])) if whole else None
         return None
@@ -166,22 +179,27 @@ class Core:
         return []
 
     def _file_note(self, at: int, end: int) -> Optional[List[Tuple[int, int, str]]]:
-        data = self._data
         for _ in range(_NOTES_MAX):
-            if at + _NHDR.size > end:
+            header = self._read(at, min(_NHDR.size, end - at))
+            if len(header) < _NHDR.size:
                 break
-            name_size, size, kind = _NHDR.unpack_from(data, at)
+            name_size, size, kind = _NHDR.unpack(header)
             content = at + _NHDR.size + (name_size + 3 & ~3)
             at = content + (size + 3 & ~3)
-            if kind != _NT_FILE or content + size > end or size < 16:
+            if kind != _NT_FILE or content + size > end or not 16 <= size <= _FILE_NOTE_MAX:
                 continue
-            count = struct.unpack_from("<Q", data, content)[0]
-            names_at = content + min(size, 16 + 24 * count)
-            ranges = data[content + 16 : names_at]
-            names = data[names_at : content + size].decode("utf-8", "backslashreplace").split("\0")
-            rows = struct.iter_unpack("<QQQ", ranges[: len(ranges) // 24 * 24])
+            data = self._read(content, size)
+            count = min((len(data) - 16) // 24, int.from_bytes(data[:8], "little"))
+            names_at = 16 + 24 * max(0, count)
+            names = data[names_at:].decode("utf-8", "backslashreplace").split("\0", count)
+            rows = struct.iter_unpack("<QQQ", data[16:names_at])
             return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
         return None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """What is named may have become a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _joined(spans: Iterable[Tuple[int, int]]) -> Iterator[Region]:
