@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define THREADLEAK_VERSION "0.1.0"
+#define THREADLEAK_VERSION "0.2.0"
 
 #ifdef __cplusplus
 extern "C" {
