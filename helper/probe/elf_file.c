@@ -8,7 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file may be sparse: its size is no bound on what its headers can make us do. */
+#define FILE_MAX (INT64_C(64) << 30)
 #define PROGRAM_HEADERS_MAX 128 /* linkers write a dozen */
+#define NOTES_MAX 65536         /* bytes of notes that are searched */
+#define CHAIN_MAX 65536         /* symbols of one hash */
 
 bool elf_is_header(const void *bytes, size_t size)
 {
@@ -29,8 +33,11 @@ bool elf_file_open(const char *path, struct elf_file *file)
     if (handle < 0)
         return false;
     struct stat status;
+    Elf64_Ehdr header;
     void *bytes = MAP_FAILED;
-    if (!fstat(handle, &status) && S_ISREG(status.st_mode) && status.st_size > 0)
+    /* files of sysfs may be the memory of a device: what does not begin as it has to is not mapped */
+    if (!fstat(handle, &status) && S_ISREG(status.st_mode) && status.st_size <= FILE_MAX &&
+        pread(handle, &header, sizeof header, 0) == sizeof header && elf_is_header(&header, sizeof header))
         bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, handle, 0);
     close(handle);
     if (bytes == MAP_FAILED)
@@ -112,7 +119,8 @@ size_t elf_build_id(const struct elf_file *file, uint8_t *build_id)
     for (unsigned i = 0; elf_program_header(file->bytes, file->size, i, &segment); i++) {
         const uint8_t *notes =
             segment.p_type == PT_NOTE ? at_offset(file, segment.p_offset, segment.p_filesz) : NULL;
-        size_t size = notes ? elf_build_id_of_notes(notes, segment.p_filesz, build_id) : 0;
+        uint64_t searched = segment.p_filesz < NOTES_MAX ? segment.p_filesz : NOTES_MAX;
+        size_t size = notes ? elf_build_id_of_notes(notes, searched, build_id) : 0;
         if (size)
             return size;
     }
@@ -129,7 +137,8 @@ struct symbol_table {
 /* Every name in it ends where the table does, at the latest. */
 static bool is_sound(const struct symbol_table *table)
 {
-    return table->symbols && table->strings && table->string_size && !table->strings[table->string_size - 1];
+    return table->symbols && table->count <= SYMBOLS_MAX && table->strings && table->string_size &&
+           !table->strings[table->string_size - 1];
 }
 
 static bool symbol_of(const struct symbol_table *table, uint64_t index, struct elf_symbol *symbol)
@@ -249,7 +258,14 @@ static bool read_gnu_hash(const struct elf_file *file, uint64_t address, struct 
     hash->bloom = address + 16;
     hash->bucket = hash->bloom + hash->blooms * UINT64_C(8);
     hash->chain = hash->bucket + hash->buckets * UINT64_C(4);
-    return hash->buckets && hash->blooms;
+    return hash->buckets && hash->buckets <= SYMBOLS_MAX && hash->blooms;
+}
+
+/* What the chain has of a symbol; 1, the end of one, where there is no chain. */
+static uint32_t chain_at(const struct elf_file *file, const struct gnu_hash *hash, uint64_t index)
+{
+    uint64_t place = hash->chain + (index - hash->first) * sizeof(uint32_t);
+    return elf_at(file, place, sizeof(uint32_t)) ? word_at(file, place) : 1;
 }
 
 /* No section header is asked: memory has none. */
@@ -261,16 +277,17 @@ static uint64_t count_dynamic(const struct elf_file *file, const struct dynamic 
     if (!read_gnu_hash(file, dynamic->gnu_hash, &hash))
         return 0;
     uint32_t last = 0;
-    for (uint32_t i = 0; i < hash.buckets && elf_at(file, hash.bucket + i * UINT64_C(4), 4); i++) {
-        uint32_t symbol = word_at(file, hash.bucket + i * UINT64_C(4));
+    const uint8_t *buckets = elf_at(file, hash.bucket, hash.buckets * sizeof last);
+    for (uint32_t i = 0, symbol; buckets && i < hash.buckets; i++) {
+        memcpy(&symbol, buckets + i * sizeof symbol, sizeof symbol);
         last = symbol > last ? symbol : last;
     }
     if (last < hash.first)
         return hash.first;
-    while (elf_at(file, hash.chain + (last - hash.first) * UINT64_C(4), 4) &&
-           !(word_at(file, hash.chain + (last - hash.first) * UINT64_C(4)) & 1))
-        last++;
-    return last + UINT64_C(1);
+    uint64_t count = last + UINT64_C(1), end = count + CHAIN_MAX;
+    while (count < end && !(chain_at(file, &hash, count - 1) & 1))
+        count++;
+    return count;
 }
 
 static bool dynamic_table(const struct elf_file *file, const struct dynamic *dynamic, uint64_t count,
@@ -319,21 +336,19 @@ static bool find_by_gnu_hash(const struct elf_file *file, const struct dynamic *
         memcpy(&bits, bloom, sizeof bits);
     if (!(bits >> key % 64 & 1) || !(bits >> (key >> (hash->shift & 31)) % 64 & 1))
         return false;
-    uint32_t index = word_at(file, hash->bucket + key % hash->buckets * UINT64_C(4));
+    uint64_t index = word_at(file, hash->bucket + key % hash->buckets * UINT64_C(4));
+    uint64_t end = index + CHAIN_MAX;
     if (index < hash->first)
         return false;
     do {
-        uint64_t place = hash->chain + (index - hash->first) * UINT64_C(4);
-        if (!elf_at(file, place, 4))
-            return false;
-        entry = word_at(file, place);
+        entry = chain_at(file, hash, index);
         struct symbol_table table;
         struct elf_symbol symbol;
-        if ((entry | 1) == (key | 1) && dynamic_table(file, dynamic, index + UINT64_C(1), &table) &&
+        if ((entry | 1) == (key | 1) && dynamic_table(file, dynamic, index + 1, &table) &&
             symbol_of(&table, index, &symbol) && !is_wanted(&symbol, wanted))
             return true;
         index++;
-    } while (!(entry & 1));
+    } while (!(entry & 1) && index < end);
     return false;
 }
 

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BUILD_ID_MAX 64 /* bytes; linkers make 8 to 20 of them */
+#define BUILD_ID_MAX 64        /* bytes; linkers make 8 to 20 of them */
+#define SYMBOLS_MAX (1u << 24) /* a table of more is not read: browsers have two million */
 
 struct elf_file {
     const uint8_t *bytes; /* NULL: none */

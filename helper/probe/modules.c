@@ -9,6 +9,7 @@
 #include "module_file.h"
 
 #define PAGE UINT64_C(4096)
+#define MODULES_MAX 10000 /* libdwfl keeps a list of them that it searches */
 
 struct modules {
     struct threadleak_probe *probe;
@@ -64,15 +65,19 @@ static bool read_extent(const uint8_t *page, size_t size, struct extent *extent)
 static bool is_data(const struct source *source, size_t first, const struct extent *extent, uint64_t bias)
 {
     uint64_t code = extent->code + bias;
-    for (size_t i = first; extent->has_code && i < source->mapping_count; i++) {
-        const struct mapping *mapping = &source->mappings[i];
-        if (mapping->start <= code && code < mapping->end)
-            return strcmp(mapping->path, source->mappings[first].path) ||
-                   code - mapping->start + mapping->offset != extent->code_offset;
-        if (mapping->start > code)
-            break;
+    size_t low = first, high = source->mapping_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (source->mappings[middle].end <= code)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return false;
+    if (!extent->has_code || low == source->mapping_count || source->mappings[low].start > code)
+        return false;
+    const struct mapping *mapping = &source->mappings[low];
+    return strcmp(mapping->path, source->mappings[first].path) ||
+           code - mapping->start + mapping->offset != extent->code_offset;
 }
 
 static bool is_system_path(const char *path)
@@ -85,10 +90,16 @@ static bool is_system_path(const char *path)
     return false;
 }
 
+/* A core may say so; nothing can be mapped there twice. */
+static bool is_taken(const struct modules *modules, uint64_t start)
+{
+    return modules->count && modules->list[modules->count - 1].end > start;
+}
+
 static bool add(struct modules *modules, const struct module *module)
 {
-    if (modules->count && modules->list[modules->count - 1].end > module->start)
-        return true; /* a core may say so; nothing can be mapped there twice */
+    if (is_taken(modules, module->start))
+        return true;
     if (modules->count == modules->room) {
         uint32_t room = modules->room ? modules->room * 2 : 32;
         struct module *list = realloc(modules->list, room * sizeof *list);
@@ -133,7 +144,7 @@ static bool add_file(struct modules *modules, size_t first)
     if (!size || !read_extent(page, size, &extent))
         return true;
     uint64_t bias = mapping->start - extent.header;
-    if (is_data(source, first, &extent, bias))
+    if (is_data(source, first, &extent, bias) || is_taken(modules, extent.first + bias))
         return true;
     struct module module = {
         .probe = modules->probe,
@@ -179,7 +190,7 @@ static bool find_modules(struct modules *modules)
 {
     struct source *source = modules->probe->source;
     bool has_vdso = false;
-    for (size_t i = 0; i < source->mapping_count; i++) {
+    for (size_t i = 0; i < source->mapping_count && modules->count < MODULES_MAX; i++) {
         const struct mapping *mapping = &source->mappings[i];
         if (!has_vdso && source->vdso && mapping->start > source->vdso) {
             has_vdso = true;

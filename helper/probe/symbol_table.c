@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elf_file.h"
+
 #define NESTED_MAX 64 /* symbols between an address and the beginning of the one around it */
 
 /* ---- reading ------------------------------------------------------------------------------------- */
@@ -74,7 +76,7 @@ bool symbol_table_read(Dwfl_Module *dwfl, struct symbol_table *table)
 {
     int count = dwfl_module_getsymtab(dwfl);
     memset(table, 0, sizeof *table);
-    if (count <= 1)
+    if (count <= 1 || (unsigned)count > SYMBOLS_MAX)
         return true;
     table->list = malloc((size_t)count * sizeof *table->list);
     if (!table->list)
