@@ -145,6 +145,13 @@ def test_gone_is_what_two_looks_in_a_row_miss() -> None:
     assert (states(taken), count) == ([("2", PID + 1, ALIVE)], 2)
 
 
+def test_gone_are_not_threads_of_the_program_that_was_there_before() -> None:
+    """exec: the next program's threads have the same ids."""
+    programs = [image([MAIN, record(2)], start_monotonic_ns=T0 + MS * run) for run in range(9)]
+    taken = look.look(lambda: Moving(programs.pop(0), [FakeThread(PID)], now=T0))
+    assert (states(taken), len(programs)) == ([], 9 - 1 - len(look.PAUSES_S))
+
+
 def test_a_process_whose_threads_come_and_go() -> None:
     """Each look meets another thread that is about to end: none of them is untracked."""
     shots = [([], [FakeThread(9000 + number)]) for number in range(9)]

@@ -175,6 +175,18 @@ def test_a_target_that_dies_while_it_is_read() -> None:
         assert outcome.status in (2, 3)
 
 
+def test_a_process_that_starts_another_program_while_it_is_read() -> None:
+    """The second look fails; whoever can do without the registry goes on with what is open now."""
+    bench = Bench()
+    first, second = bench.target, FakeTarget([], [FakeThread(PID)], T0)
+    first.moves = second.moves = True
+    targets = [first, second]
+    bench.session._open = lambda: targets.pop(0)
+    outcome = bench.run("stacks")
+    assert (outcome.status, not targets) == (0, True)
+    assert bench.session.target() is second
+
+
 def test_explain() -> None:
     outcome = Bench().run("explain 4 2")
     assert outcome.status == 0

@@ -67,9 +67,14 @@ class Session:
         target.release()
 
     def _opened_once(self) -> Callable[[], Target]:
-        """Gives the target that is open already, and then new ones."""
+        """Gives the target that is open already, and then new ones, which close the one before."""
         first = [self.target()]
-        return lambda: first.pop() if first else self._open()
+        return lambda: first.pop() if first else self._anew()
+
+    def _anew(self) -> Target:
+        self._target = None
+        self._target = self._open()
+        return self._target
 
     def report(self, options: argparse.Namespace) -> Report:
         rules = self.rules + (load_rules(options.rules) if options.rules else [])

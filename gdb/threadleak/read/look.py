@@ -74,9 +74,10 @@ def _doubts(threads: Threads) -> Set[Hashable]:
 
 
 def _doubt(info: ThreadInfo) -> Hashable:
-    """Names the thread, if it looks untracked, or as if its end had gone unseen."""
-    if info.end_unseen:
-        return info.id
+    """Names the thread, if it looks untracked, or as if its end had gone unseen. A program that another one
+    (exec) takes the place of has threads with the same ids."""
+    if info.copy is not None and info.end_unseen:
+        return info.copy.header.start_monotonic_ns, info.id
     if info.copy is None and info.state == ALIVE and not info.is_main:
         return info.tid
     return None
