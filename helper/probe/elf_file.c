@@ -38,7 +38,8 @@ bool elf_file_open(const char *path, struct elf_file *file)
     /* files of sysfs may be the memory of a device: what does not begin as it has to is not mapped */
     if (!fstat(handle, &status) && S_ISREG(status.st_mode) && status.st_size <= FILE_MAX &&
         pread(handle, &header, sizeof header, 0) == sizeof header && elf_is_header(&header, sizeof header))
-        bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, handle, 0);
+        bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                     handle, 0); /* libelf writes into the headers of sections that it unpacks */
     close(handle);
     if (bytes == MAP_FAILED)
         return false;

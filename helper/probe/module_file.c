@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "growing_sections.h"
+
 #define PAGE 4096
 #define FROM_MEMORY_MAX (UINT64_C(256) << 20)
 
@@ -207,8 +209,9 @@ int module_find_elf(Dwfl_Module *dwfl, void **user_data, const char *name, Dwarf
     (void)dwfl, (void)name, (void)base;
     struct module *module = *user_data;
     module_load(module);
-    if (module->file.bytes) {
-        *elf = elf_memory((char *)module->file.bytes, module->file.size);
+    uint8_t *bytes = (uint8_t *)module->file.bytes;
+    if (bytes && growing_sections_empty(bytes, module->file.size)) {
+        *elf = elf_memory((char *)bytes, module->file.size);
         *file_name = module->file_path ? strdup(module->file_path) : NULL;
     }
     return -1;
