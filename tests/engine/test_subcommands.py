@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record, scope
+from image import (
+    MAIN,
+    MS,
+    PID,
+    T0,
+    TID_OFFSET,
+    FakeTarget,
+    FakeThread,
+    image,
+    record,
+    scope,
+)
 from schema import errors
 from threadleak import commands
 from threadleak.commands.options import Outcome
@@ -185,6 +196,18 @@ def test_a_process_that_starts_another_program_while_it_is_read() -> None:
     outcome = bench.run("stacks")
     assert (outcome.status, not targets) == (0, True)
     assert bench.session.target() is second
+
+
+def test_a_process_that_goes_on_after_it_was_read() -> None:
+    """--stop: thread 2 has ended for the registry, the kernel has it still, and then no more."""
+    word = (0x7FFF00002000 + TID_OFFSET, (PID + 1).to_bytes(4, "little"))
+    bench = Bench([MAIN, record(2, abi.STARTED | abi.FINISHED)])
+    bench.target = FakeTarget(
+        [*bench.target.memory, word], [FakeThread(PID), FakeThread(PID + 1)], T0
+    )
+    bench.target.release = lambda: bench.target.memory.clear()  # type: ignore[method-assign]
+    bench.session.read_at_once(None, 0)
+    assert ids(bench.run("list --all")) == ["2", "1"]
 
 
 def test_explain() -> None:

@@ -127,14 +127,6 @@ def test_a_thread_that_is_being_created() -> None:
     assert states(threads) == [("1", ALIVE), ("2", STARTING), (None, ALIVE)]
 
 
-def test_a_thread_that_came_to_enter_itself_after_the_registry_was_read() -> None:
-    """Of a process that was stopped for that, and goes on: its word is the address of its record already."""
-    created = record(2, 0, tid=0, pthread=0)
-    entered = word(2, SELF_OFFSET, 0x7F0000001080, 8)
-    threads, _ = run([created], [kernel(2)], [entered])
-    assert states(threads) == [("1", ALIVE), ("2", STARTING)]
-
-
 def test_the_main_thread_has_no_record() -> None:
     target = FakeTarget(image([record(2)]), [MAIN_THREAD, kernel(2)])
     threads = reconcile(read_registry(target), target)

@@ -9,8 +9,6 @@ from ..judge.report import Report
 from ..judge.rules import Rule, load_rules
 from ..judge.verdicts import Settings
 from ..read.look import Look, compared, look, look_at
-from ..read.locate import read_registry
-from ..read.model import Registry
 from ..show.style import PLAIN, Style
 from ..target.base import Target, TargetError
 from .options import settings
@@ -32,7 +30,7 @@ class Session:
         self._seen: Any = None
         self._target: Optional[Target] = None
         self._look: Optional[Tuple[Optional[int], Look]] = None
-        self._registry: Optional[Registry] = None  # of a process that went on afterwards
+        self._taken: Optional[Look] = None  # at a process that went on afterwards
 
     def style(self, options: argparse.Namespace) -> Style:
         """Files are not styled."""
@@ -49,19 +47,18 @@ class Session:
         self.target()
         if self._look is not None and self._look[0] == address:
             return compared(self._look[1])
-        if self._registry is not None:
-            taken = look_at(self.target(), registry=self._registry)
-        else:
+        taken, self._taken = self._taken, None
+        if taken is None:
             taken = look(self._opened_once(), address)
         self._target, self._look = taken.target, (address, taken)
         return taken
 
     def read_at_once(self, address: Optional[int], frames: int) -> None:
-        """Registry and, unless `frames` is 0, stacks of a process that was stopped for this, which then goes on.
-        Whatever takes time comes after that."""
+        """Registry, threads and, unless `frames` is 0, stacks of a process that was stopped for this, which then
+        goes on. Whatever takes time, and no memory that changes, comes after that."""
         target = self.target()
         with suppress(TargetError):
-            self._registry = read_registry(target, address)
+            self._taken = look_at(target, address)
         if frames:
             target.read_stacks(frames)
         target.release()

@@ -28,12 +28,9 @@ class Look(NamedTuple):
     left_out: int = 0  # those that are not
 
 
-def look_at(
-    target: Target, address: Optional[int] = None, registry: Optional[Registry] = None
-) -> Look:
-    """TargetError if the registry cannot be found, or says nothing about this process. `registry`: if it has
-    been read already."""
-    registry = registry or read_registry(target, address)
+def look_at(target: Target, address: Optional[int] = None) -> Look:
+    """TargetError if the registry cannot be found, or says nothing about this process."""
+    registry = read_registry(target, address)
     if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
         raise TargetError(
             "the library was loaded too late, by dlopen, and sees no thread being created:"

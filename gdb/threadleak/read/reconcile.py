@@ -212,9 +212,8 @@ class _Reconciler:
                 continue
             pthread = self.pthreads.get(thread.tid)
             info = by_pthread.get(pthread) if pthread else None
-            if info is None and (not word or not self.target.moves):
-                # it has not come to the point where it enters itself, or only after the registry was read, of a
-                # process that stood still for that; which one it is cannot be told
+            if info is None and not word:
+                # it has not come to the point where it enters itself; which one it is cannot be told
                 info = next((info for info in starting if info.kernel is None), None)
             if info is not None and info.kernel is None:
                 info.kernel = thread
