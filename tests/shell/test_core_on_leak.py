@@ -51,6 +51,7 @@ def test_leaks(workshop: Workshop, grows: str, tmp_path: Any) -> None:
     (core,) = done.cores
     pid = core.split(".")[-2]
     assert lines[-1] == f"threadleak: process {pid} at its exit: written to threadleak.{pid}.core"
+    assert f"`threadleak explain {os.path.basename(core)} --id 2` says more." in lines
     seen = run_shell("check", core)
     assert (seen.status, seen.first_line) == (LEAKS, summary)
     assert f"leave_unjoined (grows.c:{line_of('grows', '/* creates unjoined */')})" in seen.out

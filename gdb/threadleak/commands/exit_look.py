@@ -35,12 +35,13 @@ class ExitLook:
     def _leaked(self, report: Report, pid: int) -> None:
         verdicts = ordered(report, report.leaked, "group")
         report.read_states(verdicts)
-        lines = text.listing(report, verdicts)
         path = f"threadleak.{pid}.core"
+        explain = ""  # without a core file nothing is left to explain
         try:
             write(report.target, path)
+            explain = f"threadleak explain {path} --id {{}}"
             last = f"threadleak: process {pid} at its exit: written to {path}"
         except TargetError as error:
             last = f"threadleak: no core file of process {pid}: {error}"
-        sys.stderr.write("\n".join([*lines, last]) + "\n")
+        sys.stderr.write("\n".join([*text.listing(report, verdicts, explain=explain), last]) + "\n")
         sys.stderr.flush()

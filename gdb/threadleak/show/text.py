@@ -8,6 +8,7 @@ from ..judge.groups import id_ranges
 from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
+from ..read import abi
 from .places import function, own_place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
@@ -168,7 +169,8 @@ def listing(
     style: Style = PLAIN,
     explain: str = "threadleak explain {}",
 ) -> List[str]:
-    """The whole of `list` and `check`: head, table, what to do next. `explain`: the command that explains {}."""
+    """The whole of `list` and `check`: head, table, what to do next. `explain`: the command that explains {},
+    if there is one."""
     lines = head(report, style)
     if not verdicts:
         return lines
@@ -176,7 +178,7 @@ def listing(
     if any(verdict.leaked and verdict.confidence == SUSPICION for verdict in verdicts):
         lines.append("?: a suspicion, a proof once its scope or the process has ended.")
     first = next((verdict for verdict in verdicts if verdict.thread.id), None)
-    if first is not None:
+    if first is not None and explain:
         lines.append(f"`{explain.replace('{}', first.thread.id or '')}` says more.")
     return lines + _fixes(report, verdicts)
 
@@ -190,11 +192,13 @@ def _fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
             firsts.setdefault((verdict.class_, kind.state), verdict)
     fixes: Dict[str, str] = {}
     for verdict in firsts.values():
-        fixes.setdefault(report.evidence.fix(verdict) or "", verdict.class_)
+        detached = verdict.thread.kind is not None and verdict.thread.kind.state & abi.DETACHED
+        label = f"{verdict.class_}, detached" if detached else verdict.class_
+        fixes.setdefault(report.evidence.fix(verdict) or "", label)
     fixes.pop("", None)
     if len(fixes) == 1:
         return [f"fix: {fix}" for fix in fixes]
-    return [f"fix ({class_}): {fix}" for fix, class_ in fixes.items()]
+    return [f"fix ({label}): {fix}" for fix, label in fixes.items()]
 
 
 def stacks(
