@@ -108,6 +108,14 @@ def test_a_thread_of_a_library_is_told_by_its_start_routine() -> None:
     at = place_of(made)
     assert at.waits_in is not None and at.own is not None
     assert (at.waits_in.function, at.own.function) == ("sigwaitinfo", "timer_helper_thread")
+
+
+def test_a_main_thread_that_exits_is_told_by_what_exit_waits_for() -> None:
+    exits = [frame(name, LIBC) for name in ("pthread_cond_destroy", "__run_exit_handlers", "exit")]
+    begins = [frame("__libc_start_main", LIBC), frame("_start")]
+    at = place_of(stack(*exits, *begins))
+    assert at.waits_in is not None and at.own is not None
+    assert (at.waits_in.function, at.own.function) == ("pthread_cond_destroy", "exit")
     assert place_of(stack(frame("clone3", LIBC))).own == frame("clone3", LIBC)
 
 

@@ -89,7 +89,8 @@ def place_of(stack: Stack) -> Place:
     own = _own(frames)
     if own is None:
         return Place(None, None)
-    if is_wrapper(frames[own]):  # a thread of a library: the routine that it was started with
+    # A thread of a library: what it was started with. The main thread once main has returned: exit().
+    if _is_empty(frames[own]):
         inner = [frame for frame in frames if frame.function not in _BEGINS] or frames
         return Place(inner[0] if len(inner) > 1 else None, inner[-1])
     return Place(frames[own - 1] if own else None, frames[own])
