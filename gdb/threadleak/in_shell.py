@@ -86,6 +86,7 @@ def _main(words: List[str]) -> int:
 
 def _parser(command: ModuleType) -> Parser:
     parser: Parser = command.parser() if command.NAME in SHELL_ONLY else command.parser(True)
+    parser.see = f"{parser.prog} --help"
     return parser
 
 

@@ -59,6 +59,8 @@ def test_wrong_command_lines() -> None:
     for name in LOOKS:
         assert f"see `threadleak {name} --help`" in wrong(name)
         assert "unknown option --nope" in wrong(name, "--nope", "1")
+    assert "see `threadleak top --help`" in wrong("top", "--sort", "nothing", "1")
+    assert "TARGET --id ID..." in run_shell("explain", "--help").out
     assert "unknown class 'leaky'" in wrong("list", "--class", "leaky", "1")
     assert "it takes one target, and there are 2" in wrong("info", "1", "2")
     assert "which thread?" in wrong("explain", "1")

@@ -130,6 +130,14 @@ def test_where_it_cannot_be_written(workshop: Workshop, where: str, why: str) ->
     assert done.status != 0 and where in done.err and why in done.err
 
 
+def test_without_a_registry_it_names_what_needs_none(workshop: Workshop) -> None:
+    running = workshop.live(workshop.program("quiet"), preload="")
+    core = os.path.join(running.folder, "c.core")
+    done = run_shell("snapshot", "-o", core, str(running.pid))
+    assert "no registry was found" in done.out and f"`threadleak stacks {core}` or" in done.out
+    assert run_shell("stacks", core).status == 0
+
+
 def test_of_what_is_no_process() -> None:
     done: Tuple[int, str] = run_shell("snapshot", "4194304")[::2]
     assert done[0] == 2 and "there is no process 4194304" in done[1]

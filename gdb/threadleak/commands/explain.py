@@ -17,7 +17,7 @@ def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Explain threads: who made them and where, what they do, why they leaked, what to fix.",
-        "[OPTION]... --id ID..." if shell else "[OPTION]... ID...",
+        "[OPTION]... TARGET --id ID..." if shell else "[OPTION]... ID...",
         "threadleak explain core --id 17 18" if shell else "threadleak explain 17 18",
         ONE if shell else "",
     )

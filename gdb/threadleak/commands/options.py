@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
             example = re.sub("$", " core", example, flags=re.M)
         super().__init__(
             prog=f"threadleak {name}",
-            usage=f"threadleak {name} {usage} {targets}".rstrip(),
+            usage=f"threadleak {name} {usage}" + ("" if targets in usage else f" {targets}"),
             description=TARGETS if "TARGET" in targets else None,
             epilog="example:\n" + "".join(f"  {line}\n" for line in example.splitlines()),
             add_help=False,
@@ -52,6 +52,7 @@ class Parser(argparse.ArgumentParser):
                 argparse.RawDescriptionHelpFormatter, width=95, max_help_position=26
             ),
         )
+        self.see = f"help {self.prog}"  # as GDB has it
         self.set_defaults(explain="threadleak explain {}")
         if targets:
             group = self.add_argument_group("how to look")
@@ -60,8 +61,7 @@ class Parser(argparse.ArgumentParser):
             )
 
     def error(self, message: str) -> NoReturn:
-        see = f"{self.prog} --help" if self.targets else f"help {self.prog}"
-        raise UsageError(f"{self.prog}: {message}; see `{see}`")
+        raise UsageError(f"{self.prog}: {message}; see `{self.see}`")
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         raise UsageError(message or self.prog)

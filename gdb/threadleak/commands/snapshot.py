@@ -49,10 +49,11 @@ def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
     stood = (
         f"stood still for {made.stopped_ns / 1e6:,.0f} ms" if options.stop else "was not stopped"
     )
+    reads = "stacks" if note else "list"
     return Outcome(
         f"threadleak: written to {path}: {made.threads:,} threads{running};"
         f" {made.size / 1e6:,.1f} MB, the process {stood}\n"
-        f"{note}`threadleak list {path}` or `threadleak gdb {path}` opens it.\n"
+        f"{note}`threadleak {reads} {path}` or `threadleak gdb {path}` opens it.\n"
     )
 
 
