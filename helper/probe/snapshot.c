@@ -26,6 +26,10 @@
 
 #define ATTEMPTS 3 /* at the stack of a thread that runs on while it is read */
 #define CHUNK (256 << 10)
+/* Of a larger stack the innermost frames; many that are so large become smaller. */
+#define STACK_MAX (UINT64_C(64) << 20)
+#define STACKS_MAX (UINT64_C(1) << 30)
+#define STACK_MIN (UINT64_C(16) << 10)
 
 /* A thread as it goes into the file: where the stack could not be had without registers. */
 struct taken {
@@ -42,6 +46,7 @@ struct snapshot {
     struct regions regions;
     struct taken *threads;
     uint32_t thread_count, without_sp;
+    uint64_t stacks_room;
     struct pieces known;  /* with their bytes: ranges that the caller gave, stacks */
     struct pieces wanted; /* to be read */
     struct core_writer *writer;
@@ -55,6 +60,39 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Reads as far as pages are of one kind; 0: it cannot be read. A page of no file that the
+ * process has never touched is zero, and reading it would make the kernel give the process a page of memory:
+ * bits 63 and 62 of /proc/PID/pagemap, present and swapped out (Documentation/admin-guide/mm/pagemap). */
+static size_t read_pages(struct snapshot *snapshot, const struct region *region, uint64_t start, char *buffer,
+                         size_t size)
+{
+    struct source *source = snapshot->probe->source;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), entries[64];
+    ssize_t got = 0;
+    if (procfs_is_anonymous(region) && snapshot->pagemap >= 0)
+        got = pread(snapshot->pagemap, entries, sizeof entries, (off_t)(start / page * sizeof *entries));
+    if (got < (ssize_t)sizeof *entries)
+        return source->operations->read(source, start, buffer, size);
+    bool is_there = entries[0] >> 62;
+    size_t run = page - start % page;
+    for (size_t i = 1; i < (size_t)got / sizeof *entries && !(entries[i] >> 62) == !is_there; i++)
+        run += page;
+    run = run < size ? run : size;
+    if (is_there)
+        return source->operations->read(source, start, buffer, run);
+    memset(buffer, 0, run);
+    return run;
+}
+
+static size_t read_stack(struct snapshot *snapshot, uint64_t start, char *buffer, size_t size)
+{
+    const struct region *region = procfs_region_at(&snapshot->regions, start);
+    size_t done = 0, got;
+    while (done < size && (got = read_pages(snapshot, region, start + done, buffer + done, size - done)))
+        done += got;
+    return done;
+}
+
 /* ---- threads ------------------------------------------------------------------------------------- */
 
 /* Reads the stack; false: the thread ran meanwhile, or there is none. */
@@ -62,19 +100,24 @@ static bool take_stack(struct snapshot *snapshot, struct taken *taken)
 {
     struct source *source = snapshot->probe->source;
     uint64_t start, end = snapshot_stack(&snapshot->regions, &taken->thread, &start);
+    uint64_t most = snapshot->stacks_room < STACK_MAX ? snapshot->stacks_room : STACK_MAX;
+    most = most > STACK_MIN ? most : STACK_MIN;
     if (!end)
         return source->operations->stood_still(source, taken->index);
+    end = end - start > most ? start + most : end;
     if (live_is_held(source, taken->index)) {
         pieces_add(&snapshot->wanted, start, end, NULL);
+        snapshot->stacks_room -= end - start < snapshot->stacks_room ? end - start : snapshot->stacks_room;
         return true;
     }
     char *bytes = malloc(end - start);
-    size_t size = bytes ? source->operations->read(source, start, bytes, end - start) : 0;
+    size_t size = bytes ? read_stack(snapshot, start, bytes, end - start) : 0;
     if (!source->operations->stood_still(source, taken->index)) {
         free(bytes);
         return false;
     }
     taken->stack = bytes;
+    snapshot->stacks_room -= size < snapshot->stacks_room ? size : snapshot->stacks_room;
     pieces_add(&snapshot->known, start, start + size, bytes);
     return true;
 }
@@ -124,30 +167,6 @@ static uint32_t flags_at(const struct snapshot *snapshot, uint64_t address)
     if (!region)
         return PF_R | PF_W; /* mapped after we read what is mapped */
     return (region->readable ? PF_R : 0u) | (region->writable ? PF_W : 0u) | (region->executable ? PF_X : 0u);
-}
-
-/* Reads as far as pages are of one kind; 0: it cannot be read. A page of no file that the
- * process has never touched is zero, and reading it would make the kernel give the process a page of memory:
- * bits 63 and 62 of /proc/PID/pagemap, present and swapped out (Documentation/admin-guide/mm/pagemap). */
-static size_t read_pages(struct snapshot *snapshot, const struct region *region, uint64_t start, char *buffer,
-                         size_t size)
-{
-    struct source *source = snapshot->probe->source;
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), entries[64];
-    ssize_t got = 0;
-    if (procfs_is_anonymous(region) && snapshot->pagemap >= 0)
-        got = pread(snapshot->pagemap, entries, sizeof entries, (off_t)(start / page * sizeof *entries));
-    if (got < (ssize_t)sizeof *entries)
-        return source->operations->read(source, start, buffer, size);
-    bool is_there = entries[0] >> 62;
-    size_t run = page - start % page;
-    for (size_t i = 1; i < (size_t)got / sizeof *entries && !(entries[i] >> 62) == !is_there; i++)
-        run += page;
-    run = run < size ? run : size;
-    if (is_there)
-        return source->operations->read(source, start, buffer, run);
-    memset(buffer, 0, run);
-    return run;
 }
 
 /* What cannot be read is left out: page by page. */
@@ -375,7 +394,7 @@ int threadleak_probe_snapshot(struct threadleak_probe *probe, const char *path,
                               const struct threadleak_probe_range *ranges, uint32_t count,
                               struct threadleak_probe_snapshot *result)
 {
-    struct snapshot snapshot = {.probe = probe, .pagemap = -1};
+    struct snapshot snapshot = {.probe = probe, .pagemap = -1, .stacks_room = STACKS_MAX};
     bool ok = begin(&snapshot, ranges, count) &&
               (snapshot.writer = core_writer_begin(path, probe->source->arch->machine)) &&
               take_threads(&snapshot) && write_file(&snapshot, result);
