@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import pytest
-from threadleak.target import probe
+from threadleak.target import elf, probe
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "helper" / "include" / "threadleak_probe.h"
@@ -109,3 +109,9 @@ def test_every_function() -> None:
     assert set(declared) == set(probe._FUNCTIONS) | SPECIAL
     for name, (_, arguments) in probe._FUNCTIONS.items():
         assert declared[name] == len(arguments) + 1, name
+
+
+def test_a_snapshot_is_known_by_the_note_that_the_probe_writes() -> None:
+    notes = (ROOT / "helper" / "probe" / "snapshot_notes.h").read_text()
+    (kind,) = re.findall(r"\bSNAPSHOT_NOTE_MADE = (0x\w+)", notes)
+    assert elf._NOTE_MADE == int(kind, 16)

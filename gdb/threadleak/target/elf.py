@@ -28,6 +28,7 @@ _NOTES_MAX = 1 << 20
 _FILE_NOTE_MAX = 16 << 20  # the kernel's sysctl core_file_note_size_limit goes no further
 _SEGMENTS_MAX = 1 << 22  # Linux makes one for each mapping, of which it allows 65,530 unless told
 _MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
+_NOTE_MADE = 0x544C0001  # SNAPSHOT_NOTE_MADE there
 
 
 class Made(NamedTuple):
@@ -156,7 +157,7 @@ class Core:
         for index, kind in enumerate(self._kinds):
             if kind & 0xFFFFFFFF == _PT_NOTE:
                 at = self._offsets[index]
-                head = _NHDR.pack(11, _MADE.size, 1) + b"THREADLEAK\0\0"
+                head = _NHDR.pack(11, _MADE.size, _NOTE_MADE) + b"THREADLEAK\0\0"
                 note = self._read(at, len(head) + _MADE.size)
                 whole = len(note) == len(head) + _MADE.size and note.startswith(head)
                 return Made(*_MADE.unpack(note[len(head) :])) if whole else None

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""A snapshot tells when it was made, so that it is judged as its process was then, not as a core of a dead one."""
+
+import os
+
+import pytest
+from run_shell import CLEAN, LEAKS, SETTLED, run_shell
+from workshop import Workshop
+
+
+@pytest.mark.parametrize("how", [(), ("--stop",)])
+def test_a_thread_that_just_finished_is_not_counted_yet(
+    workshop: Workshop, how: "tuple[str, ...]"
+) -> None:
+    running = workshop.start(workshop.program("just_finished"))
+    core = os.path.join(running.folder, "a.core")
+    try:
+        for fifo in ("go", "gone"):
+            mode = os.O_WRONLY if fifo == "go" else os.O_RDONLY
+            os.close(os.open(os.path.join(running.folder, fifo), mode))
+        done = run_shell("snapshot", "-o", core, *how, str(running.pid))
+        assert done.status == 0, done.err
+    finally:
+        running.end()
+    done = run_shell("check", "--settle-ms", "60000", core)
+    assert (done.status, "1 unjoined thread not counted yet" in done.out) == (CLEAN, True)
+    assert run_shell("check", *SETTLED, core).status == LEAKS
