@@ -64,7 +64,7 @@ static void test_compilers(void **state)
         "clang++ -std=c++17 -g -O2 -fuse-ld=lld",
     };
     (void)state;
-    bool has_clang = !system("command -v clang++ ld.lld >/dev/null");
+    bool has_clang = !system("command -v clang++ >/dev/null && command -v ld.lld >/dev/null");
     for (size_t i = 0; i < sizeof compilers / sizeof *compilers; i++) {
         if (!strncmp(compilers[i], "clang", 5) && !has_clang)
             continue;
