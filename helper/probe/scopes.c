@@ -6,8 +6,11 @@
 #include <string.h>
 
 #define DEPTH_MAX 128
-/* Entries of a unit that are looked at: large ones have a million, and a damaged one may lead in circles. */
+/* Entries of units and ranges of these that are looked at: a large unit has a million, a damaged one may lead
+ * in circles, and many entries may share a list of many ranges. For one address, and for all of a module. */
 #define VISITS_MAX (1u << 24)
+#define ALL_VISITS_MAX (1u << 30)
+#define UNIT_RANGES_MAX (1u << 22) /* browsers have a million */
 
 /* Language names that came after DWARF 5, https://dwarfstd.org/languages.html; older headers lack them. */
 enum { CPLUSPLUS_17 = 0x2a, CPLUSPLUS_20 = 0x2b };
@@ -30,9 +33,11 @@ static void read_units(Dwfl_Module *dwfl, struct units *units)
     Dwarf_Die *unit = NULL;
     Dwarf_Addr bias;
     size_t room = 0;
-    while ((unit = dwfl_module_nextcu(dwfl, unit, &bias))) {
+    while (units->count < UNIT_RANGES_MAX && (unit = dwfl_module_nextcu(dwfl, unit, &bias))) {
         Dwarf_Addr base, start, end;
         for (ptrdiff_t at = 0; (at = dwarf_ranges(unit, at, &base, &start, &end)) > 0;) {
+            if (units->count == UNIT_RANGES_MAX)
+                break;
             if (units->count == room) {
                 room = room ? room * 2 : 256;
                 struct unit_range *list = realloc(units->list, room * sizeof *list);
@@ -104,8 +109,21 @@ static bool is_function(const Dwarf_Die *die)
     return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
 }
 
+/* dwarf_haspc, that counts. */
+static bool has_address(Dwarf_Die *die, uint64_t pc, struct nest *nest)
+{
+    Dwarf_Addr base, start, end;
+    for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &start, &end)) > 0;) {
+        if (start <= pc && pc < end)
+            return true;
+        if (nest->visits++ >= VISITS_MAX)
+            break;
+    }
+    return false;
+}
+
 /* A block without addresses is as if it were not there. */
-static bool covers(Dwarf_Die *die, uint64_t pc)
+static bool covers(Dwarf_Die *die, uint64_t pc, struct nest *nest)
 {
     switch (dwarf_tag(die)) {
     case DW_TAG_lexical_block:
@@ -113,10 +131,10 @@ static bool covers(Dwarf_Die *die, uint64_t pc)
     case DW_TAG_catch_block:
         if (!dwarf_hasattr(die, DW_AT_low_pc) && !dwarf_hasattr(die, DW_AT_ranges))
             return true;
-        return dwarf_haspc(die, pc) > 0;
+        return has_address(die, pc, nest);
     case DW_TAG_subprogram:
     case DW_TAG_inlined_subroutine:
-        return dwarf_haspc(die, pc) > 0;
+        return has_address(die, pc, nest);
     default:
         return false;
     }
@@ -148,7 +166,7 @@ static void collect(Dwarf_Die *parent, uint64_t pc, bool everywhere, unsigned de
     if (depth == DEPTH_MAX || dwarf_child(parent, &die))
         return;
     do {
-        if (covers(&die, pc)) {
+        if (covers(&die, pc, nest)) {
             unsigned before = nest->count;
             if (is_function(&die) && nest->count < SCOPES_MAX)
                 nest->functions[nest->count++] = die;
@@ -310,7 +328,7 @@ void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_st
     Dwarf_Die unit;
     memset(scopes, 0, sizeof *scopes);
     struct scope *list = scopes->list;
-    if (!find_unit(dwfl, units, pc, &unit, &bias))
+    if (units->visits > ALL_VISITS_MAX || !find_unit(dwfl, units, pc, &unit, &bias))
         return;
     Dwarf_Die contents = contents_of(&unit);
     struct nest nest = {.count = 0, .visits = 0};
@@ -318,6 +336,7 @@ void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_st
     collect(&contents, pc, false, 0, &nest);
     if (!nest.count)
         collect(&contents, pc, true, 0, &nest);
+    units->visits += nest.visits;
     scopes->folder = string_of(&unit, DW_AT_comp_dir);
     if (as_start && nest.count) {
         scopes->count = 1;

@@ -33,12 +33,13 @@ struct scopes {
     const char *folder; /* that the compiler ran in: what files are relative to; NULL: not known */
 };
 
-/* Compilation units by address, for those compilers that write no .debug_aranges. */
+/* Of one module. */
 struct unit_range;
 struct units {
-    struct unit_range *list;
+    struct unit_range *list; /* by address, for those compilers that write no .debug_aranges */
     size_t count;
     bool is_read;
+    uint32_t visits; /* entries and ranges that were looked at, for all addresses so far */
 };
 
 void units_free(struct units *units);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compressed sections are read; those that are made to fill all memory are not."""
+"""Sections that are made to fill all memory: compressed ones, which are read otherwise, and shared ones."""
 
 import lzma
 import os
@@ -22,6 +22,22 @@ SOURCE = """
 #include <unistd.h>
 __attribute__((noinline)) static int waits(void) { return pause(); }
 int main(void) { return write(1, "", 1) + waits(); }
+"""
+# Units of DWARF 4, as many as ranges, and all of them share these.
+SHARED_RANGES = """
+.section .debug_abbrev,"",@progbits
+.byte 1, 0x11, 0, 0x55, 0x17, 0x11, 1, 0, 0, 0
+.section .debug_info,"",@progbits
+.rept 20000
+.long 20; .value 4; .long 0; .byte 8
+.byte 1; .long 0; .quad 0
+.endr
+.section .debug_ranges,"",@progbits
+.rept 20000
+.quad 0x10, 0x20
+.endr
+.quad 0, 0
+.section .note.GNU-stack,"",@progbits
 """
 Place = Tuple[Optional[str], Optional[str], Optional[int]]
 PAUSE = 34
@@ -127,3 +143,9 @@ def test_what_small_symbol_tables_may_become(tmp_path: Path) -> None:
     with_section(program, "--add-section", ".gnu_debugdata", zeros_in_xz())
     found, more = places(program)
     assert more < 64 << 20 and len(found) == 3
+
+
+def test_ranges_that_units_share(tmp_path: Path) -> None:
+    (tmp_path / "ranges.s").write_text(SHARED_RANGES)
+    found, more = places(build(tmp_path, "-x", "assembler", str(tmp_path / "ranges.s")))
+    assert more < 512 << 20 and "waits" in [function for function, _, _ in found]
