@@ -145,6 +145,17 @@ def test_gone_is_what_two_looks_in_a_row_miss() -> None:
     assert (states(taken), count) == ([("2", PID + 1, ALIVE)], 2)
 
 
+def test_a_detached_thread_that_ends_between_two_reads_did_not_end_unseen() -> None:
+    detached = record(2, abi.STARTED | abi.DETACHED)
+    taken, count = looks(([detached], []), ([], []))
+    assert (taken.threads.detached_gone, count) == ([], 2)
+    taken, count = looks(([detached], []))
+    assert ([info.id for info in taken.threads.detached_gone], count) == (["2"], 2)
+    target = FakeTarget(image([MAIN, detached]), [FakeThread(PID)])
+    target.blurred = True
+    assert look.look(lambda: target).threads.detached_gone == []
+
+
 def test_gone_are_not_threads_of_the_program_that_was_there_before() -> None:
     """exec: the next program's threads have the same ids."""
     programs = [image([MAIN, record(2)], start_monotonic_ns=T0 + MS * run) for run in range(9)]

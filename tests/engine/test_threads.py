@@ -97,7 +97,7 @@ def test_an_end_that_no_hook_saw() -> None:
     detached = record(3, abi.STARTED | abi.DETACHED)
     threads, _ = run([record(2), detached])
     assert states(threads) == [("1", ALIVE), ("2", FINISHED)]
-    assert threads.detached_gone == 1
+    assert [info.id for info in threads.detached_gone] == ["3"]
 
 
 def test_untracked_threads() -> None:

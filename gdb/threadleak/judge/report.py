@@ -215,10 +215,9 @@ def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
     if len(headers) > 1 or any(header.flags & abi.SECOND_COPY for header in headers):
         text = "two copies of the library are in this process: link it, or preload it, not both"
         yield Notice("second_copy", text, len(headers))
-    if threads.detached_gone:
-        text = (
-            _plural(threads.detached_gone, "detached thread") + " ended without its end being seen"
-        )
-        yield Notice("ended_unseen", text, threads.detached_gone)
+    gone = len(threads.detached_gone)
+    if gone:
+        text = _plural(gone, "detached thread") + " ended unseen"
+        yield Notice("ended_unseen", text, gone)
     for note in registry.notes:
         yield Notice("search", note, 1)

@@ -36,7 +36,7 @@ def look_at(target: Target, address: Optional[int] = None) -> Look:
             "the library was loaded too late, by dlopen, and sees no thread being created:"
             " preload it, or link the program with it"
         )
-    return compared(Look(target, registry, Threads([], 0, 0), set() if target.blurred else None))
+    return compared(Look(target, registry, Threads([], [], 0), set() if target.blurred else None))
 
 
 def compared(taken: Look) -> Look:
@@ -44,9 +44,13 @@ def compared(taken: Look) -> Look:
     threads = reconcile(taken.registry, taken.target)
     if taken.believed is None:
         return taken._replace(threads=threads)
-    infos = [info for info in threads.infos if _doubt(info) in (None, *taken.believed)]
-    left_out = len(threads.infos) - len(infos)
-    return taken._replace(threads=threads._replace(infos=infos), left_out=left_out)
+    sure = {None, *taken.believed}
+    infos = [info for info in threads.infos if _doubt(info) in sure]
+    gone = [info for info in threads.detached_gone if _doubt(info) in sure]
+    return taken._replace(
+        threads=threads._replace(infos=infos, detached_gone=gone),
+        left_out=len(threads.infos) - len(infos),
+    )
 
 
 def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Look:
@@ -65,7 +69,7 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
 
 
 def _doubts(threads: Threads) -> Set[Hashable]:
-    found = set(map(_doubt, threads.infos))
+    found = set(map(_doubt, (*threads.infos, *threads.detached_gone)))
     found.discard(None)
     return found
 

@@ -37,7 +37,7 @@ class _Reconciler:
         self.unmapped: List[Thread] = []  # those whose own tid is not known
         self.pthreads: Dict[int, Optional[int]] = {}
         self.infos: List[ThreadInfo] = []
-        self.detached_gone = 0
+        self.detached_gone: List[ThreadInfo] = []
         self.detached_ending = 0
         # the first copy that knows it: several see one thread
         self.seen_pthreads: Dict[int, int] = {}
@@ -158,10 +158,9 @@ class _Reconciler:
                 taker.index, taker.kind = owner, kinds[owner]
                 indices = [each for each in rivals if each != owner]
             for index in indices:
-                if kinds[index].state & abi.DETACHED:
-                    self.detached_gone += 1
-                else:
-                    self.infos.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
+                is_detached = kinds[index].state & abi.DETACHED
+                found = self.detached_gone if is_detached else self.infos
+                found.append(ThreadInfo(copy, index, kinds[index], None, FINISHED))
 
     def _finished(self, copy: Copy, index: int, kind: Kind, tid: int) -> None:
         """Its end was seen. The kernel may have it a moment longer, or a new thread with its tid."""

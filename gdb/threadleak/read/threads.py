@@ -63,5 +63,5 @@ class ThreadInfo:
 
 class Threads(NamedTuple):
     infos: List[ThreadInfo]
-    detached_gone: int  # detached, ended without its end being seen: nothing is left of them
+    detached_gone: List[ThreadInfo]  # their ends were not seen, and nothing is left of them
     detached_ending: int  # given back already, but the kernel still has them
