@@ -143,6 +143,7 @@ def test_what_is_no_report(told: Told, tmp_path: Any) -> None:
         "{": "is no report",
         "{}": "is no report",
         '{"schema": "other/1", "error": null}': "its schema is 'other/1'",
+        '{"schema": "threadleak/1"}': "it has no 'error'",
         '{"schema": "threadleak/1", "error": null, "threads": 7}': "is no report",
         json.dumps({**whole, "error": "no luck"}): "says: no luck",
         json.dumps({**whole, "threads": []}): "has 0 of 1 threads",

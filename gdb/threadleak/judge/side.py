@@ -147,7 +147,8 @@ def of_document(path: str) -> Side:
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}") from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        text = f"{path} is no report of `threadleak list --format json`: {error}"
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        text = f"{path} is no report of `threadleak list --format json`: {why}"
         raise TargetError(text) from None
     if len(side.threads) != whole:
         raise TargetError(
