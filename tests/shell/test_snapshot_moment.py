@@ -19,7 +19,7 @@ def test_a_thread_that_just_finished_is_not_counted_yet(
             mode = os.O_WRONLY if fifo == "go" else os.O_RDONLY
             os.close(os.open(os.path.join(running.folder, fifo), mode))
         done = run_shell("snapshot", "-o", core, *how, str(running.pid))
-        assert done.status == 0, done.err
+        assert done.status == 0 and f"{core}: 1 thread; " in done.out, done.err
     finally:
         running.end()
     done = run_shell("check", "--settle-ms", "60000", core)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, List, Optional, Tuple, cast
 
 from ..read.locate import read_registry
 from ..read.memory import registry_memory
+from ..show.stacks import counted
 from ..target.base import Target, TargetError
 from .options import Outcome, Parser, UsageError
 from .session import Session
@@ -51,7 +52,7 @@ def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
     )
     reads = "stacks" if note else "list"
     return Outcome(
-        f"threadleak: written to {path}: {made.threads:,} threads{running};"
+        f"threadleak: written to {path}: {counted(made.threads, 'thread')}{running};"
         f" {made.size / 1e6:,.1f} MB, the process {stood}\n"
         f"{note}`threadleak {reads} {path}` or `threadleak gdb {path}` opens it.\n"
     )
