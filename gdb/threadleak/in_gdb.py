@@ -128,7 +128,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
             if "--exit" in argv:
                 _end(outcome)
         if outcome.error is not None:
-            raise gdb.GdbError(f"threadleak: {outcome.error}")
+            raise gdb.GdbError(_signed(outcome.error))
 
     def complete(self, text: str, word: Optional[str]) -> Any:
         """Candidates without what GDB regards as typed already: it breaks words at `-` too."""
@@ -157,10 +157,15 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
         return []
 
 
+def _signed(sentence: str) -> str:
+    """Errors about a command line name the command themselves."""
+    return sentence if sentence.startswith("threadleak") else f"threadleak: {sentence}"
+
+
 def _end(outcome: Outcome) -> None:
     """Ends GDB with the status; GDB itself ends with that of its last command."""
     if outcome.error is not None:
-        gdb.write(f"threadleak: {outcome.error}\n", gdb.STDERR)
+        gdb.write(f"{_signed(outcome.error)}\n", gdb.STDERR)
     gdb.execute("set confirm off")
     gdb.execute(f"quit {outcome.status}")
 
@@ -183,7 +188,7 @@ class _Count(gdb.Function):  # type: ignore[misc]
         argv = ["--scope", arguments[0].string()] if arguments else []
         outcome = _run(commands.modules()["check"], argv)
         if outcome.error is not None and not outcome.leaks:
-            raise gdb.GdbError(f"threadleak: {outcome.error}")
+            raise gdb.GdbError(_signed(outcome.error))
         return outcome.leaks
 
 
