@@ -97,8 +97,11 @@ static bool read_auxv(struct process *process)
             break;
         }
     }
+    bool is_empty = size >= sizeof *auxv && auxv[0] == AT_NULL;
     free(auxv);
-    if (!size)
+    if (is_empty)
+        probe_error("process %d is just starting its program (execve): look again", process->pid);
+    else if (!size)
         probe_error("process %d has no memory: it is a kernel thread, or it has just ended", process->pid);
     else if (header_size != sizeof(Elf64_Phdr))
         probe_error("process %d is not a 64-bit program", process->pid);
