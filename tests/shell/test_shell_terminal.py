@@ -2,12 +2,12 @@
 """What the shell command does differently on a terminal: colours, and a line for work that takes long."""
 
 import os
-import pty
 import subprocess
 import sys
 from typing import Optional, Tuple
 
 from run_shell import SETTLED, SHELL, environment
+from screen import open_terminal
 from workshop import Workshop
 
 SLOW = """
@@ -22,7 +22,7 @@ print("done")
 
 def on_terminal(*argv: str, **env: str) -> Tuple[str, Optional[int]]:
     """Its output, and its status."""
-    master, slave = pty.openpty()
+    master, slave = open_terminal()
     clean = environment(**{"TERM": "xterm", **env})
     process = subprocess.Popen(argv, env=clean, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)

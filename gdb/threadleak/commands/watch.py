@@ -121,9 +121,8 @@ class Watch:
         if registry is None:
             yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
             return
-        two = list(self.history.samples)[-2:]
-        untracked = min((each.untracked or 0 for each in two), default=0)
-        if untracked > 0:
+        untracked = self.history.untracked
+        if untracked:
             yield f"{untracked:,} untracked, not in the registry"
         for kind, number, example in registry.anomalies:
             yield f"damaged: {kind}: {number:,} ({example})"

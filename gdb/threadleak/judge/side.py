@@ -8,6 +8,7 @@ from ..read.model import Copy
 from ..read.records import Kind
 from ..target.base import Frame, TargetError
 from .blame import own_frame
+from .classes import UNJOINED
 from .names import without_arguments
 from .report import Report
 from .verdicts import Verdict
@@ -38,6 +39,7 @@ class Seen(NamedTuple):
     created_at: Optional[float]
     class_: str
     site: Key
+    waits: bool = False  # just finished, or being joined: about to go, for all that is known
 
     @property
     def identity(self) -> Tuple[object, ...]:
@@ -52,6 +54,10 @@ class Side(NamedTuple):
     read_at: Optional[float]
     threads: List[Seen]
     sites: Dict[Key, Site]
+
+    def counted(self) -> "Side":
+        """Without threads that wait to be joined: a process that creates and joins always has some."""
+        return self._replace(threads=[each for each in self.threads if not each.waits])
 
 
 def _site(frames: Iterable[Frame], start: Optional[Frame]) -> Site:
@@ -118,7 +124,8 @@ def _seen(verdict: Verdict, site: Site) -> Seen:
     created = None
     if thread.copy is not None:
         created = thread.copy.epoch_s(thread.copy.records.column("created_ns")[thread.index])
-    return Seen(thread.id, thread.tid, created, verdict.class_, site.key)
+    waits = bool(verdict.waiting)
+    return Seen(thread.id, thread.tid, created, verdict.class_, site.key, waits)
 
 
 def is_document(path: str) -> bool:
@@ -171,7 +178,8 @@ def _of_shown(path: str, shown: Dict[str, Any]) -> Side:
         side.sites.setdefault(site.key, site)
         id = None if each["id"] is None else str(each["id"])
         created = _number(each.get("created_at"))
-        side.threads.append(Seen(id, each["tid"], created, str(each["class"]), site.key))
+        waits = each["class"] == UNJOINED and not each["leaked"] and each["expected_by"] is None
+        side.threads.append(Seen(id, each["tid"], created, str(each["class"]), site.key, waits))
     return side
 
 

@@ -129,7 +129,7 @@ def sample(
         "alive_growth_per_s": _rounded(history.per_s("alive")),
         "unjoined": now.unjoined,
         "unjoined_growth_per_s": _rounded(history.per_s("unjoined")),
-        "untracked": None if now.untracked is None else max(0, now.untracked),
+        "untracked": history.untracked,
         "created": now.created,
         "created_per_s": _rounded(history.per_s("created")),
         "failed_creates": now.failed,
