@@ -49,7 +49,7 @@ def parser(shell: bool = False) -> Parser:
     group.add_argument(
         "--fail-on-growth",
         action="store_true",
-        help="exit status 3 if a place has more threads than before",
+        help="exit status 3 if a place has more threads than before, without those that just finished",
     )
     add_judging(parser)
     add_output(parser)
@@ -89,13 +89,12 @@ def _side(named: Union[str, Named], options: argparse.Namespace) -> Side:
 
 def _compared(before: Side, after: Side, options: argparse.Namespace, style: Style) -> Outcome:
     growth = compare(before, after)
-    failed = options.fail_on_growth and bool(growth.grown())
     if options.format == "json":
         shown = json_diff.document(growth)
     else:
         shown = "\n".join(diff.lines(growth, options.limit, style)) + "\n"
-    if not failed:
+    grown = len(compare(before.counted(), after.counted()).grown())
+    if not (options.fail_on_growth and grown):
         return Outcome(shown, CLEAN)
-    grown = len(growth.grown())
     places = "1 place has" if grown == 1 else f"{grown:,} places have"
     return Outcome(shown, LEAKS, f"{places} more threads than before")

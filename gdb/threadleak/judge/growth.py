@@ -43,7 +43,6 @@ class Growth(NamedTuple):
 
 
 def compare(before: Side, after: Side) -> Growth:
-    before, after = before.counted(), after.counted()
     same = _same_process(before, after)
     seconds = None
     if same and before.read_at is not None and after.read_at is not None:

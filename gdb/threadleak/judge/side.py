@@ -56,7 +56,8 @@ class Side(NamedTuple):
     sites: Dict[Key, Site]
 
     def counted(self) -> "Side":
-        """Without threads that wait to be joined: a process that creates and joins always has some."""
+        """Without threads that wait to be joined: a process that creates and joins all the time has now more of
+        them and now less."""
         return self._replace(threads=[each for each in self.threads if not each.waits])
 
 
