@@ -2,7 +2,6 @@
 """`threadleak explain`"""
 
 import argparse
-from typing import List
 
 from ..judge.report import BLIND
 from ..show import explain, json

@@ -2,7 +2,6 @@
 """`threadleak groups`"""
 
 import argparse
-from typing import List
 
 from ..judge.groups import group, merge_alike
 from ..show import groups, json, text

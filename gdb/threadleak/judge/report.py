@@ -14,7 +14,7 @@ from ..read.model import Registry, text_of
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import TargetError
-from .classes import ALL, UNJOINED, UNTRACKED
+from .classes import ALL, UNTRACKED
 from .evidence import Evidence
 from .rules import Rule
 from .verdicts import Judge, Settings, Verdict, moment

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
 
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, Optional
 
 from ..judge.blame import own_frame
 from ..judge.groups import Group, group, id_ranges

@@ -98,18 +98,9 @@ class DebuggerTarget:
         if self.kind != "core":
             return []
         try:
-            core = self._core_file()
+            return self._core_file().limits()
         except TargetError as error:
             return [str(error)]
-        found = []
-        if core.missing:
-            found.append(f"the core file is truncated, {core.missing:,} bytes are missing")
-        if not core.has_writable:
-            found.append(
-                "the core holds no writable memory: set /proc/PID/coredump_filter to 0x33, its"
-                " default, before the program dumps core"
-            )
-        return found
 
     def read(self, address: int, size: int) -> bytes:
         try:
