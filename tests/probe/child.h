@@ -91,6 +91,15 @@ static inline void note_thread(struct shared *shared, unsigned number)
     atomic_fetch_add(&shared->arrived, 1);
 }
 
+/* A thread of the child's that waits for ever; its number is 2. */
+static inline void *pausing(void *shared)
+{
+    note_thread(shared, 2);
+    for (;;)
+        pause();
+    return NULL;
+}
+
 /* First letter of the state of a thread, and who traces it, as the kernel tells. */
 static inline char state_of_thread(pid_t pid, uint32_t tid, int *tracer)
 {

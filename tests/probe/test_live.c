@@ -242,14 +242,6 @@ static void test_main_has_left(void **state)
     end_child(&child);
 }
 
-static void *pausing(void *shared)
-{
-    note_thread(shared, 2);
-    for (;;)
-        pause();
-    return NULL;
-}
-
 /* Main leaves while we look: memory is then read through another thread. */
 static void main_leaves_later(struct shared *shared)
 {

@@ -46,14 +46,6 @@ static void *counting(void *argument)
     return NULL;
 }
 
-static void *pausing(void *argument)
-{
-    note_thread(argument, 2);
-    for (;;)
-        pause();
-    return NULL;
-}
-
 static void counter_and_pauser(struct shared *shared)
 {
     pthread_t thread;
