@@ -123,8 +123,11 @@ def processes() -> None:
             spread(times([THREADLEAK, "stacks", "--stop", target]), 2),
             "must be <= 0.6",
         )
-        stopped = [stopped_ms(target) for _ in range(RUNS)]
-        row("  the process stood still for, ms", spread(stopped, 0), "must be <= 300")
+        pairs = [(stopped_ms(target), ptrace_alone_ms(target)) for _ in range(RUNS)]
+        ours, alone = map(list, zip(*pairs))
+        row("  the process stood still for, ms", spread(ours, 0), "must be <= 300")
+        row("  ptrace alone, one tracer, ms", spread(alone, 0), "the same process, in turn")
+        row("  ours to that", spread([ours / alone for ours, alone in pairs], 2))
         began = time.monotonic()
         peer(
             "gdb attach, thread apply all bt", [*GDB, "-p", target, "-ex", "thread apply all -q bt"]
@@ -139,6 +142,10 @@ def stopped_ms(target: str) -> float:
     done = subprocess.run([THREADLEAK, "stacks", "--stop", target], capture_output=True, text=True)
     found = re.search(r"stood still for ([\d.,]+) ms", done.stdout + done.stderr)
     return float(found.group(1).replace(",", "")) if found else float("nan")
+
+
+def ptrace_alone_ms(target: str) -> float:
+    return float(subprocess.check_output([str(BUILD / "bench/stop_alone"), target]))
 
 
 def snapshots(folder: pathlib.Path) -> None:

@@ -54,7 +54,7 @@ class _Reconciler:
         own_pid = self.target.own_pid()
         header = self.registry.copies[0].header
         if own_pid == header.pid:
-            self.by_tid = {thread.own_tid: thread for thread in self.kernel}
+            self.by_tid = dict(zip(map(attrgetter("own_tid"), self.kernel), self.kernel))
             return
         if self._same_process_elsewhere(header):
             return

@@ -127,15 +127,16 @@ class NativeTarget:
 
     def threads(self) -> List[Thread]:
         if self._threads is None:
-            tids = list(self._probe.thread_column("tid"))
-            pairs = zip(tids, self._probe.thread_column("own_tid"))
+            tids, own = map(self._probe.thread_column, ("tid", "own_tid"))
+            # mostly the same: half the numbers to make
+            numbers = list(tids)
+            pairs = zip(numbers, numbers if own == tids else own)
             self._threads = list(map(_make_thread, pairs))
-            self._indices = dict(zip(tids, range(len(tids))))
         return self._threads
 
     def _index(self, thread: Thread) -> int:
-        if self._threads is None:
-            self.threads()
+        if not self._indices:
+            self._indices = {each.tid: index for index, each in enumerate(self.threads())}
         return self._indices[thread.tid]
 
     def thread_name(self, thread: Thread) -> Optional[str]:
