@@ -4,4 +4,4 @@
 Pure Python: only `target/debugger*.py` and `in_gdb.py` import gdb.
 """
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

@@ -29,7 +29,7 @@
 #define THREADLEAK_ABI_MAGIC "THRDLEAK" /* 8 bytes, no NUL */
 #define THREADLEAK_ABI_BYTE_ORDER 0x01020304u
 #define THREADLEAK_ABI_MAJOR 1
-#define THREADLEAK_ABI_MINOR 0
+#define THREADLEAK_ABI_MINOR 1 /* 1: expected marks, table of rules */
 
 #define THREADLEAK_CHUNKS 16    /* of a table */
 #define THREADLEAK_NAME_SIZE 16 /* of a thread, as the kernel keeps it */
@@ -86,11 +86,13 @@ struct threadleak_registry {
     uint64_t unseen_ends; /* changes: threads whose end cannot be seen (no key or memory for the hook) */
     uint64_t threads_inherited; /* fork child: records of the parent's that it dropped */
     uint64_t lost_facts; /* changes: detaches of threads whose record was not found: one may look unjoined */
-    uint64_t reserved[4];
+    uint64_t expected;   /* changes: records in use that are marked as expected; since 1.1 */
+    uint64_t reserved[3];
     struct threadleak_table records;
     struct threadleak_table sites;
     struct threadleak_table scopes;
     struct threadleak_table modules;
+    struct threadleak_table rules; /* since 1.1 */
 };
 
 /* threadleak_record.state: bits are only ever added (changes) */
@@ -112,16 +114,16 @@ struct threadleak_record {
     uint64_t start;   /* start routine */
     uint64_t arg;     /* its argument */
     uint64_t created_ns;
-    uint64_t pthread;                /* changes once: pthread_t, 0 until the thread runs */
-    uint32_t site;                   /* index into sites */
-    uint32_t scope;                  /* index into scopes */
-    uint32_t sequence;               /* changes when the record is given back */
-    uint32_t tid;                    /* changes once: kernel thread id in the process's own PID namespace */
-    uint32_t state;                  /* changes: THREADLEAK_STATE_* */
-    uint32_t expected;               /* changes: reserved for the rule that expects this thread, 0: none */
-    uint64_t finished_ns;            /* changes once */
-    uint64_t join_begun_ns;          /* changes: a pthread_join is under way since; 0: none */
-    uint64_t joiner;                 /* changes: id of the thread that joins it */
+    uint64_t pthread;       /* changes once: pthread_t, 0 until the thread runs */
+    uint32_t site;          /* index into sites */
+    uint32_t scope;         /* index into scopes */
+    uint32_t sequence;      /* changes when the record is given back */
+    uint32_t tid;           /* changes once: kernel thread id in the process's own PID namespace */
+    uint32_t state;         /* changes: THREADLEAK_STATE_* */
+    uint32_t expected;      /* changes: index into rules: why this thread is expected; 0: it is not */
+    uint64_t finished_ns;   /* changes once */
+    uint64_t join_begun_ns; /* changes: a pthread_join is under way since; 0: none */
+    uint64_t joiner;        /* changes: id of the thread that joins it */
     char name[THREADLEAK_NAME_SIZE]; /* changes; inherited from the creator, as in the kernel */
     uint32_t start_module;           /* index into modules: where the start routine lies */
     uint32_t next_free;              /* the library's own: index of the next free record, plus 1 */
@@ -149,7 +151,7 @@ struct threadleak_site {
     uint32_t frame_count;
     uint32_t flags;
     uint32_t creator_site; /* of the first thread that created one here; 0: main's or unknown */
-    uint32_t expected;     /* changes: reserved for a rule that speaks of creation alone */
+    uint32_t expected;     /* changes: index into rules: why what is created here is expected */
     uint64_t created;      /* changes: threads made here by this process, ever */
     uint64_t first_ns;
     uint64_t reserved[3];
@@ -186,6 +188,16 @@ struct threadleak_module {
     char name[176]; /* path; of a longer one the end */
 };
 
+#define THREADLEAK_RULE_UNJOINED 0x1u /* threadleak_rule.flags: holds for unjoined threads too */
+
+/* Why threads are expected. Never recycled; equal ones are entered once. Since 1.1. */
+struct threadleak_rule {
+    uint64_t marked; /* changes: threads that were marked with it, ever */
+    uint32_t flags;
+    uint32_t reserved;
+    char text[240]; /* the rule as in docs/rules.md, or the reason of a mark; of a longer one the beginning */
+};
+
 #if defined(__cplusplus)
 #define THREADLEAK_ABI_ASSERT(condition) static_assert(condition, #condition)
 #else
@@ -195,10 +207,11 @@ struct threadleak_module {
 /* Tripwires: tests/abi compares every field with gdb/threadleak/read/abi.py. */
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_chunk) == 16);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_table) == 288);
-THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_registry) == 192 + 4 * 288);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_registry) == 192 + 5 * 288);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_record) == 128);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_site) == 64);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_scope) == 128);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_module) == 256);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_rule) == 256);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "expected.h"
 #include "modules.h"
 #include "options.h"
 #include "scope.h"
@@ -58,6 +59,7 @@ bool registry_init(void)
     sites_init(&registry->sites);
     scopes_init(&registry->scopes);
     modules_init(&registry->modules);
+    expected_init(&registry->rules);
     memcpy(registry->magic, THREADLEAK_ABI_MAGIC, sizeof registry->magic);
     __atomic_store_n(&registry->self, (uintptr_t)registry, __ATOMIC_RELEASE);
     return true;

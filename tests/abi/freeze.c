@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     threadleak_scope_t inner = threadleak_scope_begin("suite.case \x1b[31m\xff");
     pthread_create(&thread, NULL, stay, NULL);
     pthread_setname_np(thread, "in a scope");
-    threadleak_scope_end(inner);
+    threadleak_scope_close(inner);
     pthread_create(&thread, NULL, stay, NULL);
     pthread_detach(thread);
     (void)outer;

@@ -154,7 +154,7 @@ def test_a_page_full_of_magic_bytes_costs_little() -> None:
     [
         (
             dict(abi_major=2),
-            r"has version 2\.0, this is a reader of version 1\.0: .*threadleak itself",
+            r"has version 2\.1, this is a reader of version 1\.1: .*threadleak itself",
         ),
         (dict(abi_major=0, abi_minor=3), r"version 0\.3.*bring the library up to date"),
         (dict(byte_order=0x04030201), "not that of a little-endian 64-bit process"),

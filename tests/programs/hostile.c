@@ -23,7 +23,7 @@ int main(void)
         pthread_t thread;
         threadleak_scope_t scope = threadleak_scope_begin(i ? "\033]0;title\007 \xff" : names[0]);
         must(pthread_create(&thread, NULL, work, names[i]) == 0);
-        threadleak_scope_end(scope);
+        threadleak_scope_close(scope);
     }
     be_looked_at(1);
 }

@@ -60,7 +60,7 @@ static void serve_request(void)
         must(pthread_create(&threads[4 + i], NULL, handle_request, names[i]) == 0); /* creates requests */
     must(pthread_create(&threads[6], NULL, be_straggler, NULL) == 0);               /* creates straggler */
     await_arrivals(1);
-    threadleak_scope_end(scope);
+    threadleak_scope_close(scope);
 }
 
 static void *be_pool(void *arg)
@@ -134,5 +134,5 @@ int main(void)
     must(pthread_create(&threads[12], NULL, be_waiter, NULL) == 0); /* creates waiter */
     await_arrivals(1);
     be_looked_at(7);
-    threadleak_scope_end(session);
+    threadleak_scope_close(session);
 }

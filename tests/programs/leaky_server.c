@@ -42,7 +42,7 @@ static void warm_up(void)
     threadleak_scope_t scope = threadleak_scope_begin("warm-up");
     if (pthread_create(&statistics, NULL, write_statistics, NULL) == 0)
         pthread_setname_np(statistics, "statistics");
-    threadleak_scope_end(scope);
+    threadleak_scope_close(scope);
 }
 
 static void accept_connections(int listener, int requests)

@@ -114,7 +114,7 @@ static void the_thread_that_forks_is_the_childs_main(void **state)
     threadleak_scope_t scope = threadleak_scope_begin("forks");
     pthread_create(&pthread, NULL, forks, &status);
     pthread_join(pthread, NULL);
-    threadleak_scope_end(scope);
+    threadleak_scope_close(scope);
     assert_int_equal(status, 0);
 }
 

@@ -42,12 +42,12 @@ static void threads_belong_to_the_innermost_open_scope(void **state)
     assert_int_equal(scope->owner, 1);
     release(pthread);
 
-    threadleak_scope_end(inner);
+    threadleak_scope_close(inner);
     id = create(&pthread, at_gate, NULL);
     assert_string_equal(scope_of(id)->name, "outer");
     release(pthread);
 
-    threadleak_scope_end(outer);
+    threadleak_scope_close(outer);
     id = create(&pthread, at_gate, NULL);
     assert_null(scope_of(id));
     release(pthread);
@@ -60,11 +60,11 @@ static void the_end_of_the_outer_scope_leaves_the_inner_one_too(void **state)
     pthread_t pthread;
     threadleak_scope_t outer = threadleak_scope_begin("outer");
     threadleak_scope_t inner = threadleak_scope_begin("inner");
-    threadleak_scope_end(outer);
+    threadleak_scope_close(outer);
     uint64_t id = create(&pthread, at_gate, NULL);
     assert_null(scope_of(id));
     release(pthread);
-    threadleak_scope_end(inner);
+    threadleak_scope_close(inner);
     assert_int_equal(open_scopes(), 0);
 }
 
@@ -84,7 +84,7 @@ static void children_of_children_inherit_even_after_the_end(void **state)
     pthread_t pthread;
     threadleak_scope_t scope = threadleak_scope_begin("test 1");
     create(&pthread, creates_at_gate, NULL);
-    threadleak_scope_end(scope);
+    threadleak_scope_close(scope);
     sem_post(&gate);
     pthread_join(pthread, NULL);
     assert_string_equal(scope_of(grandchild_id)->name, "test 1");
@@ -96,7 +96,7 @@ static void children_of_children_inherit_even_after_the_end(void **state)
 
 static void *ends(void *scope)
 {
-    threadleak_scope_end(*(threadleak_scope_t *)scope);
+    threadleak_scope_close(*(threadleak_scope_t *)scope);
     return NULL;
 }
 
@@ -113,14 +113,14 @@ static void a_scope_can_end_on_another_thread_and_its_handle_goes_stale(void **s
     release(pthread);
 
     threadleak_scope_t second = threadleak_scope_begin("second"); /* the same entry */
-    threadleak_scope_end(first);
-    threadleak_scope_end(first);
-    threadleak_scope_end(0);
-    threadleak_scope_end(~0ull);
+    threadleak_scope_close(first);
+    threadleak_scope_close(first);
+    threadleak_scope_close(0);
+    threadleak_scope_close(~0ull);
     id = create(&pthread, at_gate, NULL);
     assert_string_equal(scope_of(id)->name, "second");
     release(pthread);
-    threadleak_scope_end(second);
+    threadleak_scope_close(second);
     assert_int_equal(open_scopes(), 0);
 }
 
@@ -134,7 +134,7 @@ static void *has_scopes(void *arg)
         assert_int_not_equal(scope, 0);
         pthread_create(&pthread, NULL, ends, &scope);
         pthread_join(pthread, NULL);
-        threadleak_scope_end(scope);
+        threadleak_scope_close(scope);
     }
     return NULL;
 }

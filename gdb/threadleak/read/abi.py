@@ -28,7 +28,7 @@ from typing import (
 MAGIC = b"THRDLEAK"
 BYTE_ORDER = 0x01020304
 MAJOR = 1
-MINOR = 0
+MINOR = 1
 CHUNKS = 16
 
 U16 = Annotated[int, "H"]
@@ -81,11 +81,13 @@ class Header(NamedTuple):
     unseen_ends: U64
     threads_inherited: U64
     lost_facts: U64
-    reserved: Annotated[bytes, "32s"]
+    expected: U64  # since 1.1; before, 0
+    reserved: Annotated[bytes, "24s"]
     records: Annotated[bytes, "288s"]
     sites: Annotated[bytes, "288s"]
     scopes: Annotated[bytes, "288s"]
     modules: Annotated[bytes, "288s"]
+    rules: Annotated[bytes, "288s"]  # since 1.1
 
 
 HOOKS_INACTIVE = 0x1
@@ -181,6 +183,18 @@ class Module(NamedTuple):
     name: Annotated[bytes, "176s"]
 
 
+class Rule(NamedTuple):
+    """Since 1.1."""
+
+    marked: U64
+    flags: U32
+    reserved: U32
+    text: Annotated[bytes, "240s"]
+
+
+RULE_UNJOINED = 0x1
+
+
 class Field(NamedTuple):
     name: str
     offset: int
@@ -248,6 +262,7 @@ RECORD = Layout(Record)
 SITE = Layout(Site)
 SCOPE = Layout(Scope)
 MODULE = Layout(Module)
+RULE = Layout(Rule)
 LAYOUTS = {
     "threadleak_chunk": CHUNK,
     "threadleak_table": TABLE,
@@ -256,6 +271,7 @@ LAYOUTS = {
     "threadleak_site": SITE,
     "threadleak_scope": SCOPE,
     "threadleak_module": MODULE,
+    "threadleak_rule": RULE,
 }
 # Sizes in version 1.0: no writer of this major version has smaller ones.
 FIRST_SIZES = {HEADER: 1344, RECORD: 128, SITE: 64, SCOPE: 128, MODULE: 256}

@@ -52,7 +52,7 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
 
 def _is_live(target: Target, address: int) -> bool:
     try:
-        header = abi.HEADER.one(target.read(address, abi.HEADER.size))
+        header = abi.HEADER.one(target.read(address, abi.FIRST_SIZES[abi.HEADER]))
     except TargetError:
         return False
     return header.magic == abi.MAGIC and header.self == address

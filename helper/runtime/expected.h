@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * expected.h - marks: which threads are fine, and the sentence that says why, in the registry's table of rules.
+ * Lock-free but for the entering of a text; no malloc.
+ */
+#ifndef THREADLEAK_EXPECTED_H
+#define THREADLEAK_EXPECTED_H
+
+#include <stdint.h>
+
+#include "threadleak_abi.h"
+
+void expected_init(struct threadleak_table *table);
+
+/* The index of the rule with this text and these flags (THREADLEAK_RULE_*), entered if it is new; 0: no room. */
+uint32_t expected_rule(const char *text, uint32_t flags);
+
+/* Whether the mark `rule`, an index or 0, holds for a thread in this state (THREADLEAK_STATE_*). */
+int expected_holds(uint32_t rule, uint32_t state);
+
+#endif
