@@ -15,6 +15,7 @@
 #include "options.h"
 #include "real.h"
 #include "registry.h"
+#include "result_socket.h"
 #include "thread.h"
 
 enum { UNBORN, STARTING, READY, PASSIVE };
@@ -37,6 +38,7 @@ void library_watch_exit(void)
     static uint32_t watched;
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
         atexit(at_exit);
+    result_creates();
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
@@ -99,6 +101,9 @@ bool library_ready(void)
 __attribute__((constructor)) static void at_load(void)
 {
     /* Who waits to be told hears of processes without any creation too. */
-    if (library_ready() && options.exit_socket[0])
+    if (!library_ready())
+        return;
+    if (options.exit_socket[0])
         atexit(at_exit);
+    result_begun();
 }

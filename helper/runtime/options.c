@@ -29,6 +29,8 @@ static const struct option {
      "file that notes and reports are appended to, instead of stderr"},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
      "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`"},
+    {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
+     "abstract Unix socket that is told what the check at exit found; of `threadleak run`"},
 };
 
 #define OPTIONS (sizeof table / sizeof table[0])

@@ -11,11 +11,12 @@
 #define OPTIONS_TEXT 256 /* bytes of a text, its zero byte included */
 
 struct options {
-    uint32_t frames;                /* of a creation stack, 1 to 128 */
-    uint32_t max_records;           /* 0: as many as memory allows */
-    uint32_t eagain_report;         /* 1: print the plain report when a creation fails with EAGAIN */
-    char log_path[OPTIONS_TEXT];    /* where notes and reports go; empty: stderr */
-    char exit_socket[OPTIONS_TEXT]; /* see exit_socket.h; empty: none */
+    uint32_t frames;                  /* of a creation stack, 1 to 128 */
+    uint32_t max_records;             /* 0: as many as memory allows */
+    uint32_t eagain_report;           /* 1: print the plain report when a creation fails with EAGAIN */
+    char log_path[OPTIONS_TEXT];      /* where notes and reports go; empty: stderr */
+    char exit_socket[OPTIONS_TEXT];   /* see exit_socket.h; empty: none */
+    char result_socket[OPTIONS_TEXT]; /* see result_socket.h; empty: none */
 };
 
 extern struct options options;

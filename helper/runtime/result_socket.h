@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * result_socket.h - whoever started the program (`threadleak run`) hears of the checks at exit in it and in
+ * whatever it starts, from datagrams to the abstract Unix socket that the option `result_socket` names
+ * (unix(7), SOCK_DGRAM). One is a few words, each ended by a zero byte:
+ *
+ *   begun    program=PATH                        a program that is to be checked has been started, by exec
+ *   creates  program=PATH                        it, or a fork child, creates its first thread: only now is
+ * it of interest whether its end is checked checked  program=PATH ppid=N status=N leaked=N reason=TEXT it
+ * exits with that status of its own; leaked is what the check found, -1: cannot tell; reason is the headline
+ * of the report, or why it cannot be told, or empty
+ *
+ * The socket tells the pid, as the receiver sees it (SO_PASSCRED). A queue is short (10 datagrams unless
+ * net.unix.max_dgram_qlen says more), so that a sender waits a little for room; a datagram lost is a check
+ * that was not heard of. Without the option, or where nobody listens, nothing happens.
+ */
+#ifndef THREADLEAK_RESULT_SOCKET_H
+#define THREADLEAK_RESULT_SOCKET_H
+
+/* At load, if the program is to be checked at its exit. */
+void result_begun(void);
+
+/* Called at each creation; the first one in a process is told. Takes no room on the stack, as far as it can.
+ */
+void result_creates(void);
+
+/* After the check at exit. */
+void result_checked(int status, int leaked, const char *reason);
+
+#endif
