@@ -99,6 +99,7 @@ int main(int argc, char **argv)
     pieces_of(&registry->sites);
     pieces_of(&registry->scopes);
     pieces_of(&registry->modules);
+    pieces_of(&registry->rules);
     const struct threadleak_record *records = (void *)(uintptr_t)registry->records.chunks[0].address;
     for (uint64_t i = 0; i < registry->records.used; i++)
         if (records[i].id && records[i].pthread)

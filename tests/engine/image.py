@@ -9,7 +9,7 @@ from threadleak.target.base import EXACT, RETURN, CurrentStack, Frame, Region, T
 
 REGISTRY = 0x555555600000
 TABLES = {"records": 0x7E0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
-TABLES["modules"] = 0x7F3000000000
+TABLES["modules"], TABLES["rules"] = 0x7F3000000000, 0x7F4000000000
 TEXT = 0x555555554000  # of the program, /srv/server
 LIBC = 0x7FFFF7C00000
 PID = 4242
@@ -59,6 +59,10 @@ def module(name: bytes, start: int, build_id: bytes = b"\1\2\3\4") -> bytes:
     )
 
 
+def mark(text: bytes, flags: int = 0) -> bytes:
+    return pack(abi.RULE, text=text, flags=flags)
+
+
 def record(id: int, state: int = abi.STARTED, **values: Any) -> bytes:
     """A joinable thread that runs; tid 4242 + id - 1, so that id 1 is the main thread's."""
     defaults: Dict[str, Any] = dict(
@@ -90,7 +94,7 @@ def table(
     name: str, entries: List[bytes], reserved: int, split: int = 0, shift: int = 0
 ) -> Tuple[bytes, Any]:
     """The struct, and the memory of its chunks: one, or two with the first of `split` entries."""
-    size = len(entries[0]) if entries else {"sites": SITE_SIZE}.get(name, 128)
+    size = len(entries[0]) if entries else {"sites": SITE_SIZE, "rules": 256}.get(name, 128)
     entries = [bytes(size)] * reserved + entries
     cuts = [(0, split), (split, len(entries))] if split else [(0, len(entries))]
     chunks, memory = b"", []
@@ -115,6 +119,7 @@ def image(
     sites: Optional[List[bytes]] = None,
     scopes: Optional[List[bytes]] = None,
     modules: Optional[List[bytes]] = None,
+    marks: Optional[List[bytes]] = None,
     split: int = 0,
     address: int = REGISTRY,
     shift: int = 0,
@@ -144,6 +149,7 @@ def image(
         ("sites", SITES if sites is None else sites, 1),
         ("scopes", scopes or [], 1),
         ("modules", MODULES if modules is None else modules, 1),
+        ("rules", marks or [], 1),
     ):
         at = split if name == "records" else 0
         values[name], memory = table(name, entries, reserved, at, shift)

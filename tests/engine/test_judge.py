@@ -12,9 +12,12 @@ from image import (
     TID_OFFSET,
     FakeTarget,
     FakeThread,
+    TEXT,
     image,
+    mark,
     record,
     scope,
+    site,
 )
 from threadleak.judge.evidence import duration
 from threadleak.judge.report import BLIND, CLEAN, LEAKS, Report
@@ -256,6 +259,38 @@ def test_rules_say_what_is_expected() -> None:
 )
 def test_fields_of_rules(rule: str, applies: bool) -> None:
     assert (judge(record(2, scope=INNER), rules=[rule]).expected_by is not None) == applies
+
+
+def test_marks_of_the_process_say_what_is_expected() -> None:
+    marks = [mark(b"daemon: the log"), mark(b"class=unjoined site:x y", abi.RULE_UNJOINED)]
+    sites = [site([TEXT + 0x1205]), site([TEXT + 0x1405], expected=1)]
+    data = [
+        record(2, scope=CLOSED, expected=1),
+        record(3, ENDED, expected=1),  # this mark speaks of threads that are alive
+        record(4, ENDED, expected=2),
+        record(5, scope=CLOSED, site=2),
+        record(6, ENDED, site=2),
+        record(7, expected=1),
+    ]
+    seen = report(data, sites=sites, marks=marks, rules=["name:* whatever"])
+    daemon = "daemon: the log"
+    assert [verdict.expected_by for verdict in seen.verdicts[1:]] == [
+        *(daemon, None, "class=unjoined site:x y", daemon, None, daemon)
+    ]
+    assert [verdict.leaked for verdict in seen.verdicts[1:]] == [False, True, False] * 2
+    main = report([], marks=marks, main=record(1, abi.STARTED | abi.MAIN, expected=1)).verdicts[0]
+    assert main.expected_by is None
+
+
+def test_registries_of_version_1_0_have_no_marks() -> None:
+    seen = report([record(2, scope=CLOSED, expected=1)], abi_minor=0, header_size=1344)
+    assert seen.verdicts[1].leaked and not seen.notices
+
+
+def test_marks_that_are_not_there_expect_nothing_and_are_damage() -> None:
+    seen = report([record(2, scope=CLOSED, expected=7)], marks=[mark(b"x")])
+    assert seen.verdicts[1].leaked
+    assert "records whose rule is not there" in " ".join(each.text for each in seen.notices)
 
 
 def test_lost_records_are_no_green_light() -> None:

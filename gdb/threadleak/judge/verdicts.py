@@ -145,11 +145,26 @@ class Judge:
 
     def _decide(self, thread: ThreadInfo, wait: str) -> Decision:
         decision = self._classify(thread, wait)
-        if self.rules and not thread.is_main:
+        mark = self._mark(thread, decision.class_)
+        if mark is not None:
+            decision.expect(mark)
+        elif self.rules and not thread.is_main:
             rule = first_match(self.rules, decision.class_, lambda field: self.value(thread, field))
             if rule is not None:
                 decision.expect(str(rule))
         return decision
+
+    def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
+        """Why the process itself holds that the thread is expected: by its record, or by its site."""
+        kind, copy = thread.kind, thread.copy
+        if kind is None or copy is None or thread.is_main:
+            return None
+        site = copy.site(kind.site)
+        for index in (kind.expected, site.expected if site is not None else 0):
+            mark = copy.mark(index)
+            if mark is not None and (mark.unjoined or class_ != UNJOINED):
+                return mark.text
+        return None
 
     def _classify(self, thread: ThreadInfo, wait: str) -> Decision:
         kind, copy = thread.kind, thread.copy

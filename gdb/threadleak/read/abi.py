@@ -274,4 +274,4 @@ LAYOUTS = {
     "threadleak_rule": RULE,
 }
 # Sizes in version 1.0: no writer of this major version has smaller ones.
-FIRST_SIZES = {HEADER: 1344, RECORD: 128, SITE: 64, SCOPE: 128, MODULE: 256}
+FIRST_SIZES = {HEADER: 1344, RECORD: 128, SITE: 64, SCOPE: 128, MODULE: 256, RULE: 256}

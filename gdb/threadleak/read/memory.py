@@ -6,7 +6,7 @@ from typing import Iterable, Iterator, List, Optional, Tuple
 from ..target.base import Target
 from . import abi
 from .model import Anomalies
-from .registry import OTHERS, read_header
+from .registry import other_tables, read_header
 from .table import Table
 from .unrecycled import unrecycled
 
@@ -29,7 +29,7 @@ def _memory(target: Target, address: int) -> Iterator[Tuple[int, bytes]]:
     header[_RECORDS.offset : _RECORDS.offset + _RECORDS.size] = first.records
     yield address, bytes(header)
     now = read_header(target, address)
-    for name, layout in OTHERS:
+    for name, layout in other_tables(now):
         table = Table(now, name, layout, anomalies)
         yield from _placed(table, table.read(target))
     yield from _placed(records, unrecycled(twice, records.read(target), records.entry_size))

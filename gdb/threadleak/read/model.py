@@ -27,6 +27,14 @@ class Site(NamedTuple):
     flags: int
     creator_site: int
     created: int
+    expected: int = 0  # index of a mark
+
+
+class Mark(NamedTuple):
+    """Why threads are expected, as the process itself was told: an entry of its table of rules."""
+
+    text: str
+    unjoined: bool  # holds for unjoined threads too
 
 
 class Scope(NamedTuple):
@@ -56,7 +64,7 @@ class Anomalies:
 
 
 class Copy:
-    """The registry of one copy of the library. Index 0 of sites, scopes and modules is None."""
+    """The registry of one copy of the library. Index 0 of sites, scopes, modules and marks is None."""
 
     def __init__(self, address: int, number: int, header: abi.Header):
         self.address = address
@@ -67,6 +75,7 @@ class Copy:
         self.sites: List[Optional[Site]] = []
         self.scopes: List[Optional[Scope]] = []
         self.modules: List[Optional[Module]] = []
+        self.marks: List[Optional[Mark]] = []
         self.dropped: Dict[str, int] = {}  # by table: requests for which there was no room
 
     def name_of(self, record_id: int) -> str:
@@ -93,6 +102,9 @@ class Copy:
 
     def module(self, index: int) -> Optional[Module]:
         return self.modules[index] if index < len(self.modules) else None
+
+    def mark(self, index: int) -> Optional[Mark]:
+        return self.marks[index] if index < len(self.marks) else None
 
     def scope_chain(self, index: int) -> List[Scope]:
         """The scope and those around it, innermost first."""

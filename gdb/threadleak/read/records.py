@@ -16,14 +16,17 @@ class Kind:
     """What a record has in common with those of other threads: all that decides on class and group, except
     for times and names. One object for all equal ones of a copy."""
 
-    __slots__ = ("state", "site", "scope", "start", "start_module")
+    __slots__ = ("state", "site", "scope", "start", "start_module", "expected")
 
-    def __init__(self, state: int, site: int, scope: int, start: int, start_module: int):
+    def __init__(
+        self, state: int, site: int, scope: int, start: int, start_module: int, expected: int
+    ):
         self.state = state
         self.site = site
         self.scope = scope
         self.start = start
         self.start_module = start_module
+        self.expected = expected
 
 
 class Records:

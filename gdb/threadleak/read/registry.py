@@ -8,7 +8,7 @@ from typing import Any, Iterable, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
-from .model import Anomalies, Copy, Module, Scope, Site, text_of
+from .model import Anomalies, Copy, Mark, Module, Scope, Site, text_of
 from .records import Records
 from .table import Table
 from .unrecycled import unrecycled
@@ -39,11 +39,14 @@ def read_header(target: Target, address: int) -> abi.Header:
     return header if size == len(data) else abi.HEADER.one(target.read(address, size))
 
 
-OTHERS: List[Tuple[str, "abi.Layout[Any]"]] = [
-    ("modules", abi.MODULE),
-    ("sites", abi.SITE),
-    ("scopes", abi.SCOPE),
-]
+def other_tables(header: abi.Header) -> List[Tuple[str, "abi.Layout[Any]"]]:
+    """All but the records, as far as the writer has them."""
+    tables: "List[Tuple[str, abi.Layout[Any]]]" = [
+        ("modules", abi.MODULE),
+        ("sites", abi.SITE),
+        ("scopes", abi.SCOPE),
+    ]
+    return tables + [("rules", abi.RULE)] if header.rules is not None else tables
 
 
 def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -> Copy:
@@ -57,12 +60,17 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
         copy.header = read_header(
             target, address
         )  # its counters may have fallen behind the records
-    others = [_table(copy, name, layout, anomalies) for name, layout in OTHERS]
-    _refuse_overlap([span for table in (records, *others) if table for span in table.ranges()])
-    modules, sites, scopes = others
-    copy.modules = _modules(target, modules) if modules else []
-    copy.scopes = _scopes(target, scopes) if scopes else []
-    copy.sites = _sites(target, sites, copy.header.site_frames_offset) if sites else []
+    tables = [_table(copy, name, layout, anomalies) for name, layout in other_tables(copy.header)]
+    others = {table.name: table for table in tables if table is not None}
+    _refuse_overlap([span for table in (records, *others.values()) for span in table.ranges()])
+    if "modules" in others:
+        copy.modules = _modules(target, others["modules"])
+    if "scopes" in others:
+        copy.scopes = _scopes(target, others["scopes"])
+    if "sites" in others:
+        copy.sites = _sites(target, others["sites"], copy.header.site_frames_offset)
+    if "rules" in others:
+        copy.marks = _marks(target, others["rules"])
     if target.moves:
         blocks = unrecycled(twice, records.read(target), records.entry_size)
     else:
@@ -127,6 +135,18 @@ def _scopes(target: Target, table: Table) -> List[Optional[Scope]]:
     return scopes
 
 
+def _marks(target: Target, table: Table) -> List[Optional[Mark]]:
+    marks: List[Optional[Mark]] = []
+    for _, data, count in table.blocks(target):
+        if data is None:
+            marks += [None] * count
+            continue
+        for raw in abi.RULE.many(data, table.entry_size):
+            text = text_of(raw.text)
+            marks.append(Mark(text, bool(raw.flags & abi.RULE_UNJOINED)) if text else None)
+    return marks
+
+
 def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]:
     if not abi.FIRST_SIZES[abi.SITE] <= frames_at <= table.entry_size or frames_at % 8:
         table.anomalies.add("stacks", f"the frames of a site begin at {frames_at}")
@@ -150,7 +170,8 @@ def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]
             start = at * table.entry_size + frames_at
             words = memoryview(data)[start : start + 8 * min(raw.frame_count, most)].cast("Q")
             frames = tuple((abi.frame_pc(word), abi.frame_module(word)) for word in words)
-            sites.append(Site(frames, raw.flags, raw.creator_site, raw.created))
+            site = Site(frames, raw.flags, raw.creator_site, raw.created, raw.expected)
+            sites.append(site)
     return sites
 
 
@@ -166,6 +187,7 @@ def _records(blocks: Iterable[bytes], table: Table, copy: Copy) -> Records:
         ("site", len(copy.sites), "site"),
         ("scope", len(copy.scopes), "scope"),
         ("start_module", len(copy.modules), "module"),
+        *([("expected", len(copy.marks), "rule")] if copy.header.rules is not None else []),
     ):
         # 0 names none, and is right while the table is still empty
         first_wrong, indices = max(count, 1), records.column(field)

@@ -12,7 +12,13 @@ from .model import Anomalies
 BLOCK = 96 << 10
 # More entries than this reader takes: threads that Linux can have (PID_MAX_LIMIT), modules that a frame can
 # name, and stacks and scopes far beyond what any program makes.
-MOST = {"records": 1 << 22, "sites": 1 << 20, "scopes": 1 << 20, "modules": 1 << 16}
+MOST = {
+    "records": 1 << 22,
+    "sites": 1 << 20,
+    "scopes": 1 << 20,
+    "modules": 1 << 16,
+    "rules": 1 << 16,
+}
 MAX_ENTRY = 1 << 16
 
 
