@@ -19,21 +19,44 @@ static const struct option {
     uint32_t least, most; /* of a number; a text has most == 0 */
     uint32_t normal;
     const char *help;
+    const char *words; /* "none|check|..." that stand for 0, 1, ...; NULL: it is written as a number */
 } table[] = {
-    {"frames", offsetof(struct options, frames), 1, SITE_FRAMES_MAX, 32, "frames kept of a creation stack"},
+    {"frames", offsetof(struct options, frames), 1, SITE_FRAMES_MAX, 32, "frames kept of a creation stack",
+     NULL},
     {"max_records", offsetof(struct options, max_records), 0, UINT32_MAX, 0,
-     "threads kept at once, 0: as many as memory allows"},
+     "threads kept at once, 0: as many as memory allows", NULL},
     {"eagain_report", offsetof(struct options, eagain_report), 0, 1, 0,
-     "1: print the threads by creation site when a creation fails with EAGAIN"},
+     "1: print the threads by creation site when a creation fails with EAGAIN", NULL},
+    {"at_exit", offsetof(struct options, at_exit), 0, 2, AT_EXIT_NONE,
+     "check: look for leaked threads at exit, status 3 if there are any; report: the status stays",
+     "none|check|report"},
+    {"exitcode", offsetof(struct options, exitcode), 0, 255, 3,
+     "exit status of a program that says 0 and leaked, 0: it stays 0", NULL},
+    {"allow", offsetof(struct options, allow), 0, 1, ALLOW_NONE,
+     "detached: detached threads may be alive at exit", "none|detached"},
+    {"only", offsetof(struct options, only), 0, 0, 0,
+     "GLOB[,GLOB]: names of the programs that are checked at exit", NULL},
+    {"sigterm", offsetof(struct options, sigterm), 0, 1, 0, "1: check before death by SIGTERM, too", NULL},
+    {"timeout", offsetof(struct options, timeout), 0, 1000000, 0,
+     "seconds until all threads are printed and the program is aborted, 0: never", NULL},
+    {"misuse", offsetof(struct options, misuse), 0, 1, 1,
+     "1: say where a thread is joined twice, joined or detached after it was detached, ...", NULL},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
-     "file that notes and reports are appended to, instead of stderr"},
+     "file that notes and reports are appended to, instead of stderr", NULL},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
-     "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`"},
+     "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`", NULL},
     {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
-     "abstract Unix socket that is told what the check at exit found; of `threadleak run`"},
+     "abstract Unix socket that is told what the check at exit found; of `threadleak run`", NULL},
 };
 
 #define OPTIONS (sizeof table / sizeof table[0])
+
+static void print_words(struct log *log, const struct option *option)
+{
+    log_text(log, " (");
+    log_text(log, option->words);
+    log_text(log, "; default the first)");
+}
 
 static void print_help(void)
 {
@@ -46,7 +69,9 @@ static void print_help(void)
         for (size_t n = strlen(table[i].name); n < 16; n++)
             log_text(&log, " ");
         log_text(&log, table[i].help);
-        if (table[i].most) {
+        if (table[i].words)
+            print_words(&log, &table[i]);
+        else if (table[i].most) {
             log_text(&log, " (default ");
             log_number(&log, table[i].normal);
             log_text(&log, ")");
@@ -82,6 +107,20 @@ static bool parse_number(const char *text, const struct option *option, uint32_t
     return value >= option->least && value <= option->most;
 }
 
+/* The number that the word `text` stands for. */
+static bool parse_word(const char *text, const struct option *option, uint32_t *number)
+{
+    size_t length = strlen(text);
+    const char *word = option->words;
+    for (*number = 0; *number <= option->most; ++*number) {
+        size_t n = strcspn(word, "|");
+        if (n == length && memcmp(word, text, n) == 0)
+            return true;
+        word += n + 1;
+    }
+    return false;
+}
+
 static void set_number(const struct option *option, uint32_t number)
 {
     memcpy((char *)&options + option->offset, &number, sizeof number);
@@ -98,9 +137,11 @@ static void set(const char *key, const char *value)
             continue;
         char *field = (char *)&options + table[i].offset;
         uint32_t number;
+        bool (*parse)(const char *, const struct option *, uint32_t *) =
+            table[i].words ? parse_word : parse_number;
         if (!table[i].most && *value && strlen(value) < OPTIONS_TEXT)
             strcpy(field, value);
-        else if (table[i].most && parse_number(value, &table[i], &number))
+        else if (table[i].most && parse(value, &table[i], &number))
             set_number(&table[i], number);
         else
             complain("unusable value for", key);
