@@ -17,6 +17,7 @@ from .commands.filter import WORDS as FILTER_WORDS
 from .commands.options import Outcome
 from .commands.session import Session
 from .judge.report import BLIND
+from .judge.rule_set import load_all
 from .judge.verdicts import Settings
 from .show import json
 from .show.style import PLAIN, Style
@@ -149,7 +150,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
             return list(FILTER_WORDS)
         if self.command.NAME == "explain":
             try:
-                report = session.judge(None, Settings(), session.rules)
+                report = session.judge(None, Settings(), load_all(session=session.rules))
             except (TargetError, RuntimeError):
                 return []
             shown = report.leaked or report.verdicts

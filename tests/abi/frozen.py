@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
+from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
@@ -107,7 +108,7 @@ def describe(target: FrozenTarget) -> Dict[str, Any]:
     registry = read_registry(target)
     copy = registry.copies[0]
     target.use_records(copy)
-    report = Report(look_at(target), Settings(), [])
+    report = Report(look_at(target), Settings(), RuleSet())
     return {
         "address": f"{copy.address:#x}",
         "library_version": text_of(copy.header.library_version),

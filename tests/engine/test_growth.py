@@ -9,6 +9,7 @@ from image import MAIN, record
 from schema import errors
 from test_subcommands import ENDED, Bench, schema
 from threadleak.judge.growth import compare
+from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.side import Seen, Side, Site, of_document, of_report
 from threadleak.judge.verdicts import Settings
 from threadleak.show.diff import lines, sentence
@@ -99,7 +100,7 @@ def save(path: Any, bench: Bench) -> str:
 def test_a_saved_report_is_the_report(tmp_path: Any) -> None:
     bench = Bench()
     saved = of_document(save(tmp_path / "report", bench))
-    taken = of_report(bench.session.judge(None, Settings(), []), saved.name)
+    taken = of_report(bench.session.judge(None, Settings(), RuleSet()), saved.name)
     assert (saved.pid, saved.started_at, saved.read_at) == (
         taken.pid,
         taken.started_at,

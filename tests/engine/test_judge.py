@@ -21,6 +21,7 @@ from image import (
 )
 from threadleak.judge.evidence import duration
 from threadleak.judge.report import BLIND, CLEAN, LEAKS, Report
+from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.rules import parse_rule
 from threadleak.judge.verdicts import Settings, Verdict
 from threadleak.read import abi
@@ -56,7 +57,7 @@ def report(
         threads = [thread for thread in threads if thread.tid not in finished]
     target = FakeTarget(image(records, scopes=SCOPES, **header) + list(memory), threads, now)
     parsed = [parse_rule(text) for text in rules]
-    return Report(look_at(target), settings, parsed)
+    return Report(look_at(target), settings, RuleSet(parsed))
 
 
 def judge(data: bytes, **how: Any) -> Verdict:
@@ -297,7 +298,7 @@ def test_lost_records_are_no_green_light() -> None:
     seen = report([])
     assert seen.status(seen.leaked) == CLEAN
     seen.registry.copies[0].dropped["records"] = 3
-    again = Report(compared(seen.look), Settings(), [])
+    again = Report(compared(seen.look), Settings(), RuleSet())
     assert again.status(again.leaked) == BLIND
     assert "3 threads dropped for lack of room: nothing is known of them" in [
         notice.text for notice in again.notices

@@ -4,9 +4,10 @@
 from pathlib import Path
 
 import pytest
-from threadleak.judge.verdicts import function_names
+from threadleak.judge.rule_files import load_rules, save_rules
+from threadleak.judge.values import function_names
 from threadleak.target.base import Frame
-from threadleak.judge.rules import RuleError, first_match, load_rules, parse_rule, save_rules
+from threadleak.judge.rules import RuleError, parse_rule
 
 LINES = ["name:worker-* pool threads live as long as the process", "class=unjoined site:old x"]
 
@@ -16,7 +17,7 @@ LINES = ["name:worker-* pool threads live as long as the process", "class=unjoin
     [
         ("", "a rule is FIELD:GLOB REASON"),
         ("worker-*", "a rule is FIELD:GLOB REASON"),
-        ("tid:7 reason", "a field of name, start, module, site, scope"),
+        ("tid:7 reason", "'tid:7' is no condition: FIELD:GLOB has a field of module, through"),
         ("name: reason", "has no glob"),
         ("name:worker-*", "has no reason"),
         ("class=leaky name:x y", "unknown class 'leaky'"),
@@ -29,7 +30,8 @@ def test_what_is_no_rule(line: str, message: str) -> None:
 
 def test_parts() -> None:
     rule = parse_rule("class=unjoined  site:start_[ab]?  its  join comes later")
-    assert (rule.class_, rule.field, rule.glob) == ("unjoined", "site", "start_[ab]?")
+    assert rule.classes == ("unjoined",)
+    assert [each[:2] for each in rule.conditions] == [("site", "start_[ab]?")]
     assert rule.reason == "its join comes later"
     assert rule.pattern == "class=unjoined site:start_[ab]?"
 
@@ -74,7 +76,6 @@ def test_rules_speak_of_threads_that_are_alive_unless_they_name_a_class() -> Non
     classes = ("unjoined", "outlived", "alive", "untracked")
     assert [plain.applies(each, values) for each in classes] == [False, True, True, True]
     assert [named.applies(each, values) for each in classes] == [True, False, False, False]
-    assert first_match([named, plain], "alive", values) is plain and plain.used == 1
 
 
 def test_files(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from test_judge import CLOSED, ENDED, LATER, report
 from threadleak.judge.blame import first_own, is_wrapper, own_frame
 from threadleak.judge.groups import group, id_ranges, merge_alike
 from threadleak.judge.names import brief, without_arguments
+from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
@@ -143,7 +144,7 @@ def test_names_of_the_target_cannot_drive_the_terminal() -> None:
     scopes = [scope(1, b"\x1b]0;owned\x07 scope", ended_ns=T0 + 1)]
     data = [MAIN, record(2, name=b"\x1b[31mred\xff", scope=1)]
     target = FakeTarget(image(data, scopes=scopes), [FakeThread(PID), FakeThread(PID + 1)], LATER)
-    seen = Report(look_at(target), Settings(), [])
+    seen = Report(look_at(target), Settings(), RuleSet())
     shown = listing(seen) + explain.block(seen, seen.verdicts[1])
     shown += groups.block(seen, group(seen.leaked)[0])
     assert "\\x1b[31mred\\xff" in "\n".join(shown)
@@ -260,7 +261,7 @@ def test_explain_of_a_core_warns_of_thread_local_variables() -> None:
 def test_explain_of_a_stack_that_was_cut() -> None:
     cut = [site([1 << 48 | 0x555555555205], flags=abi.SITE_CUT)]
     target = FakeTarget(image([MAIN, record(2, ENDED)], sites=cut), now=LATER)
-    seen = Report(look_at(target), Settings(), [])
+    seen = Report(look_at(target), Settings(), RuleSet())
     assert "no unwind rule for the last frame" in "\n".join(explain.block(seen, seen.find("2")))
 
 
@@ -305,7 +306,7 @@ def test_sites_of_one_line_stand_together() -> None:
     target = FakeTarget(image(data, sites=sites), now=LATER)
     for pc in pcs[1:3]:
         target.functions[pc] = target.functions[pcs[0]]
-    seen = Report(look_at(target), Settings(), [])
+    seen = Report(look_at(target), Settings(), RuleSet())
     found = group(seen.leaked)
     assert [len(each.verdicts) for each in found] == [2, 2, 2, 2]
     merged = merge_alike(found, seen.stacks)
@@ -343,7 +344,7 @@ def test_callables_of_std_thread(arguments: "str | None", shown: str) -> None:
     target.functions[start] = ("execute_native_thread_routine", None, None)
     if arguments is not None:
         target.data_symbols[vtable] = VTABLE % arguments
-    seen = Report(look_at(target), Settings(), [])
+    seen = Report(look_at(target), Settings(), RuleSet())
     assert text.started_in(seen, seen.find("2")) == shown
     assert text.started_in(seen, seen.find("3")) == "std::thread"
     assert seen.stacks.callable(seen.find("1").thread) is None

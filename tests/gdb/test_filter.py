@@ -27,7 +27,7 @@ def test_an_expected_thread_names_its_rule_and_is_not_leaked(core: List[str]) ->
     shown = document(seen.outputs[1])
     thread = by_name(shown)["straggler"]
     assert thread["class"] == "outlived" and not thread["leaked"]
-    assert thread["expected_by"] == RULE and thread["confidence"] is None
+    assert thread["expected_by"] == f"{RULE} (filter)" and thread["confidence"] is None
     assert shown["summary"]["leaked"] == 4
     assert f"expected by: {RULE}" in seen.outputs[2]
     assert seen.outputs[2].startswith("thread 6 `straggler`: outlived, expected\n")
@@ -95,7 +95,7 @@ def test_rules_come_from_a_file(core: List[str], tmp_path: Any) -> None:
 
 WRONG = {
     "add name:x": "has no reason",
-    "add nonsense:x y": "a rule is FIELD:GLOB REASON",
+    "add nonsense:x y": "is no condition: FIELD:GLOB has a field of",
     "add class=nonsense name:x y": "unknown class 'nonsense'",
     "add name: y": "has no glob",
     "remove 1": "there is no rule 1",

@@ -2,10 +2,10 @@
 """A look at a process that is held at its exit: a report on stderr, and a core file, if threads leaked."""
 
 import sys
-from typing import Callable, List
+from typing import Callable
 
 from ..judge.report import Report
-from ..judge.rules import Rule
+from ..judge.rule_set import RuleSet
 from ..judge.verdicts import Settings
 from ..show import text
 from ..target.base import TargetError
@@ -16,7 +16,7 @@ from .targets import Named, Opened
 
 
 class ExitLook:
-    def __init__(self, rules: List[Rule], say: Callable[[str], None]):
+    def __init__(self, rules: RuleSet, say: Callable[[str], None]):
         self._rules = rules
         self._say = say
 

@@ -5,7 +5,8 @@ import argparse
 import re
 from typing import List
 
-from ..judge.rules import FIELDS, Rule, load_rules, parse_rule, save_rules
+from ..judge.rule_files import load_rules, save_rules
+from ..judge.rules import FIELDS, Rule, parse_rule
 from ..show.sanitize import clean
 from .options import Outcome, Parser, UsageError
 from .session import Session
@@ -40,7 +41,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     word, arguments = options.words[0], options.words[1:]
     rules = load_rules(options.rules) if options.rules else session.rules
     if word == "add":
-        rules.append(parse_rule(" ".join(arguments)))
+        rules.append(parse_rule(" ".join(arguments), "filter"))
         text = f"rule {len(rules)}: {clean(str(rules[-1]))}\n"
     elif word == "remove":
         gone = rules.pop(_index(rules, arguments))

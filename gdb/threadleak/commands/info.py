@@ -6,6 +6,7 @@ from typing import List, Optional, Tuple
 
 from .. import VERSION
 from ..judge.report import BLIND, CLEAN, Report
+from ..judge.rule_set import load_all
 from ..judge.verdicts import Settings
 from ..read import abi
 from ..read.locate import read_registry
@@ -40,7 +41,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         registry = read_registry(session.target(), options.registry)
         for copy in registry.copies:
             rows += _copy(registry, copy)
-        report = session.judge(options.registry, Settings(), session.rules)
+        report = session.judge(options.registry, Settings(), load_all(session=session.rules))
         rows += [("threads", _counts(report))]
         rows += [("note", notice.text) for notice in report.notices]
         status = report.status(())

@@ -190,5 +190,5 @@ def select(report: Report, options: argparse.Namespace) -> List[Verdict]:
 
 
 def _matches(report: Report, verdict: Verdict, field: str, glob: str) -> bool:
-    values = report.judge.value(verdict.thread, field)
+    values = report.judge.values.value(verdict.thread, field)
     return any(fnmatchcase(value, glob) for value in values)

@@ -8,7 +8,7 @@ import sys
 from errno import ENOEXEC
 from typing import Dict, List, Optional
 
-from ..judge.rules import load_rules
+from ..judge.rule_set import load_all
 from ..libraries import library
 from ..target.program import why_not_preloaded
 from .options import Outcome, Parser, UsageError
@@ -67,7 +67,7 @@ def _run_below(
     from .exit_look import ExitLook
     from .supervise import Exits, end_as, kernel_core, supervise
 
-    exits = Exits(ExitLook(load_rules(rules) if rules else [], say).look)
+    exits = Exits(ExitLook(load_all([rules] if rules else []), say).look)
 
     def begin() -> int:
         outcome = execute(path, command, with_options(environment, f"exit_socket={exits.name}"))

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any, Callable, List, Optional, Tuple
 
 from ..judge.report import Report
-from ..judge.rules import Rule, load_rules
+from ..judge.rule_set import RuleSet, load_all
+from ..judge.rules import Rule
 from ..judge.verdicts import Settings
 from ..read.look import Look, compared, look, look_at
 from ..show.style import PLAIN, Style
@@ -74,8 +75,9 @@ class Session:
         return self._target
 
     def report(self, options: argparse.Namespace) -> Report:
-        rules = self.rules + (load_rules(options.rules) if options.rules else [])
+        files = [options.rules] if options.rules else []
+        rules = load_all(files, session=self.rules)
         return self.judge(options.registry, settings(options), rules)
 
-    def judge(self, address: Optional[int], how: Settings, rules: List[Rule]) -> Report:
+    def judge(self, address: Optional[int], how: Settings, rules: RuleSet) -> Report:
         return Report(self.look(address), how, rules)

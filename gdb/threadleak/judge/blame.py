@@ -42,10 +42,14 @@ def _wrappers() -> Dict[str, _Globs]:
 
 
 def is_wrapper(frame: Frame) -> bool:
-    wrappers = _wrappers()
-    if frame.module and wrappers["module"].match(frame.module.rsplit("/", 1)[-1]):
+    if is_wrapper_file(frame):
         return True
-    return bool(frame.function and wrappers["function"].match(frame.function))
+    return bool(frame.function and _wrappers()["function"].match(frame.function))
+
+
+def is_wrapper_file(frame: Frame) -> bool:
+    """Whether all that lies in that file is none of the user's own."""
+    return bool(frame.module and _wrappers()["module"].match(frame.module.rsplit("/", 1)[-1]))
 
 
 def first_own(frames: Iterable[Frame]) -> Optional[Frame]:

@@ -27,7 +27,7 @@ def without_arguments(name: str) -> str:
 def brief(name: str, width: int) -> str:
     """At most `width` characters. As far as need be it goes without unnamed namespaces, arguments, the result's
     type, template arguments, and at last its middle: what tells most stands at the end."""
-    for step in (_without_anonymous, without_arguments, _without_result, _without_templates):
+    for step in (_without_anonymous, without_arguments, without_result, _without_templates):
         if len(name) <= width:
             break
         name = step(name)
@@ -56,7 +56,7 @@ def _levels(name: str) -> Iterator[Tuple[str, int, bool]]:
         depth += is_bracket and character in _OPEN
 
 
-def _without_result(name: str) -> str:
+def without_result(name: str) -> str:
     if "operator" in name or _TYPE.match(name):
         return name  # an operator's name may hold blanks; and a type is none of a function
     blanks = [at for at, (each, depth, _) in enumerate(_levels(name)) if each == " " and depth == 0]

@@ -16,7 +16,8 @@ from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import TargetError
 from .classes import ALL, UNTRACKED
 from .evidence import Evidence
-from .rules import Rule
+from .rule_set import RuleSet
+from .rule_use import rule_notices
 from .verdicts import Judge, Settings, Verdict, moment
 
 CLEAN, BLIND, LEAKS = 0, 2, 3  # exit status
@@ -33,15 +34,13 @@ class Notice(NamedTuple):
 
 
 class Report:
-    def __init__(self, look: Look, settings: Settings, rules: List[Rule]):
+    def __init__(self, look: Look, settings: Settings, rules: RuleSet):
         self.look = look
         self.target = target = look.target
         self.registry = registry = look.registry
         self.settings = settings
         self.rules = rules
         self.stacks = Stacks(target, registry.copies)
-        for rule in rules:
-            rule.used = 0
         threads = look.threads
         main = [info for info in threads.infos if info.is_main]
         exiting = any(runs_exit_handlers(target, info) for info in main)
@@ -86,7 +85,7 @@ class Report:
         if key == "class":
             return (ALL.index(verdict.class_),)
         if key == "scope":
-            return tuple(self.judge.value(thread, "scope")[:1])
+            return tuple(self.judge.values.value(thread, "scope")[:1])
         if key == "state":
             return (thread.state,)
         if key == "tid":
@@ -147,11 +146,8 @@ class Report:
             yield Notice("failed_creates", _failed(registry, failed), failed)
         yield from _history(registry, threads)
         yield from self._names()
-        unused = [rule for rule in self.rules if not rule.used]
-        if unused:
-            patterns = ", ".join(rule.pattern for rule in unused)
-            text = f"{_plural(len(unused), 'rule')} matched no thread: {patterns}"
-            yield Notice("unused_rules", text, len(unused))
+        for kind, text, number in rule_notices(self.rules, self._decisions):
+            yield Notice(kind, text, number)
 
     def _names(self) -> Iterable[Notice]:
         """Why places cannot be named."""

@@ -1,109 +1,171 @@
 # SPDX-License-Identifier: MIT
-"""Rules that say which threads are expected, one a line:
+"""The language of rules, which say what threads are expected. One a line:
 
     name:worker-* pool threads live as long as the process
+    module:libfoo.so* start:pump_main max=4 until=2027-06-30 gone with foo 3
     class=unjoined site:old_api_start its join comes with the next release
 
-FIELD:GLOB, then the reason, which is required. Globs as in fnmatch, case-sensitive; a blank in one is
-written `?`. The fields:
-    name    of the thread
-    start   function of the start routine
-    module  file, or the file's name alone, that the start routine lies in
-    site    any function of the creation stack, as `start` with or without its C++ argument list
-    scope   name of the scope, or of one around it
+Conditions, all of which must hold, then the reason, which is required. FIELD:GLOB, where a blank in a glob is
+written `?`; the fields are those of FIELDS. The others:
+    class=CLASS[,CLASS]   of these classes; without it, of all but `unjoined`
+    detached=yes|no
+    max=N                 no more than N threads; those beyond it are not expected
+    until=YYYY-MM-DD      that day is the last
 A finished thread that nobody joined keeps its stack, whatever it did: a rule speaks of threads that are
-alive, unless it begins with class=CLASS and so speaks of that class alone. `#` begins a comment line.
+alive, unless it names a class. `#` begins a comment line.
 """
 
-import re
-from fnmatch import translate
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import classes
+from .globs import matcher
 
-FIELDS = ("name", "start", "module", "site", "scope")
+# Field -> what its glob is compared with. In the order in which they are asked: what is the same for all threads of
+# one creation first, what needs names of functions later, what needs the stack of a living thread last.
+FIELDS = {
+    "module": "file, or the file's name alone, that the start routine lies in",
+    "through": "file, or its name alone, of any frame of the creation stack",
+    "scope": "name of the scope, or of one around it",
+    "fingerprint": "fingerprint of the creation",
+    "name": "name of the thread",
+    "start": "function of the start routine",
+    "site": "any function of the creation stack",
+    "top": "function that the thread is in",
+    "stack": "any function of the stack that the thread has now",
+}
+_OF_CREATION = {"module", "through", "fingerprint", "start", "site"}
+OPTIONS = ("class", "detached", "max", "until")
+_ORDER = {field: order for order, field in enumerate((*FIELDS, "detached"))}
+_ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
 
-ValuesOf = Callable[[str], Tuple[str, ...]]  # field -> what a glob may match
+ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or "detached" -> what a glob may match
 
 
 class RuleError(Exception):
     """One sentence; of a rule in a file it begins with FILE:LINE."""
 
 
-class Rule:
-    def __init__(self, field: str, glob: str, reason: str, class_: Optional[str] = None):
-        self.field = field
-        self.glob = glob
-        self.reason = reason
-        self.class_ = class_
-        self.used = 0
-        self._match = re.compile(translate(glob)).match
-        self._known: Dict[Tuple[str, ...], bool] = {}
+class Condition(NamedTuple):
+    field: str
+    glob: str
+    matches: Callable[[str], object]
 
-    @property
-    def pattern(self) -> str:
-        """Without the reason: what names the rule."""
-        prefix = f"class={self.class_} " if self.class_ else ""
-        return f"{prefix}{self.field}:{self.glob}"
+
+class Rule:
+    """`origin`: where it was written, for people: a file and a line, "built in" ..."""
+
+    def __init__(self, pattern: str, reason: str, origin: str = ""):
+        self.pattern = pattern  # the conditions, as written: what names the rule
+        self.reason = reason
+        self.origin = origin
+        self.conditions: List[Condition] = []
+        self.classes: Tuple[str, ...] = _ALIVE
+        self.max: Optional[int] = None
+        self.until = ""
+        self.taken = 0  # threads that it expects, as far as `max` counts them
+        self.beyond = 0  # threads that it would expect, but for `max`
+        self._known: Dict[Tuple[int, Tuple[str, ...]], bool] = {}
 
     def __str__(self) -> str:
         return f"{self.pattern} {self.reason}"
 
+    @property
+    def told(self) -> str:
+        """The rule and where it came from, as `expected_by` has it."""
+        return f"{self} ({self.origin})" if self.origin else str(self)
+
+    @property
+    def is_of_creation(self) -> bool:
+        """Whether it holds for every thread of that creation, so that the site can be marked with it."""
+        fields = {condition.field for condition in self.conditions}
+        alike = self.classes == _ALIVE or self.covers_unjoined and len(self.classes) > 1
+        return fields <= _OF_CREATION and alike and self.max is None
+
+    @property
+    def covers_unjoined(self) -> bool:
+        return classes.UNJOINED in self.classes
+
+    def is_over(self, today: str) -> bool:
+        return bool(self.until) and self.until < today
+
     def applies(self, class_: str, values: ValuesOf) -> bool:
-        if class_ == classes.UNJOINED if self.class_ is None else class_ != self.class_:
-            return False
-        candidates = values(self.field)
-        if candidates not in self._known:
-            self._known[candidates] = any(self._match(value) for value in candidates)
-        return self._known[candidates]
+        return class_ in self.classes and all(
+            self._holds(number, condition, values(condition.field))
+            for number, condition in enumerate(self.conditions)
+        )
+
+    def _holds(self, number: int, condition: Condition, values: Tuple[str, ...]) -> bool:
+        key = (number, values)
+        if key not in self._known:
+            self._known[key] = any(condition.matches(value) for value in values)
+        return self._known[key]
+
+    def add(self, key: str, value: str) -> None:
+        if key in FIELDS:
+            if not value:
+                raise RuleError(f"the rule {key}: has no glob")
+            self.conditions.append(Condition(key, value, matcher(value)))
+        elif key == "class":
+            self.classes = _classes(value)
+        elif key == "detached":
+            if value not in ("yes", "no"):
+                raise RuleError(f"detached={value}: it is yes or no")
+            self.conditions.append(Condition(key, value, value.__eq__))
+        elif key == "max":
+            if not value.isdecimal() or not 0 < len(value) < 10 or int(value) == 0:
+                raise RuleError(f"max={value}: it is a number of threads")
+            self.max = int(value)
+        else:
+            self.until = _day(value)
+        self.conditions.sort(key=lambda condition: _ORDER[condition.field])
 
 
-def parse_rule(line: str) -> Rule:
-    class_ = None
-    if line.startswith("class="):
-        word, _, line = line.partition(" ")
-        class_ = word[len("class=") :]
-        if class_ not in classes.ALL:
-            raise RuleError(f"unknown class {class_!r}; the classes are {', '.join(classes.ALL)}")
-    words = line.split(None, 1)
-    field, colon, glob = words[0].partition(":") if words else ("", "", "")
-    if not colon or field not in FIELDS:
+def parse_rule(line: str, origin: str = "") -> Rule:
+    words = line.split()
+    count = 0
+    rule = Rule("", "", origin)
+    for word in words:
+        pair = _condition(word)
+        if pair is None:
+            break
+        rule.add(*pair)
+        count += 1
+    rule.pattern, rule.reason = " ".join(words[:count]), " ".join(words[count:])
+    if not any(condition.field in FIELDS for condition in rule.conditions):
         raise RuleError(f"a rule is FIELD:GLOB REASON, with a field of {', '.join(FIELDS)}")
-    if not glob:
-        raise RuleError(f"the rule {field}: has no glob")
-    if len(words) < 2 or not words[1].strip():
-        raise RuleError(f"the rule {field}:{glob} has no reason: say why such a thread is expected")
-    return Rule(field, glob, " ".join(words[1].split()), class_)
+    if not rule.reason:
+        raise RuleError(f"the rule {rule.pattern} has no reason: say why such a thread is expected")
+    return rule
 
 
-def load_rules(path: str) -> List[Rule]:
-    rules = []
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(f"the rules in {path} cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        line = line.strip()
-        if line and not line.startswith("#"):
-            try:
-                rules.append(parse_rule(line))
-            except RuleError as error:
-                raise RuleError(f"{path}:{number}: {error}") from None
-    return rules
-
-
-def save_rules(path: str, rules: Iterable[Rule]) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.writelines(f"{rule}\n" for rule in rules)
-    except OSError as error:
-        raise RuleError(f"the rules cannot be written: {error}") from None
-
-
-def first_match(rules: List[Rule], class_: str, values: ValuesOf) -> Optional[Rule]:
-    for rule in rules:
-        if rule.applies(class_, values):
-            rule.used += 1
-            return rule
+def _condition(word: str) -> Optional[Tuple[str, str]]:
+    """None: the reason begins here. What looks like a condition and is none would make the rule say more than
+    it was meant to."""
+    for sign, known in ((":", tuple(FIELDS)), ("=", OPTIONS)):
+        key, found, value = word.partition(sign)
+        if found and key in known:
+            return key, value
+    key = word.partition(":")[0].partition("=")[0]
+    rest = word[len(key) + 1 :]
+    if rest and key.isalpha() and key.islower() and not rest.startswith("//"):
+        fields, options = ", ".join(FIELDS), ", ".join(OPTIONS)
+        raise RuleError(
+            f"{word!r} is no condition: FIELD:GLOB has a field of {fields}, and KEY=VALUE is one of {options}"
+        )
     return None
+
+
+def _classes(text: str) -> Tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in classes.ALL:
+            raise RuleError(f"unknown class {name!r}; the classes are {', '.join(classes.ALL)}")
+    return names
+
+
+def _day(text: str) -> str:
+    parts = text.split("-")
+    is_day = [len(part) for part in parts] == [4, 2, 2] and all(part.isdecimal() for part in parts)
+    if not is_day or not 1 <= int(parts[1]) <= 12 or not 1 <= int(parts[2]) <= 31:
+        raise RuleError(f"until={text}: it is a day, YYYY-MM-DD")
+    return text

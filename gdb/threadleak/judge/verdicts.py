@@ -7,14 +7,13 @@ Sentences are not made here but in evidence.py, for the threads that are shown.
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
-from ..read.model import Copy, Registry, Scope, text_of
-from ..read.records import Kind
+from ..read.model import Copy, Registry, Scope
 from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, ThreadInfo
-from ..target.base import Frame
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, SUSPICION, UNJOINED, UNTRACKED
-from .names import without_arguments
-from .rules import Rule, first_match
+from .rule_set import RuleSet
+from .rules import Rule
+from .values import Values
 
 
 class Settings(NamedTuple):
@@ -29,7 +28,7 @@ JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
 class Decision:
     """What a verdict says. Threads of one kind in one state share it."""
 
-    __slots__ = ("class_", "leaked", "confidence", "expected_by", "waiting")
+    __slots__ = ("class_", "leaked", "confidence", "expected_by", "waiting", "rule")
 
     def __init__(self, class_: str, confidence: str = SUSPICION, waiting: str = ""):
         self.class_ = class_
@@ -37,10 +36,12 @@ class Decision:
         self.confidence = confidence
         self.expected_by: Optional[str] = None
         self.waiting = waiting  # why an unjoined thread is not counted yet
+        self.rule: Optional[Rule] = None  # that expects it
 
-    def expect(self, why: str) -> None:
+    def expect(self, why: str, rule: Optional[Rule] = None) -> None:
         self.leaked = False
         self.expected_by = why
+        self.rule = rule
 
 
 class Verdict:
@@ -98,14 +99,13 @@ def moment(
 
 
 class Judge:
-    def __init__(self, at: Moment, stacks: Stacks, rules: List[Rule]):
+    def __init__(self, at: Moment, stacks: Stacks, rules: RuleSet):
         self.at = at
         self.stacks = stacks
         self.rules = rules
-        self._by_name = any(rule.field == "name" for rule in rules)
+        self.values = Values(stacks)
         self._decisions: Dict[Tuple[object, ...], Decision] = {}
         self._scopes: Dict[Tuple[int, int], Optional[Scope]] = {}
-        self._values: Dict[Tuple[str, int, int, int], Tuple[str, ...]] = {}
 
     def ended_scope(self, copy: Copy, index: int) -> Optional[Scope]:
         """The innermost scope around `index`, or it, that ended."""
@@ -117,7 +117,7 @@ class Judge:
 
     def judge_all(self, threads: Iterable[ThreadInfo]) -> List[Verdict]:
         """What is the same for many threads is decided once."""
-        decisions, by_name = self._decisions, self._by_name
+        decisions = self._decisions
         waits: Dict[int, str] = {}
         copy: Optional[Copy] = None
         verdicts = []
@@ -126,11 +126,10 @@ class Judge:
                 copy = thread.copy
                 waits = self._waits(copy) if copy is not None else {}
             wait = waits.get(thread.index, "")
-            name = self.value(thread, "name") if by_name else ()
-            key = (thread.kind, thread.state, thread.is_main, wait, name)
+            key = (thread.kind, thread.state, thread.is_main, wait)
             decision = decisions.get(key)
             if decision is None:
-                decision = decisions[key] = self._decide(thread, wait)
+                decision = self._decide(thread, wait, key)
             verdicts.append(Verdict(thread, decision))
         return verdicts
 
@@ -143,15 +142,24 @@ class Judge:
         waits.update((index, JOINING) for index, ns in enumerate(joins) if ns)
         return waits
 
-    def _decide(self, thread: ThreadInfo, wait: str) -> Decision:
+    def _decide(self, thread: ThreadInfo, wait: str, key: Tuple[object, ...]) -> Decision:
         decision = self._classify(thread, wait)
         mark = self._mark(thread, decision.class_)
         if mark is not None:
             decision.expect(mark)
-        elif self.rules and not thread.is_main:
-            rule = first_match(self.rules, decision.class_, lambda field: self.value(thread, field))
-            if rule is not None:
-                decision.expect(str(rule))
+        rule: Optional[Rule] = None
+        shared = True
+        if mark is None and not thread.is_main:
+            counts = decision.leaked or decision.class_ == UNTRACKED
+            rule, shared = self.rules.match(decision.class_, self.values.of(thread), counts)
+        of_rule = (*key, rule)
+        if of_rule in self._decisions:
+            decision = self._decisions[of_rule]
+        elif rule is not None:
+            decision.expect(rule.told, rule)
+        self._decisions[of_rule] = decision
+        if shared:
+            self._decisions[key] = decision
         return decision
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
@@ -195,38 +203,3 @@ class Judge:
                 # a core does not tell when the process died: the thread may have finished long before
                 sure = SUSPICION
         return Decision(UNJOINED, SUSPICION if at.lost_facts else sure)
-
-    def value(self, thread: ThreadInfo, field: str) -> Tuple[str, ...]:
-        """What a rule's glob is compared with."""
-        kind, copy = thread.kind, thread.copy
-        if kind is None or copy is None:
-            if field != "name" or thread.kernel is None:
-                return ()
-            name = self.stacks.target.thread_name(thread.kernel)
-            return (name,) if name else ()
-        if field == "name":
-            return (text_of(copy.records.name(thread.index)),)
-        if field in ("site", "scope"):
-            key = (field, copy.number, getattr(kind, field), 0)
-        else:
-            key = (field, copy.number, kind.start, kind.start_module)
-        if key not in self._values:
-            self._values[key] = self._make_value(copy, kind, field)
-        return self._values[key]
-
-    def _make_value(self, copy: Copy, kind: Kind, field: str) -> Tuple[str, ...]:
-        if field == "scope":
-            return tuple(scope.name for scope in copy.scope_chain(kind.scope))
-        if field == "site":
-            return function_names(self.stacks.creation(copy, kind.site).frames)
-        start = self.stacks.start(copy, kind)
-        if field == "start":
-            return function_names([start])
-        return (start.module, start.module.rsplit("/", 1)[-1]) if start.module else ()
-
-
-def function_names(frames: Iterable[Frame]) -> Tuple[str, ...]:
-    """The functions, C++ ones with and without their argument lists."""
-    names = [frame.function for frame in frames if frame.function]
-    both = (each for name in names for each in (name, without_arguments(name)))
-    return tuple(dict.fromkeys(both))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Names a creation, so that the same one is known again in another build, at other addresses, or after an update
+of a library: 16 hexadecimal digits, made of the functions and files of the creation stack and of the start routine.
+
+Left out is what differs from build to build though nobody changed the place: addresses, lines, argument lists and
+results, inlined functions, clones that the optimizer makes, recursion, and the versions of libraries. Of system
+libraries the file alone counts, since their own functions have names only where debug information is installed.
+"""
+
+import re
+from typing import Iterator
+
+from ..read.model import Copy
+from ..read.records import Kind
+from ..read.stacks import Stacks
+from ..target.base import RETURN, START, Frame
+from .blame import is_wrapper_file
+from .names import without_arguments, without_result
+
+FRAMES_MAX = 32  # as many as are kept by default: the option `frames` changes no fingerprint
+_CLONE = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)\b|\[clone |\[abi:).*")
+_FNV_PRIME, _FNV_BASIS = (
+    0x100000001B3,
+    0xCBF29CE484222325,
+)  # FNV-1a, 64 bits: hashlib takes 12 ms to load
+
+
+def fingerprint(stacks: Stacks, copy: Copy, kind: Kind) -> str:
+    """Of all threads of that site and start routine."""
+    places = list(creation_places(stacks, copy, kind.site))
+    places.append("> " + _place(stacks.at(copy, kind.start, kind.start_module, START)[-1]))
+    value = _FNV_BASIS
+    for byte in "\n".join(places).encode("utf-8", "backslashreplace"):
+        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+def creation_places(stacks: Stacks, copy: Copy, index: int) -> Iterator[str]:
+    """Innermost first, equal neighbours once."""
+    site = copy.site(index)
+    frames = site.frames[:FRAMES_MAX] if site is not None else ()
+    last = ""
+    for pc, module in frames:
+        place = _place(stacks.at(copy, pc, module, RETURN)[-1])  # what is inlined stands before
+        if place != last:
+            yield place
+        last = place
+
+
+def _place(frame: Frame) -> str:
+    file = bare_file(frame.module or "")
+    if not frame.function or is_wrapper_file(frame):
+        return file
+    return f"{bare_function(frame.function)} {file}"
+
+
+def bare_file(path: str) -> str:
+    """libfoo.so.1.2.3 is libfoo.so."""
+    name = path.rsplit("/", 1)[-1]
+    return name.partition(".so.")[0] + ".so" if ".so." in name else name
+
+
+def bare_function(name: str) -> str:
+    return without_result(without_arguments(_CLONE.sub("", name).rstrip()))

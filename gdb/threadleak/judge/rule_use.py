@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What the rules did in a look: what whoever keeps them wants to know, so that they do not grow old."""
+
+from collections import Counter
+from typing import Iterable, Iterator, Mapping, Tuple
+
+from . import builtin
+from .rule_set import SANE, RuleSet
+from .rules import Rule
+from .verdicts import Decision
+
+SHOWN = 5
+
+
+def rule_notices(
+    rules: RuleSet, decisions: Mapping[Decision, int]
+) -> Iterator[Tuple[str, str, int]]:
+    """(kind, sentence, number)."""
+    used: "Counter[Rule]" = Counter()
+    for decision, count in decisions.items():
+        if decision.rule is not None:
+            used[decision.rule] += count
+    built_in = set(builtin.rules()) & set(used) if used else set()
+    if built_in:
+        number = sum(used[rule] for rule in built_in)
+        names = ", ".join(f"{rule.pattern} ({used[rule]:,})" for rule in _first(built_in))
+        yield "builtin_rules", (
+            f"{_threads(number)} expected by built-in rules, version {builtin.VERSION}: {names}"
+        ), number
+    unused = [rule for rule in rules.given if not used[rule] and rule not in rules.over]
+    if unused:
+        yield "unused_rules", f"{_rules(len(unused))} matched no thread: {_names(unused)}", len(
+            unused
+        )
+    if rules.over:
+        text = f"{_rules(len(rules.over))} past the date, so without effect: {_names(rules.over)}"
+        yield "old_rules", text, len(rules.over)
+    for rule in rules.given:
+        if rule.beyond:
+            text = f"a rule matches {_threads(rule.taken + rule.beyond)}, more than its max: {rule.pattern}"
+            yield "rule_beyond_max", text, rule.beyond
+    for rule, count in used.items():
+        if count > SANE and rule.max is None:
+            text = (
+                f"a rule expects {_threads(count)}: {rule.pattern}; if that is meant, give it max=N"
+            )
+            yield "broad_rule", text, count
+
+
+def _first(rules: Iterable[Rule]) -> Iterable[Rule]:
+    return sorted(rules, key=lambda rule: rule.pattern)[:SHOWN]
+
+
+def _names(rules: Iterable[Rule]) -> str:
+    return ", ".join(rule.pattern for rule in rules)
+
+
+def _rules(count: int) -> str:
+    return f"{count:,} rule" if count == 1 else f"{count:,} rules"
+
+
+def _threads(count: int) -> str:
+    return f"{count:,} thread" if count == 1 else f"{count:,} threads"

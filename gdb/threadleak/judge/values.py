@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""What the globs of rules, and of options, are compared with: facts of a thread by the names of their fields."""
+
+from typing import Dict, Iterable, Tuple
+
+from ..read import abi
+from ..read.model import Copy, text_of
+from ..read.records import Kind
+from ..read.stacks import Stack, Stacks
+from ..read.threads import ThreadInfo
+from ..target.base import Frame, TargetError
+from .fingerprint import fingerprint
+from .names import without_arguments
+
+STACK_FRAMES = 256  # of a living thread's, for `stack`
+
+Texts = Tuple[str, ...]
+
+
+class ThreadValues:
+    """Of one thread. `is_its_own`: it was asked for what differs among threads of one kind."""
+
+    __slots__ = ("_all", "_thread", "is_its_own")
+
+    def __init__(self, all: "Values", thread: ThreadInfo):
+        self._all = all
+        self._thread = thread
+        self.is_its_own = False
+
+    def __call__(self, field: str) -> Texts:
+        if field in ("name", "top", "stack"):
+            self.is_its_own = True
+        return self._all.value(self._thread, field)
+
+
+class Values:
+    def __init__(self, stacks: Stacks):
+        self.stacks = stacks
+        self._values: Dict[Tuple[str, int, int, int], Texts] = {}
+        self._functions: Dict[int, Tuple[Stack, Texts]] = {}
+
+    def of(self, thread: ThreadInfo) -> ThreadValues:
+        return ThreadValues(self, thread)
+
+    def value(self, thread: ThreadInfo, field: str) -> Texts:
+        kind, copy = thread.kind, thread.copy
+        if field == "name":
+            return self._name(thread)
+        if field in ("top", "stack"):
+            functions = self._current(thread)
+            return functions if field == "stack" else functions[:1]
+        if kind is None or copy is None:
+            return ()
+        if field == "detached":
+            return ("yes" if kind.state & abi.DETACHED else "no",)
+        start = (kind.start, kind.start_module)
+        if field in ("site", "through"):
+            key = (field, copy.number, kind.site, 0)
+        elif field == "scope":
+            key = (field, copy.number, kind.scope, 0)
+        elif field == "fingerprint":
+            key = (field, copy.number, kind.site, kind.start)
+        else:
+            key = (field, copy.number, *start)
+        if key not in self._values:
+            self._values[key] = self._make(copy, kind, field)
+        return self._values[key]
+
+    def _make(self, copy: Copy, kind: Kind, field: str) -> Texts:
+        if field == "scope":
+            return tuple(scope.name for scope in copy.scope_chain(kind.scope))
+        if field == "site":
+            return function_names(self.stacks.creation(copy, kind.site).frames)
+        if field == "start":
+            return function_names([self.stacks.start(copy, kind)])
+        if field == "fingerprint":
+            return (fingerprint(self.stacks, copy, kind),)
+        # files, which need no names of functions
+        indices = [kind.start_module]
+        if field == "through":
+            site = copy.site(kind.site)
+            indices = [module for _, module in site.frames] if site is not None else []
+        paths = [module.name for module in map(copy.module, dict.fromkeys(indices)) if module]
+        return tuple(each for path in paths for each in (path, path.rsplit("/", 1)[-1]))
+
+    def _name(self, thread: ThreadInfo) -> Texts:
+        if thread.copy is not None:
+            return (text_of(thread.copy.records.name(thread.index)),)
+        name = self.stacks.target.thread_name(thread.kernel) if thread.kernel is not None else None
+        return (name,) if name else ()
+
+    def _current(self, thread: ThreadInfo) -> Texts:
+        """Functions of its stack, innermost first; none where it cannot be read."""
+        if thread.kernel is None:
+            return ()
+        try:
+            (stack,) = self.stacks.current([thread.kernel], STACK_FRAMES)
+        except TargetError:
+            return ()
+        if id(stack) not in self._functions:
+            self._functions[id(stack)] = stack, function_names(stack.frames)
+        return self._functions[id(stack)][1]
+
+
+def function_names(frames: Iterable[Frame]) -> Texts:
+    """The functions, C++ ones with and without their argument lists."""
+    names = [frame.function for frame in frames if frame.function]
+    both = (each for name in names for each in (name, without_arguments(name)))
+    return tuple(dict.fromkeys(both))
