@@ -8,15 +8,44 @@
 
 #include "options.h"
 
+void log_path(char *path, size_t size)
+{
+    const char *from = options.log_path;
+    size_t n = 0;
+    while (*from && n + 12 < size) {
+        if (from[0] != '%' || from[1] != 'p') {
+            path[n++] = *from++;
+            continue;
+        }
+        char digits[12], *at = digits + sizeof digits;
+        for (uint32_t pid = (uint32_t)getpid(); pid; pid /= 10)
+            *--at = (char)('0' + pid % 10);
+        while (at < digits + sizeof digits)
+            path[n++] = *at++;
+        from += 2;
+    }
+    path[n] = '\0';
+}
+
+/* Apart from its caller, whose frame stays small for the threads that print nothing to a file. */
+__attribute__((noinline)) static void open_file(struct log *log)
+{
+    char path[OPTIONS_TEXT + 16];
+    log_path(path, sizeof path);
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    log->opened = fd >= 0;
+    if (fd >= 0)
+        log->fd = (int)fd;
+}
+
 void log_begin(struct log *log)
 {
     log->saved_errno = errno;
     log->length = 0;
-    long fd = -1;
-    if (options.log_path[0])
-        fd = syscall(SYS_openat, AT_FDCWD, options.log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    log->opened = fd >= 0;
-    log->fd = fd >= 0 ? (int)fd : STDERR_FILENO;
+    log->opened = options.log_path[0] != 0;
+    log->fd = STDERR_FILENO;
+    if (log->opened)
+        open_file(log);
 }
 
 static void flush(struct log *log)

@@ -19,6 +19,9 @@ struct log {
     char text[400];
 };
 
+/* Writes options.log_path to `path`, with the process id in place of %p; what does not fit is cut off. */
+void log_path(char *path, size_t size);
+
 void log_begin(struct log *log);
 void log_text(struct log *log, const char *text);
 void log_number(struct log *log, uint64_t number);

@@ -16,7 +16,7 @@ struct options options;
 static const struct option {
     const char *name;
     size_t offset;
-    uint32_t least, most; /* of a number; a text has most == 0 */
+    uint32_t least, most; /* of a number; a text has most == 0, and least == 1 if it may be said repeatedly */
     uint32_t normal;
     const char *help;
     const char *words; /* "none|check|..." that stand for 0, 1, ...; NULL: it is written as a number */
@@ -27,6 +27,17 @@ static const struct option {
      "threads kept at once, 0: as many as memory allows", NULL},
     {"eagain_report", offsetof(struct options, eagain_report), 0, 1, 0,
      "1: print the threads by creation site when a creation fails with EAGAIN", NULL},
+    {"settle_ms", offsetof(struct options, settle_ms), 0, 3600000, 500,
+     "milliseconds that a check gives threads to end before it counts them", NULL},
+    {"strict", offsetof(struct options, strict), 0, 1, 0,
+     "1: a check cannot tell while there are threads that the library does not know", NULL},
+    {"rules", offsetof(struct options, rules), 1, 0, 0,
+     "file of rules that say which threads are expected; may be given several times", NULL},
+    {"baseline", offsetof(struct options, baseline), 0, 0, 0, "file of leaks that are known already", NULL},
+    {"format", offsetof(struct options, format), 0, 4, FORMAT_TEXT, "of the reports of checks",
+     "text|json|junit|tap|github"},
+    {"engine", offsetof(struct options, engine), 0, 0, 0,
+     "the command `threadleak` that checks start, instead of the one that came with the library", NULL},
     {"at_exit", offsetof(struct options, at_exit), 0, 2, AT_EXIT_NONE,
      "check: look for leaked threads at exit, status 3 if there are any; report: the status stays",
      "none|check|report"},
@@ -42,7 +53,7 @@ static const struct option {
     {"misuse", offsetof(struct options, misuse), 0, 1, 1,
      "1: say where a thread is joined twice, joined or detached after it was detached, ...", NULL},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
-     "file that notes and reports are appended to, instead of stderr", NULL},
+     "file that notes and reports are appended to, instead of stderr; %p in it is the process id", NULL},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
      "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`", NULL},
     {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
@@ -121,6 +132,19 @@ static bool parse_word(const char *text, const struct option *option, uint32_t *
     return false;
 }
 
+/* A text that may be said repeatedly is a list, one value a line. */
+static bool set_text(const char *value, const struct option *option)
+{
+    char *field = (char *)&options + option->offset;
+    size_t used = option->least ? strlen(field) : 0;
+    if (!*value || used + 1 + strlen(value) >= OPTIONS_TEXT)
+        return false;
+    if (used)
+        field[used++] = '\n';
+    strcpy(field + used, value);
+    return true;
+}
+
 static void set_number(const struct option *option, uint32_t number)
 {
     memcpy((char *)&options + option->offset, &number, sizeof number);
@@ -135,15 +159,13 @@ static void set(const char *key, const char *value)
     for (size_t i = 0; i < OPTIONS; i++) {
         if (strcmp(key, table[i].name) != 0)
             continue;
-        char *field = (char *)&options + table[i].offset;
         uint32_t number;
         bool (*parse)(const char *, const struct option *, uint32_t *) =
             table[i].words ? parse_word : parse_number;
-        if (!table[i].most && *value && strlen(value) < OPTIONS_TEXT)
-            strcpy(field, value);
-        else if (table[i].most && parse(value, &table[i], &number))
+        bool is_usable = table[i].most ? parse(value, &table[i], &number) : set_text(value, &table[i]);
+        if (is_usable && table[i].most)
             set_number(&table[i], number);
-        else
+        if (!is_usable)
             complain("unusable value for", key);
         return;
     }
@@ -180,7 +202,8 @@ void options_read(void)
         if (table[i].most)
             set_number(&table[i], table[i].normal);
     const char *text = getauxval(AT_SECURE) ? NULL : getenv("THREADLEAK_OPTIONS");
-    char word[512], *value;
+    static char word[OPTIONS_TEXT + 64]; /* static: the thread that gets here first may have a small stack */
+    char *value;
     while (text) {
         text = split(text, word, sizeof word, &value);
         if (*word)
