@@ -42,12 +42,17 @@ static void send_message(const struct message *message)
     syscall(SYS_close, fd);
 }
 
+static void add(struct message *message, const char *text)
+{
+    while (*text && message->length < sizeof message->text - 1)
+        message->text[message->length++] = *text++;
+}
+
 /* A word, or as much of it as there is room for. */
 static void word(struct message *message, const char *name, const char *value)
 {
-    for (const char *part = name; part; part = part == name ? value : NULL)
-        while (*part && message->length < sizeof message->text - 1)
-            message->text[message->length++] = *part++;
+    add(message, name);
+    add(message, value);
     message->text[message->length] = '\0';
     message->length += message->length < sizeof message->text - 1;
 }
