@@ -90,6 +90,9 @@ class FrozenTarget:
     def state_of(self, thread: Thread) -> str:
         return "alive"
 
+    def system_call(self, thread: Thread) -> Optional[str]:
+        return None
+
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         return [Frame(pc)]
 

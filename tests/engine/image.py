@@ -259,6 +259,9 @@ class FakeTarget:
         self.register_reads += 1
         return self.fakes[thread.tid].state
 
+    def system_call(self, thread: Thread) -> Optional[str]:
+        return None
+
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         function, file, line = self.functions.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]

@@ -10,6 +10,9 @@ from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
 
+_CALLS = {"futex": ": a lock, a condition variable, a semaphore or the like"}
+
+
 def duration(ns: int) -> str:
     """A length of time as people say it, rounded down: 12 ms, 3.4 s, 5 min, 2 h, 3 days."""
     ms = max(0, ns) // 1_000_000
@@ -103,6 +106,9 @@ class Evidence:
         return f", and its scope `{chain[0].name}` is still open" if chain else ""
 
     def _after_its_time(self, copy: Copy, record: abi.Record) -> str:
+        occasion = self.at.settings.occasion
+        if occasion is not None:
+            return occasion.over
         ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
         if ended is not None:
             around = "" if ended is copy.scopes[record.scope] else " around its own"
@@ -136,6 +142,28 @@ class Evidence:
             details.append("Its end could not be seen.")
         return details
 
+    def wait(self, verdict: Verdict) -> Optional[str]:
+        """What the thread waits for, as far as it is known."""
+        thread = verdict.thread
+        joined = self._joined_by(verdict)
+        if joined is not None:
+            return f"the end of thread {joined} (pthread_join)"
+        if thread.kernel is None:
+            return None
+        call = self.judge.stacks.target.system_call(thread.kernel)
+        return f"{call}{_CALLS.get(call, '')}" if call is not None else None
+
+    def _joined_by(self, verdict: Verdict) -> Optional[str]:
+        """Id of the thread that this one is joining."""
+        thread = verdict.thread
+        if thread.copy is None or thread.record is None:
+            return None
+        records = thread.copy.records
+        for index, id in enumerate(records.column("joiner")):
+            if id == thread.record.id and records[index].join_begun_ns:
+                return thread.copy.name_of(records.ids[index])
+        return None
+
     def fix(self, verdict: Verdict) -> Optional[str]:
         record = verdict.thread.record
         if verdict.class_ == UNTRACKED:
@@ -149,6 +177,8 @@ class Evidence:
         copy = verdict.thread.copy
         in_scope = copy is not None and self.judge.ended_scope(copy, record.scope) is not None
         until = "before its scope ends" if in_scope else "before the process ends"
+        occasion = self.at.settings.occasion
+        until = until if occasion is None else occasion.until
         if record.state & abi.DETACHED:
             return f"Make it joinable, tell it to end, and join it {until}."
         return f"Tell it to end, and join it ({api}_join), {until}."

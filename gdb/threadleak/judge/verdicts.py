@@ -16,10 +16,18 @@ from .rules import Rule
 from .values import Values
 
 
+class Occasion(NamedTuple):
+    """What the process itself checks, as sentences say it."""
+
+    over: str  # of a thread that is alive: " although the test `X` is over"
+    until: str  # when it should have ended: "before its scope ends"
+
+
 class Settings(NamedTuple):
     at_end: bool = False  # judge as at the end of the process
     allow_detached: bool = False
     settle_ms: int = 500
+    occasion: Optional[Occasion] = None
 
 
 JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting

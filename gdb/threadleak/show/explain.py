@@ -44,7 +44,8 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
     number = report.target.number_of(thread.kernel) if thread.kernel is not None else None
     if number is not None:
         state += f", GDB's thread {number} (`thread {number}`)"
-    rows = [("state", state), ("tid", str(thread.tid or "-"))]
+    rows = [("state", state), ("waits for", report.evidence.wait(verdict) or "")]
+    rows.append(("tid", str(thread.tid or "-")))
     if record is not None and copy is not None:
         rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
         if not thread.is_main:

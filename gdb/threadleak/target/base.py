@@ -113,6 +113,9 @@ class Target(Protocol):
     def state_of(self, thread: Thread) -> str:
         """ "running", "blocked" in the kernel, or "alive" if that cannot be told."""
 
+    def system_call(self, thread: Thread) -> Optional[str]:
+        """Name of the one that the thread is blocked in; None: it is in none, or that cannot be told."""
+
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         """The function at `pc`, preceded by those that are inlined there; never empty. What `pc` is: RETURN,
         EXACT or START, which gives the function alone, where it is declared."""

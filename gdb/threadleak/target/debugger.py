@@ -211,6 +211,9 @@ class DebuggerTarget:
             return "alive"
         return "blocked" if before == b"\x0f\x05" else "running"  # the instruction `syscall`
 
+    def system_call(self, thread: Thread) -> Optional[str]:
+        return None
+
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         at = pc - 1 if what == RETURN and pc else pc
         functions = functions_at(at)

@@ -7,7 +7,9 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from . import elf, procfs
 from . import probe as native
+
 from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
+from .system_calls import system_call
 
 MANY = 8  # threads that are unwound one by one; for more, all of them cost hardly more
 _FLAGS = {RETURN: native.RETURN, EXACT: 0, START: native.START}
@@ -159,6 +161,12 @@ class NativeTarget:
         if self._states[index] == native.ALIVE:
             self._probe.look(index)
         return _STATES.get(self._states[index], "alive")
+
+    def system_call(self, thread: Thread) -> Optional[str]:
+        if self.state_of(thread) != "blocked":
+            return None
+        number = int(self._probe.thread(self._index(thread))["syscall"])
+        return system_call(self._probe.info().machine, number) if number >= 0 else None
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         limit = max(1, min(limit, native.FRAMES_MAX))

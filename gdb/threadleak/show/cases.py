@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""What was checked, as test cases: for formats that tests have."""
+
+from typing import Iterable, List, NamedTuple, Tuple
+
+FORMATS = ("junit", "tap", "github")
+
+PASSED, FAILED, BLIND = "passed", "failed", "blind"
+
+
+class Spot(NamedTuple):
+    """A line of source code, and what is to be said there."""
+
+    file: str
+    line: int
+    text: str
+
+
+class Case(NamedTuple):
+    """Any text in it may come from the target."""
+
+    name: str  # of the test, or of what was checked
+    outcome: str  # PASSED, FAILED or BLIND: it cannot be told
+    message: str = ""  # one line: how it failed, or why it cannot be told
+    body: str = ""  # the report
+    spots: Tuple[Spot, ...] = ()
+
+
+def document(format: str, cases: Iterable[Case], is_part: bool = False) -> str:
+    """One of FORMATS; newline at its end. `is_part`: of the output of a program that may have more to say in this
+    format, where the format can be continued."""
+    found: List[Case] = list(cases)
+    if format == "junit":
+        from . import junit
+
+        return junit.document(found)
+    if format == "tap":
+        from . import tap
+
+        return tap.document(found, is_part)
+    from . import github
+
+    return github.document(found)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Annotations of GitHub Actions (docs.github.com, workflow commands), and the report below them."""
+
+import os
+from typing import Iterable, List
+
+from .cases import BLIND, PASSED, Case
+from .sanitize import clean
+
+SPOTS = 10  # of one step GitHub shows no more
+
+
+def document(cases: List[Case]) -> str:
+    lines = [line for case in cases if case.outcome != PASSED for line in _case(case)]
+    return "".join(line + "\n" for line in lines)
+
+
+def _case(case: Case) -> Iterable[str]:
+    title = f"threadleak: {case.name}"
+    if case.outcome == BLIND:
+        yield _command("error", f"cannot tell: {case.message}", title=title)
+        return
+    for spot in case.spots[:SPOTS]:
+        yield _command("error", spot.text, file=_path(spot.file), line=str(spot.line), title=title)
+    if not case.spots:
+        yield _command("error", case.message, title=title)
+    yield from (_no_command(clean(line)) for line in case.body.split("\n") if line)
+
+
+def _no_command(line: str) -> str:
+    return _harmless("| " + line if line.lstrip().startswith("::") else line)
+
+
+def _path(path: str) -> str:
+    """As the repository has it: only such a file is annotated."""
+    root = os.environ.get("GITHUB_WORKSPACE", "").rstrip("/")
+    return path[len(root) + 1 :] if root and path.startswith(root + "/") else path
+
+
+def _command(name: str, text: str, **properties: str) -> str:
+    given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return _harmless(f"::{name} {given}::{_data(text)}")
+
+
+def _data(text: str) -> str:
+    return clean(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _harmless(line: str) -> str:
+    """The older form of a command counts wherever in a line it stands (actions/runner, ActionCommand.cs)."""
+    return line.replace("##[", "# #[")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""JUnit's XML, as CI servers read it (github.com/testmoapp/junitxml): one suite, one test case for each check."""
+
+from typing import List
+
+from .cases import BLIND, FAILED, Case
+from .sanitize import clean
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+_ELEMENTS = {FAILED: "failure", BLIND: "error"}
+
+
+def document(cases: List[Case]) -> str:
+    counts = _attributes(
+        tests=str(len(cases)),
+        failures=str(sum(case.outcome == FAILED for case in cases)),
+        errors=str(sum(case.outcome == BLIND for case in cases)),
+    )
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"]
+    lines.append(f' <testsuite name="threadleak"{counts}>')
+    lines += [line for case in cases for line in _case(case)]
+    return "\n".join([*lines, " </testsuite>", "</testsuites>"]) + "\n"
+
+
+def _case(case: Case) -> List[str]:
+    head = f'  <testcase classname="threadleak"{_attributes(name=case.name)}'
+    element = _ELEMENTS.get(case.outcome)
+    if element is None:
+        return [head + "/>"]
+    what = _attributes(message=case.message, type=f"threadleak.{element}")
+    return [head + ">", f"   <{element}{what}>{_text(case.body)}</{element}>", "  </testcase>"]
+
+
+def _attributes(**values: str) -> str:
+    return "".join(f' {name}="{_text(value)}"' for name, value in values.items())
+
+
+def _text(text: str) -> str:
+    """Most control characters cannot stand in XML, not even as references (XML 1.0, 2.2)."""
+    shown = "\n".join(map(clean, text.split("\n")))
+    return "".join(_ESCAPES.get(each, each) for each in shown)
