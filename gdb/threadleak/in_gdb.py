@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Optional
 import gdb
 
 from . import commands
+from .commands import execution
 from .commands.filter import WORDS as FILTER_WORDS
 from .commands.options import Outcome
 from .commands.session import Session
@@ -107,7 +108,7 @@ def _style() -> Style:
 
 def _run(command: ModuleType, argv: List[str]) -> Outcome:
     try:
-        return commands.invoke(command, session, argv)
+        return execution.invoke(command, session, argv)
     except RuntimeError as error:  # gdb.error too: the target changed or died under GDB's hands
         return Outcome("", BLIND, f"cannot tell: GDB says: {error}")
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Dict, List, Optional, Tuple
 
 from . import VERSION, commands
+from .commands import execution
 from .commands.options import MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
@@ -149,10 +150,10 @@ def _run(command: ModuleType, words: List[str]) -> int:
         if others:
             parser.error(f"{others[0]!r} is one word too many")
         session = Session(_no_target)
-        return _finish(commands.attempt(lambda: command.run(session, options), options), options)
+        return _finish(execution.attempt(lambda: command.run(session, options), options), options)
     if hasattr(command, "sides"):
         work = lambda: command.sides(others, options, _style)  # noqa: E731
-        return _finish(commands.attempt(work, options), options)
+        return _finish(execution.attempt(work, options), options)
     named = targets(others)
     if not named:
         hint = ": it stands before --id" if getattr(options, "more", []) else ""
@@ -183,7 +184,7 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):
-            outcome = commands.attempt(lambda: _at_once(command, session, options), options)
+            outcome = execution.attempt(lambda: _at_once(command, session, options), options)
     for remark in opened.remarks:
         _complain(remark)
     return outcome
@@ -199,7 +200,7 @@ def _at_once(command: ModuleType, session: Session, options: argparse.Namespace)
 
 
 def _finish(outcome: Outcome, options: argparse.Namespace) -> int:
-    outcome = commands.deliver(outcome, options)
+    outcome = execution.deliver(outcome, options)
     _write(outcome.text, 0)
     if outcome.error is not None:
         _complain(outcome.error)
@@ -218,7 +219,7 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
         texts.append(text)
     status = LEAKS if LEAKS in statuses else BLIND if statuses - {0} else 0
     if options.output is not None:
-        _write(commands.deliver(Outcome("".join(texts)), options).text, 0)
+        _write(execution.deliver(Outcome("".join(texts)), options).text, 0)
     return status
 
 

@@ -14,6 +14,7 @@ from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record, scop
 from schema import errors
 from test_subcommands import document, schema
 from threadleak import commands
+from threadleak.commands import execution
 from threadleak.commands.session import Session
 from threadleak.read import abi
 
@@ -48,7 +49,7 @@ def run_all(memory: Memory) -> None:
     for line in LINES:
         name, *words = line.split()
         start = time.monotonic()
-        outcome = commands.invoke(commands.modules()[name], session, words)
+        outcome = execution.invoke(commands.modules()[name], session, words)
         assert time.monotonic() - start < SECONDS, line
         assert outcome.status in (0, 2, 3), outcome
         assert outcome.text or outcome.error

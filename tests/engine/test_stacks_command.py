@@ -9,6 +9,7 @@ from image import PID, FakeTarget, FakeThread
 from schema import errors
 from test_subcommands import Bench, schema
 from threadleak import commands
+from threadleak.commands import execution
 from threadleak.commands.session import Session
 from threadleak.judge.same_stack import Group, Seen, group, place_of, runs
 from threadleak.read.stacks import Stack
@@ -149,7 +150,7 @@ def test_text_with_a_registry() -> None:
 
 def test_text_without_a_registry() -> None:
     target = FakeTarget([(0x1000, bytes(64))], [FakeThread(1), FakeThread(2)], symbols=[])
-    outcome = commands.invoke(commands.module("stacks"), Session(lambda: target), [])
+    outcome = execution.invoke(commands.module("stacks"), Session(lambda: target), [])
     lines = outcome.text.splitlines()
     assert lines[0] == "2 threads, 1 stack" and lines[1].startswith("note: no registry was found")
     assert outcome.status == 0 and outcome.error is None
@@ -159,7 +160,7 @@ def test_text_without_a_registry() -> None:
 def test_a_truncated_core_is_no_success() -> None:
     target = FakeTarget([(0x1000, bytes(64))], [FakeThread(1)], symbols=[])
     target.limit_list = ["the core file is truncated, 5 bytes are missing"]
-    outcome = commands.invoke(commands.module("stacks"), Session(lambda: target), [])
+    outcome = execution.invoke(commands.module("stacks"), Session(lambda: target), [])
     assert outcome.status == 2 and "truncated" in outcome.text
 
 

@@ -20,6 +20,7 @@ from image import (
 )
 from schema import errors
 from threadleak import commands
+from threadleak.commands import execution
 from threadleak.commands.options import Outcome
 from threadleak.commands.session import Session
 from threadleak.read import abi
@@ -55,7 +56,7 @@ class Bench:
 
     def run(self, line: str) -> Outcome:
         words = line.split()
-        return commands.invoke(commands.modules()[words[0]], self.session, words[1:])
+        return execution.invoke(commands.modules()[words[0]], self.session, words[1:])
 
 
 def ids(outcome: Outcome) -> List[str]:

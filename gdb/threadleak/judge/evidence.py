@@ -143,15 +143,15 @@ class Evidence:
         return details
 
     def wait(self, verdict: Verdict) -> Optional[str]:
-        """What the thread waits for, as far as it is known."""
+        """What the thread waits in or for, as far as it is known."""
         thread = verdict.thread
         joined = self._joined_by(verdict)
         if joined is not None:
-            return f"the end of thread {joined} (pthread_join)"
+            return f"for the end of thread {joined} (pthread_join)"
         if thread.kernel is None:
             return None
         call = self.judge.stacks.target.system_call(thread.kernel)
-        return f"{call}{_CALLS.get(call, '')}" if call is not None else None
+        return f"in {call}{_CALLS.get(call, '')}" if call is not None else None
 
     def _joined_by(self, verdict: Verdict) -> Optional[str]:
         """Id of the thread that this one is joining."""

@@ -6,7 +6,19 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread
 from . import abi
@@ -33,7 +45,7 @@ class Stacks:
         self.copies = copies
         self._sites: Dict[Tuple[int, int], Stack] = {}
         self._looks: Dict[Tuple[int, Tuple[Any, ...]], int] = {}
-        self._build_ids = set(target.files().values())
+        self._build_ids: Set[Optional[str]] = set()  # once it is asked for
         self._places: Dict[Tuple[int, int, int, int], List[Frame]] = {}
         self._current: Dict[CurrentStack, Stack] = {}
 
@@ -136,8 +148,14 @@ class Stacks:
         if now is None or _base(now) != _base(module.name):
             return False
         if module.build_id:
-            return module.build_id in self._build_ids
+            return module.build_id in self.build_ids()
         return any(_base(path) == _base(now) for path in self.target.files())
+
+    def build_ids(self) -> Set[Optional[str]]:
+        """Of the files that the target has."""
+        if not self._build_ids:
+            self._build_ids = set(self.target.files().values())
+        return self._build_ids
 
     def other_files(self) -> List[str]:
         """Files of which the target has another build than the process used; and its program, if no stack
@@ -148,7 +166,7 @@ class Stacks:
         found = [
             module.name
             for module in modules
-            if module.build_id not in self._build_ids
+            if module.build_id not in self.build_ids()
             and _base(module.name) in names
             and self.target.module_at(module.start) == module.name
         ]

@@ -8,15 +8,14 @@ from ..judge.groups import id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
-from ..read.model import Copy, text_of
+from ..read.model import Copy
 from ..read.threads import ENDING, FINISHED
 from . import text
-from .places import own_place, place, stack_lines
+from .ancestry import ancestry
+from .places import place, stack_lines
 from .sanitize import clean
 from .style import PLAIN, Style
 from .times import clock
-
-ANCESTORS = 8
 
 
 def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
@@ -31,7 +30,8 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
         lines.append(f"  expected by: {clean(verdict.expected_by)}")
     lines += ["", *_facts(report, verdict, style)]
     lines += _creation(report, verdict, style)
-    lines += _ancestry(report, verdict, style)
+    made_by = ancestry(report, verdict, style)
+    lines += ["", *made_by] if made_by else []
     lines += _stack(report, verdict, style)
     lines += _siblings(report, verdict)
     fix = report.evidence.fix(verdict)
@@ -44,7 +44,7 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
     number = report.target.number_of(thread.kernel) if thread.kernel is not None else None
     if number is not None:
         state += f", GDB's thread {number} (`thread {number}`)"
-    rows = [("state", state), ("waits for", report.evidence.wait(verdict) or "")]
+    rows = [("state", state), ("waits", report.evidence.wait(verdict) or "")]
     rows.append(("tid", str(thread.tid or "-")))
     if record is not None and copy is not None:
         rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
@@ -93,35 +93,6 @@ def _creation(report: Report, verdict: Verdict, style: Style) -> List[str]:
         return []
     stack = report.stacks.creation(copy, record.site)
     return ["", "created at:", *stack_lines(stack.frames, stack.end, style)]
-
-
-def _ancestry(report: Report, verdict: Verdict, style: Style) -> List[str]:
-    """The creator, its creator and so on: by the records while they exist, by the sites for those gone."""
-    record, copy = verdict.thread.record, verdict.thread.copy
-    if record is None or copy is None or not record.creator:
-        return []
-    lines = ["", "created by:"]
-    site = record.site
-    for creator in copy.creators(record)[:ANCESTORS]:
-        site = creator.site
-        name = f"thread {copy.name_of(creator.id)} `{clean(text_of(creator.name))}`"
-        if creator.state & abi.MAIN:
-            lines.append(f"  {name}, the main thread")
-            return lines
-        frames = report.stacks.walk(copy, creator.site)
-        lines.append(f"  {name}, created at {own_place(frames, style)}")
-    gone = copy.site_ancestry(site)[1 : ANCESTORS + 1]
-    if site == record.site:
-        of = f"thread {copy.name_of(record.creator)}"
-        lines.append(f"  {of}, which is gone" + ("" if gone else ": nothing more is known of it"))
-    else:
-        lines.append("  a thread that is gone")
-    several = copy.site(record.site)
-    for index in gone:
-        lines.append(f"    created at {own_place(report.stacks.walk(copy, index), style)}")
-    if gone and several is not None and several.flags & abi.SITE_CREATORS:
-        lines.append("    (there were creators from other places too; this is the first one's)")
-    return lines
 
 
 def _stack(report: Report, verdict: Verdict, style: Style) -> List[str]:

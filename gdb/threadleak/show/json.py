@@ -37,11 +37,15 @@ def dump(shown: Dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def document(report: Report, verdicts: Iterable[Verdict], with_stacks: bool) -> str:
-    """One object, ASCII, newline at its end."""
+def document(
+    report: Report, verdicts: Iterable[Verdict], with_stacks: bool, title: Optional[str] = None
+) -> str:
+    """One object, ASCII, newline at its end. `title`: of the test that was checked."""
     verdicts = list(verdicts)
     stacks = _current_stacks(report, verdicts) if with_stacks else {}
+    named: Dict[str, Any] = {} if title is None else {"title": title}
     shown = {
+        **named,
         **of_report(report),
         "threads": [_thread(report, verdict, stacks) for verdict in verdicts],
         "groups": [_group(report, each) for each in group(verdicts)],

@@ -180,25 +180,25 @@ def listing(
     first = next((verdict for verdict in verdicts if verdict.thread.id), None)
     if first is not None and explain:
         lines.append(f"`{explain.replace('{}', first.thread.id or '')}` says more.")
-    return lines + _fixes(report, verdicts)
+    return lines + fixes(report, verdicts)
 
 
-def _fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
+def fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
     """What to change, once for each class and way of creation that is shown."""
     firsts: Dict[Tuple[object, ...], Verdict] = {}
     for verdict in verdicts:
         kind = verdict.thread.kind
         if verdict.leaked and kind is not None:
             firsts.setdefault((verdict.class_, kind.state), verdict)
-    fixes: Dict[str, str] = {}
+    labels: Dict[str, str] = {}
     for verdict in firsts.values():
         detached = verdict.thread.kind is not None and verdict.thread.kind.state & abi.DETACHED
         label = f"{verdict.class_}, detached" if detached else verdict.class_
-        fixes.setdefault(report.evidence.fix(verdict) or "", label)
-    fixes.pop("", None)
-    if len(fixes) == 1:
-        return [f"fix: {fix}" for fix in fixes]
-    return [f"fix ({label}): {fix}" for fix, label in fixes.items()]
+        labels.setdefault(report.evidence.fix(verdict) or "", label)
+    labels.pop("", None)
+    if len(labels) == 1:
+        return [f"fix: {fix}" for fix in labels]
+    return [f"fix ({label}): {fix}" for fix, label in labels.items()]
 
 
 def stacks(

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak verify KEY=VALUE...`: what the library starts when a check has found threads that may have leaked.
+
+Not for people, so it stands in no help and has no options; the program that is checked waits meanwhile, so
+nothing is imported here that is not needed. Version 1 of the protocol (helper/runtime/engine.h), on the command line:
+
+    protocol=1  pid=PID  registry=0xADDR  self=ID       the thread that checks, by the id of its record; 0: none
+    what=scope:ID | since:ID | exit                     serial numbers; threads of scopes inside count; since:1: all
+    title=TEXT                                          of the scope; or "process"
+    ask=FD  answer=FD                                   this end of two pipes
+    flags=N                                             ALLOW_DETACHED, QUIET, STRICT, as in threadleak.h
+    format=text|json|junit|tap|github
+    rules=FILE...  ruletext=TEXT  baseline=FILE         of the options; of the call, newlines inside; of the options
+    expect=N                                            so many leaks are announced
+
+and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
+
+    to the library, after the first look:
+        rule NUMBER FLAGS TEXT      numbers from 1; FLAGS: those of threadleak_rule
+        expected ID NUMBER          to be marked with that rule, for good
+        site INDEX NUMBER           the same for whatever is created there, too
+        classified LEFT             how many leaked as it looks now
+    from the library, once threads had the time to end:
+        report                      or the end of the pipe: all is well, and this process exits
+    to the library:
+        message TEXT                the first lines of the report, at most MESSAGE_MAX bytes
+        leaked N | blind REASON     and this process exits
+
+The report goes to standard output. `blind` may come at any time, and is the last line. The process is read without
+being stopped. Rules of the call, with `max`, and of a baseline hold for this look alone, so they mark nothing.
+"""
+
+import gc
+import os
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from ..judge.part import Part
+from ..judge.rule_set import RuleSet, load_all
+from ..judge.rules import Rule, RuleError
+from ..judge.verdicts import Judge, Occasion, Settings, Verdict, moment
+from ..read import abi
+from ..read.look import Look, look
+from ..read.model import Copy
+from ..read.stacks import Stacks
+from ..target.base import Target, TargetError
+from ..target.native import NativeTarget
+
+NAME = "verify"
+PROTOCOL = "1"
+ALLOW_DETACHED, QUIET, STRICT = 0x1, 0x2, 0x4
+MESSAGE_MAX = 2048
+TITLE_WIDTH = 100
+USAGE = 64
+
+
+class Request(NamedTuple):
+    pid: int
+    registry: int
+    what: str  # "scope", "since" or "exit"
+    part: Part
+    title: str
+    ask: int
+    answer: int
+    flags: int
+    format: str
+    rules: List[str]
+    rule_texts: List[str]
+    baseline: Optional[str]
+    expect: Optional[int]
+
+
+def parse(words: List[str]) -> Request:
+    """ValueError, or KeyError, if this is no request. Keys that are not known are of a later library."""
+    given: Dict[str, List[str]] = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        given.setdefault(key, []).append(value)
+    last = {key: values[-1] for key, values in given.items()}
+    if last["protocol"] != PROTOCOL:
+        raise ValueError(f"version {last['protocol']} of the protocol")
+    what, _, id = last["what"].partition(":")
+    if what not in ("scope", "since", "exit"):
+        raise ValueError(f"what={what}")
+    part = Part(
+        scope=int(id) if what == "scope" else 0,
+        since=int(id) if what == "since" else 1,
+        checker=int(last["self"]),
+    )
+    return Request(
+        pid=int(last["pid"]),
+        registry=int(last["registry"], 16),
+        what=what,
+        part=part,
+        title=last.get("title", "") or "process",
+        ask=int(last["ask"]),
+        answer=int(last["answer"]),
+        flags=int(last.get("flags", "0"), 0),
+        format=last.get("format", "") or "text",
+        rules=list(filter(None, given.get("rules", []))),
+        rule_texts=given.get("ruletext", []),
+        baseline=last.get("baseline") or None,
+        expect=int(last["expect"]) if last.get("expect") else None,
+    )
+
+
+class Answer:
+    """Lines to the library; one that has gone away ends this process by SIGPIPE."""
+
+    def __init__(self, file: int):
+        self._file = file
+
+    def send(self, lines: List[str]) -> None:
+        write(self._file, "".join(line + "\n" for line in lines))
+
+    def blind(self, reason: str) -> None:
+        self.send([f"blind {escaped(reason)}"])
+
+
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def write(file: int, text: str) -> None:
+    """All of it, also where the file does not block: whoever we are started by may have made it so."""
+    data = memoryview(text.encode("utf-8", "backslashreplace"))
+    while data:
+        try:
+            data = data[os.write(file, data) :]
+        except BlockingIOError:
+            import select
+
+            select.select([], [file], [])
+
+
+def main(words: List[str]) -> int:
+    gc.disable()
+    try:
+        request = parse(words)
+    except (KeyError, ValueError) as error:
+        os.write(2, f"threadleak verify: is started by the library alone ({error})\n".encode())
+        return USAGE
+    answer = Answer(request.answer)
+    try:
+        Check(request, answer).run()
+    except (RuleError, TargetError) as error:
+        answer.blind(str(error))
+    except OSError as error:
+        answer.blind(f"the engine failed: {error}")
+    return 0
+
+
+class Check:
+    def __init__(self, request: Request, answer: Answer):
+        self.request = request
+        self.answer = answer
+        self.of_call = load_all(texts=request.rule_texts).given
+        self.rules = load_all(request.rules, session=self.of_call)
+        self._target: Optional[NativeTarget] = None
+
+    def run(self) -> None:
+        self._classify()
+        if self._is_report_wanted():
+            self._report()
+
+    def _anew(self) -> Target:
+        if self._target is not None:
+            self._target.close()
+        self._target = NativeTarget.of_process(self.request.pid)
+        return self._target
+
+    def _look(self) -> Look:
+        taken = look(self._anew, self.request.registry)
+        part = self.request.part.of(taken.threads, taken.registry.copies[0])
+        return taken._replace(threads=part)
+
+    def _settings(self) -> Settings:
+        allow_detached = bool(self.request.flags & ALLOW_DETACHED)
+        return Settings(True, allow_detached, 0, self._occasion())
+
+    def _occasion(self) -> Occasion:
+        title = self.request.title[:TITLE_WIDTH]
+        if self.request.what == "exit":
+            return Occasion(" although the process is exiting", "before the process ends")
+        if title == "process":
+            return Occasion(" at the check of the process", "before the check")
+        return Occasion(f" although the test `{title}` is over", "before the test ends")
+
+    def _classify(self) -> None:
+        taken = self._look()
+        now_ns = taken.target.now_ns()
+        judge = Judge(
+            moment(taken.registry, now_ns, self._settings()),
+            Stacks(taken.target, taken.registry.copies),
+            self.rules,
+        )
+        verdicts = judge.judge_all(taken.threads.infos)
+        lines = list(_marks(taken.registry.copies[0], verdicts, self.of_call))
+        left = sum(verdict.leaked for verdict in verdicts)
+        self.answer.send([*lines, f"classified {left}"])
+
+    def _is_report_wanted(self) -> bool:
+        line = b""
+        while not line.endswith(b"\n"):
+            data = os.read(self.request.ask, 64)
+            if not data:
+                return False
+            line += data
+        return line == b"report\n"
+
+    def _report(self) -> None:
+        from ..judge.report import Report
+        from .verify_report import tell
+
+        rules = RuleSet(self.rules.given)
+        tell(self.request, self.answer, Report(self._look(), self._settings(), rules))
+
+
+def _marks(copy: Copy, verdicts: List[Verdict], of_call: List[Rule]) -> List[str]:
+    numbers: Dict[str, int] = {}
+    rules: List[str] = []
+    marks: List[str] = []
+    sites: Dict[Tuple[int, int], bool] = {}
+    for verdict in verdicts:
+        rule, thread = verdict.decision.rule, verdict.thread
+        if rule is None or rule.max is not None or rule in of_call or thread.kind is None:
+            continue
+        number = numbers.get(rule.told)
+        if number is None:
+            number = numbers[rule.told] = len(numbers) + 1
+            flags = abi.RULE_UNJOINED if rule.covers_unjoined else 0
+            rules.append(f"rule {number} {flags} {escaped(rule.told)}")
+        marks.append(f"expected {copy.records.ids[thread.index]} {number}")
+        site = thread.kind.site
+        if (site, number) not in sites:
+            sites[site, number] = rule.is_of_creation and _has_one_start(copy, site)
+            if sites[site, number]:
+                marks.append(f"site {site} {number}")
+    return rules + marks
+
+
+def _has_one_start(copy: Copy, site: int) -> bool:
+    """A rule may speak of the start routine, and one place may start several. Not of no place at all."""
+    if copy.site(site) is None:
+        return False
+    kinds = [kind for kind in copy.records.distinct_kinds() if kind.site == site]
+    return len({(kind.start, kind.start_module) for kind in kinds}) == 1

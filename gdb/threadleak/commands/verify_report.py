@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
+
+from typing import List, Optional
+
+from ..judge.classes import PROOF, UNTRACKED
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..show import cases, failure, json
+from ..show.sanitize import clean, shorten
+from .verify import MESSAGE_MAX, QUIET, STRICT, TITLE_WIDTH, Answer, Request, escaped, write
+
+STDOUT = 1
+
+
+def tell(request: Request, answer: Answer, report: Report) -> None:
+    """Proofs count. Where there are only suspicions, or data is missing, so that more may have leaked than were
+    announced, it cannot be told."""
+    leaked = [verdict for verdict in report.leaked if verdict.confidence == PROOF]
+    announced = request.expect or 0
+    why = _why_blind(request, report, leaked)
+    if why is not None and len(leaked) <= announced:
+        answer.blind(why)
+        return
+    if len(leaked) == announced:
+        answer.send(["leaked 0"])
+        return
+    name = shorten(clean(request.title), TITLE_WIDTH)
+    shown = failure.failure(report, leaked, name, _where(request, report, name), request.expect)
+    lines = failure.lines(shown)
+    if not request.flags & QUIET:
+        write(STDOUT, _text(request, shown, lines))
+    answer.send([*_messages(lines), f"leaked {abs(len(leaked) - announced)}"])
+
+
+def _why_blind(request: Request, report: Report, leaked: List[Verdict]) -> Optional[str]:
+    is_strict = bool(request.flags & STRICT)
+    reasons = [
+        notice.text
+        for notice in report.notices
+        if notice.blind or (is_strict and notice.kind == UNTRACKED)
+    ]
+    if len(leaked) < len(report.leaked):
+        reasons += [notice.text for notice in report.notices if notice.kind == "lost_facts"]
+    return "; ".join(reasons) if reasons else None
+
+
+def _where(request: Request, report: Report, name: str) -> str:
+    if request.what == "exit":
+        program = clean((report.target.exe or "").rsplit("/", 1)[-1])
+        return f"at the exit of {program or 'the process'} (pid {request.pid})"
+    return "in the process" if name == "process" else f"in test {name}"
+
+
+def _text(request: Request, shown: failure.Failure, lines: List[str]) -> str:
+    text = "\n".join(lines) + "\n"
+    if request.format == "json":
+        return json.document(shown.report, shown.leaked, True, title=request.title)
+    if request.format in cases.FORMATS:
+        return cases.document(request.format, [failure.case(shown, text)], is_part=True)
+    return text
+
+
+def _messages(lines: List[str]) -> List[str]:
+    """As many of the lines as there is room for, the first at any rate."""
+    room = MESSAGE_MAX
+    found: List[str] = []
+    for line in lines:
+        room -= len(line.encode("utf-8", "backslashreplace")) + 1
+        if room < 0 and found:
+            break
+        found.append(f"message {escaped(line)}")
+    return found

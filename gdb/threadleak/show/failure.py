@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""The report of a check that failed: a line to act on, then a block for each group of leaks.
+
+It is printed into the output of tests, where it competes with all else: each thing is said once, ten thousand
+equal leaks take no more room than one, and whatever is long is cut.
+"""
+
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ..judge.blame import first_own, is_wrapper, own_frame
+from ..judge.classes import ALL, UNJOINED
+from ..judge.groups import Group, group, id_ranges, merge_alike
+from ..judge.names import brief
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..read import abi
+from ..read.stacks import Stack
+from ..read.threads import BLOCKED, RUNNING
+from ..target.base import Frame, TargetError
+from . import text
+from .ancestry import ancestry
+from .cases import FAILED, Case, Spot
+from .places import base_name, function, in_module, place
+from .sanitize import clean, shorten
+from .style import PLAIN, Style
+
+GROUPS = 8  # that have blocks; of the others only the places are told
+PLACES = 3  # in the first line
+FRAMES = 12  # of a stack
+IDS_WIDTH = 60
+NAME_WIDTH = 80
+TITLE_WIDTH = 100
+QUIET_NOTICES = ("unused_rules", "waiting", "search")  # nothing that this failure has to do with
+
+
+class Failure(NamedTuple):
+    """`where`: what was checked, as the first line has it: "in test Pool.Restart". `expected`: the number of
+    leaks that the program itself announced."""
+
+    report: Report
+    leaked: List[Verdict]
+    groups: List[Group]
+    name: str
+    where: str
+    expected: Optional[int] = None
+
+
+def failure(
+    report: Report,
+    leaked: List[Verdict],
+    name: str,
+    where: str,
+    expected: Optional[int] = None,
+) -> Failure:
+    groups = merge_alike(group(leaked), report.stacks)
+    return Failure(report, leaked, groups, clean(name), clean(where), expected)
+
+
+def headline(shown: Failure) -> str:
+    """threadleak: 3 leaked threads (2 unjoined, 1 outlived) in test Pool.Restart: 2 made by start at pool.cc:41"""
+    count = len(shown.leaked)
+    classes = [verdict.class_ for verdict in shown.leaked]
+    counts = ((classes.count(class_), class_) for class_ in ALL)
+    detail = ", ".join(f"{number:,} {class_}" for number, class_ in counts if number)
+    noun = "thread" if count == 1 else "threads"
+    said = f"{count:,} leaked {noun} ({detail})" if count else "0 leaked threads"
+    if shown.expected is not None:
+        wanted = "thread" if shown.expected == 1 else "threads"
+        said = f"expected {shown.expected:,} leaked {wanted}, found {count:,}"
+        said += f" ({detail})" if count else ""
+    places = _places(shown)
+    return f"threadleak: {said} {shown.where}" + (f": {places}" if places else "")
+
+
+def _places(shown: Failure) -> str:
+    """Who made them."""
+    told: List[Tuple[int, str]] = []
+    for each in shown.groups[:PLACES]:
+        told.append((len(each.verdicts), _maker(shown.report, each)))
+    rest = sum(len(each.verdicts) for each in shown.groups[PLACES:])
+    if not told:
+        return ""
+    (first, maker), *others = told
+    lead = "" if first == len(shown.leaked) else f"{first:,} "
+    parts = [f"{lead}made by {maker}", *(f"{count:,} by {maker}" for count, maker in others)]
+    return ", ".join(parts + ([f"{rest:,} elsewhere"] if rest else []))
+
+
+def _maker(report: Report, each: Group) -> str:
+    """start_workers at pool.cc:41"""
+    frame = _own_frame(report, each)
+    if frame is None:
+        return "an unknown function"
+    name = brief(function(frame), NAME_WIDTH)
+    if frame.file and frame.line:
+        return f"{name} at {clean(base_name(frame.file))}:{frame.line}"
+    module = in_module(frame)
+    return f"{name} in {module}" if frame.function and module else name
+
+
+def _own_frame(report: Report, each: Group) -> Optional[Frame]:
+    thread = each.verdicts[0].thread
+    if thread.copy is None or thread.kind is None:
+        return None
+    return first_own(report.stacks.walk(thread.copy, thread.kind.site))
+
+
+def lines(shown: Failure, style: Style = PLAIN) -> List[str]:
+    report = shown.report
+    found = [style.paint("highlight", headline(shown))]
+    found += [
+        f"note: {shorten(clean(notice.text), 300)}"
+        for notice in report.notices
+        if notice.kind not in QUIET_NOTICES
+    ]
+    for each in shown.groups[:GROUPS]:
+        found += ["", *_block(report, each, style)]
+    rest = shown.groups[GROUPS:]
+    if rest:
+        count = sum(len(each.verdicts) for each in rest)
+        found += ["", f"{count:,} more, made by:"]
+        found += [f"  {len(each.verdicts):,}  {_maker(report, each)}" for each in rest[:GROUPS]]
+        found += [f"  and at {len(rest) - GROUPS:,} more places"] if len(rest) > GROUPS else []
+    fixes = text.fixes(report, shown.leaked)
+    return found + (["", *fixes] if fixes else [])
+
+
+def _block(report: Report, each: Group, style: Style) -> List[str]:
+    """The first thread of each class speaks for the others."""
+    firsts: Dict[str, Verdict] = {}
+    for verdict in each.verdicts:
+        firsts.setdefault(verdict.class_, verdict)
+    found = [style.paint("title", _title(report, each))]
+    alone = len(each.verdicts) == 1
+    for verdict in firsts.values():
+        why = " ".join(map(clean, report.evidence.why(verdict)))
+        found.append("  " + (why if alone else f"thread {verdict.thread.id}: {why}"))
+        found += _now(report, verdict, style)
+    found += _creation(report, each.verdicts[0], style)
+    return found
+
+
+def _title(report: Report, each: Group) -> str:
+    """2 unjoined threads, ids 4-5, `worker`, started in pool_main (pool.cc:20)"""
+    verdict, size = each.verdicts[0], len(each.verdicts)
+    classes = each.by_class()
+    counts = ", ".join(f"{count:,} {class_}" for class_, count in classes.items())
+    what = counts if len(classes) == 1 else f"{size:,} leaked ({counts})"
+    noun = "thread" if size == 1 else "threads"
+    if len(classes) == 1:
+        what = f"{what} {noun}"
+    else:
+        what = f"{size:,} leaked {noun} ({counts})"
+    ids = id_ranges(each.verdicts, IDS_WIDTH)
+    names = dict.fromkeys(text.name_of(report, verdict) for verdict in each.verdicts[:1000])
+    shown = ", ".join(f"`{name}`" for name in list(names)[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{what}, {'id' if size == 1 else 'ids'} {ids}, {shown}, {_started(report, verdict)}"
+
+
+def _started(report: Report, verdict: Verdict) -> str:
+    thread = verdict.thread
+    if thread.copy is None or thread.kind is None:
+        return "start routine not known"
+    runs = report.stacks.callable(thread)
+    start = place(report.stacks.start(thread.copy, thread.kind))
+    return f"started in {start}" + (f", for {brief(clean(runs), NAME_WIDTH)}" if runs else "")
+
+
+def _now(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    """What a thread that is alive does, as far as it can be had."""
+    thread = verdict.thread
+    if thread.kernel is None or verdict.class_ == UNJOINED:
+        return []
+    try:
+        report.read_states([verdict])
+        wait = report.evidence.wait(verdict)
+        (stack,) = report.stacks.current([thread.kernel], text.STACK_FRAMES)
+    except TargetError as error:
+        return [f"  What it does cannot be told: {clean(str(error))}"]
+    found = []
+    if wait is not None:
+        found.append(f"  It waits {clean(wait)}.")
+    elif thread.state in (BLOCKED, RUNNING):
+        found.append(f"  It is {thread.state}.")
+    if not stack.frames:
+        return found + [f"  Its stack cannot be told: {clean(stack.end)}"]
+    return found + ["  its stack now:", *_frames(stack, style, mark_own=False)]
+
+
+def _creation(report: Report, verdict: Verdict, style: Style) -> List[str]:
+    thread = verdict.thread
+    if thread.copy is None or thread.record is None:
+        return []
+    stack = report.stacks.creation(thread.copy, thread.record.site)
+    found = ["  created at:", *_frames(stack, style)]
+    creator = thread.copy.record(thread.record.creator)
+    if creator is not None and creator.state & abi.MAIN:
+        return found  # as its stack says
+    return found + [f"  {line}" for line in ancestry(report, verdict, style)]
+
+
+def _frames(stack: Stack, style: Style, mark_own: bool = True) -> Iterable[str]:
+    """Without what stands outside the user's own code: what calls main, and what starts threads."""
+    own = own_frame(stack.frames) if mark_own else None
+    frames = list(stack.frames)
+    while len(frames) > 1 and is_wrapper(frames[-1]):
+        frames.pop()
+    found = []
+    for index, frame in enumerate(frames):
+        if index >= FRAMES and index != own:
+            continue
+        mark = "=>" if index == own else "  "
+        name = brief(frame.function, NAME_WIDTH) if frame.function else None
+        found.append(
+            f"  {mark} #{index:<2} {place(frame._replace(function=name), style, full=True)}"
+        )
+    more = len(frames) - len(found)
+    if more > 0:
+        found.append(f"        ({more} more)")
+    return found + ([f"        ({clean(stack.end)})"] if stack.end else [])
+
+
+def case(shown: Failure, body: str) -> Case:
+    """For formats that tests have."""
+    spots = []
+    for each in shown.groups:
+        frame = _own_frame(shown.report, each)
+        if frame is not None and frame.file and frame.line:
+            spots.append(Spot(frame.file, frame.line, f"{_title(shown.report, each)} made here"))
+    return Case(shown.name, FAILED, headline(shown), body, tuple(spots))
