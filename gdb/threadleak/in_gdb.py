@@ -149,7 +149,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
     def _positional(self, words: List[str]) -> List[str]:
         if self.command.NAME == "filter" and len(words) == 1:
             return list(FILTER_WORDS)
-        if self.command.NAME == "explain":
+        if self.command.NAME in ("explain", "suggest"):
             try:
                 report = session.judge(None, Settings(), load_all(session=session.rules))
             except (TargetError, RuntimeError):

@@ -209,6 +209,8 @@ def _finish(outcome: Outcome, options: argparse.Namespace) -> int:
 
 def _several(command: ModuleType, named: List[Named], options: argparse.Namespace) -> int:
     """One line each. The status is the worst: 0 only if all were read and are clean."""
+    if getattr(options, "update_baseline", False):
+        raise UsageError("threadleak check: --update-baseline takes one target")
     texts, statuses = [], set()
     for each in named:
         outcome = _look(command, each, options)

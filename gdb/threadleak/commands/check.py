@@ -8,7 +8,9 @@ from ..judge import classes
 from ..judge.report import BLIND, LEAKS, Report
 from ..judge.verdicts import Verdict
 from ..show import json, text
+from ..show.sanitize import clean
 from .list import ordered
+from . import known
 from .options import (
     MANY,
     Outcome,
@@ -38,6 +40,12 @@ def parser(shell: bool = False) -> Parser:
     class_option(group, "--fail-on", "threads of these classes, instead of whatever leaked")
     group.add_argument("--proof-only", action="store_true", help="leave suspicions out")
     group.add_argument("--strict", action="store_true", help="untracked threads fail as well")
+    group.add_argument(
+        "--update-baseline",
+        action="store_true",
+        help="write the leaks into the file of --baseline, which only shrinks unless it is new",
+    )
+    group.add_argument("--force", action="store_true", help="it grows, too")
     if not shell:
         group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
@@ -46,6 +54,10 @@ def parser(shell: bool = False) -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
+    known.check_words(options)
+    said = ""
+    if options.update_baseline:
+        said = known.updated(session.report(options, with_baseline=False), options)
     report = session.report(options)
     failing = [verdict for verdict in select(report, options) if _fails(verdict, options)]
     status = report.status(failing, options.strict)
@@ -56,7 +68,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     else:
         how = session.style(options)
         lines = text.listing(report, failing, style=how, explain=options.explain)
-        shown = "\n".join(lines) + "\n"
+        shown = "\n".join(lines + ([clean(said)] if said else [])) + "\n"
     return Outcome(shown, status, _sentence(report, failing, status), len(failing))
 
 

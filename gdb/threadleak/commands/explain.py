@@ -6,7 +6,7 @@ import argparse
 from ..judge.report import BLIND
 from ..show import explain, json
 from ..target.base import TargetError
-from .options import ONE, Outcome, Parser, UsageError, add_judging, add_output
+from .options import ONE, Outcome, Parser, UsageError, add_ids, add_judging, add_output
 from .session import Session
 
 NAME = "explain"
@@ -20,13 +20,7 @@ def parser(shell: bool = False) -> Parser:
         "threadleak explain core --id 17 18" if shell else "threadleak explain 17 18",
         ONE if shell else "",
     )
-    parser.set_defaults(ids=[])
-    group = parser.add_argument_group("which threads")
-    help = "as the first column of `list` shows"
-    if not shell:
-        group.add_argument("ids", nargs="*", metavar="ID", help=help)
-        help = "the same"
-    group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help=help)
+    add_ids(parser, shell)
     add_judging(parser)
     add_output(parser)
     return parser

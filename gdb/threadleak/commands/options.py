@@ -125,6 +125,16 @@ def add_selection(parser: Parser, sort: bool = True) -> None:
         group.add_argument("--sort", choices=SORT_KEYS, default="group", metavar="KEY", help=help)
 
 
+def add_ids(parser: Parser, shell: bool) -> None:
+    parser.set_defaults(ids=[])
+    group = parser.add_argument_group("which threads")
+    help = "as the first column of `list` shows"
+    if not shell:
+        group.add_argument("ids", nargs="*", metavar="ID", help=help)
+        help = "the same"
+    group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help=help)
+
+
 def add_judging(parser: Parser) -> None:
     group = parser.add_argument_group("how to judge")
     group.add_argument(
@@ -142,7 +152,17 @@ def add_judging(parser: Parser) -> None:
         metavar="N",
         help="a thread that finished less than N ms ago may still be joined (default 500)",
     )
-    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
+    group.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="rules that say which threads are expected; may be repeated",
+    )
+    group.add_argument(
+        "--no-builtin", action="store_true", help="without the rules for well-known libraries"
+    )
+    group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
 
 
 def add_output(parser: Parser, formats: bool = True) -> None:

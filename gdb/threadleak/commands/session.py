@@ -5,6 +5,7 @@ import argparse
 from contextlib import suppress
 from typing import Any, Callable, List, Optional, Tuple
 
+from ..judge import baseline
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet, load_all
 from ..judge.rules import Rule
@@ -74,10 +75,16 @@ class Session:
         self._target = self._open()
         return self._target
 
-    def report(self, options: argparse.Namespace) -> Report:
-        files = [options.rules] if options.rules else []
-        rules = load_all(files, session=self.rules)
-        return self.judge(options.registry, settings(options), rules)
+    def report(self, options: argparse.Namespace, with_baseline: bool = True) -> Report:
+        rules = load_all(options.rules, session=self.rules, with_builtin=not options.no_builtin)
+        known = baseline.load(options.baseline) if options.baseline and with_baseline else None
+        return self.judge(options.registry, settings(options), rules, known)
 
-    def judge(self, address: Optional[int], how: Settings, rules: RuleSet) -> Report:
-        return Report(self.look(address), how, rules)
+    def judge(
+        self,
+        address: Optional[int],
+        how: Settings,
+        rules: RuleSet,
+        known: Optional[baseline.Baseline] = None,
+    ) -> Report:
+        return Report(self.look(address), how, rules, known)

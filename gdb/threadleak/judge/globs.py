@@ -23,10 +23,14 @@ def matcher(glob: str) -> Callable[[str], object]:
 
 
 def escaped(text: str) -> str:
-    """A glob that matches `text`. A blank, which ends a glob in a rule, is written `?`."""
-    return "".join(
-        f"[{each}]" if each in SPECIAL else "?" if each.isspace() else each for each in text
-    )
+    """A glob that matches `text`. A blank, which ends a glob in a rule, and what cannot be shown, are `?`."""
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character in SPECIAL:
+        return f"[{character}]"
+    return "?" if character.isspace() or not character.isprintable() else character
 
 
 def _is_special(text: str) -> bool:

@@ -14,6 +14,7 @@ from ..read.model import Registry, text_of
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import TargetError
+from .baseline import Baseline
 from .classes import ALL, UNTRACKED
 from .evidence import Evidence
 from .rule_set import RuleSet
@@ -34,13 +35,16 @@ class Notice(NamedTuple):
 
 
 class Report:
-    def __init__(self, look: Look, settings: Settings, rules: RuleSet):
+    def __init__(
+        self, look: Look, settings: Settings, rules: RuleSet, baseline: Optional[Baseline] = None
+    ):
         self.look = look
         self.target = target = look.target
         self.registry = registry = look.registry
         self.settings = settings
         self.rules = rules
         self.stacks = Stacks(target, registry.copies)
+        rules.begin()
         threads = look.threads
         main = [info for info in threads.infos if info.is_main]
         exiting = any(runs_exit_handlers(target, info) for info in main)
@@ -48,6 +52,9 @@ class Report:
         self.judge = Judge(self.at, self.stacks, rules)
         self.evidence = Evidence(self.judge)
         self.verdicts = self.judge.judge_all(threads.infos)
+        self.baseline = baseline
+        if baseline is not None:
+            baseline.apply(self.verdicts, self.judge.values)
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
@@ -146,8 +153,14 @@ class Report:
             yield Notice("failed_creates", _failed(registry, failed), failed)
         yield from _history(registry, threads)
         yield from self._names()
-        for kind, text, number in rule_notices(self.rules, self._decisions):
+        for kind, text, number in rule_notices(self.rules, self.judge.declared, self._decisions):
             yield Notice(kind, text, number)
+        if self.baseline is not None and self.baseline.unused:
+            unused = len(self.baseline.unused)
+            text = (
+                f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
+            )
+            yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
 
     def _names(self) -> Iterable[Notice]:
         """Why places cannot be named."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Rules in files and texts, one a line."""
+"""Rules in files and texts, one a line; those of other tools too."""
 
 from typing import Iterable, List
 
+from .foreign import foreign_rule, is_foreign
 from .rules import Rule, RuleError, parse_rule
 
 
@@ -23,8 +24,13 @@ def parse_rules(
     for number, line in enumerate(lines, 1):
         line = line.strip()
         if line and not line.startswith("#"):
+            source = f"{origin}:{number}" if numbered else origin
             try:
-                rules.append(parse_rule(line, f"{origin}:{number}" if numbered else origin))
+                if is_foreign(line):
+                    foreign = foreign_rule(line, source)
+                    rules += [foreign] if foreign is not None else []
+                else:
+                    rules.append(parse_rule(line, source))
             except RuleError as error:
                 raise RuleError(f"{where}:{number}: {error}") from None
     return rules

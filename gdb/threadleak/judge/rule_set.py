@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """All rules for a look, in order: the first that applies is the one that is named.
 
-First those that somebody gave (a session's, files, texts of the program), then the built-in ones, which speak of
-leaks alone and are not even read where there is none.
+First those that somebody gave (a session's, files, texts of the program), then the built-in ones, then those that
+programs and libraries declare themselves. The latter two speak of leaks alone, and are not even read where there is
+none.
 """
 
 import time
-from typing import Iterable, Iterator, List, Optional, Tuple
+from itertools import chain
+from typing import Iterable, List, Optional, Tuple
 
 from . import builtin
 from .rule_files import load_rules, parse_rules
@@ -20,41 +22,44 @@ class RuleSet:
     def __init__(self, given: Iterable[Rule] = (), with_builtin: bool = True):
         self.given = list(given)
         self.with_builtin = with_builtin
-        self.today = time.strftime("%Y-%m-%d", time.gmtime())
-        self.over = [rule for rule in self.given if rule.is_over(self.today)]
-        self._current = [rule for rule in self.given if rule not in self.over]
+        self._today = ""
+        self.begin()
+
+    def begin(self) -> None:
+        """A look begins: nothing is counted yet."""
+        self._today = time.strftime("%Y-%m-%d", time.gmtime())
         for rule in self.given:
             rule.taken = rule.beyond = 0
 
-    def __iter__(self) -> Iterator[Rule]:
-        """All that may be asked."""
-        yield from self._current
-        if self.with_builtin:
-            yield from builtin.rules()
+    @property
+    def over(self) -> List[Rule]:
+        """Of those given, the ones past their date."""
+        return [rule for rule in self.given if rule.is_over(self._today)]
 
     def match(
-        self, class_: str, values: ThreadValues, counts: bool = True
+        self, class_: str, values: ThreadValues, counts: bool, declared: Iterable[Rule]
     ) -> Tuple[Optional[Rule], bool]:
         """The rule, and whether it is the same for each thread of that kind in that state. `counts`: unless a
-        rule expects it, the thread is leaked or untracked; else the built-in ones are not asked."""
-        found, is_counted = self._first(iter(self) if counts else self._current, class_, values)
-        return found, not is_counted and not values.is_its_own
-
-    def _first(
-        self, rules: Iterable[Rule], class_: str, values: ThreadValues
-    ) -> Tuple[Optional[Rule], bool]:
+        rule expects it, the thread is leaked or untracked."""
+        rules: Iterable[Rule] = self.given
+        if counts:
+            rules = chain(self.given, self._built_in(), declared)
         is_counted = False
         for rule in rules:
-            if not rule.applies(class_, values):
+            if rule.is_over(self._today) or not rule.applies(class_, values):
                 continue
             if rule.max is None:
-                return rule, is_counted
+                return rule, not is_counted and not values.is_its_own
             is_counted = True
             if rule.taken < rule.max:
                 rule.taken += 1
-                return rule, is_counted
+                return rule, False
             rule.beyond += 1
-        return None, is_counted
+        return None, not is_counted and not values.is_its_own
+
+    def _built_in(self) -> Iterable[Rule]:
+        if self.with_builtin:
+            yield from builtin.rules()
 
 
 def load_all(

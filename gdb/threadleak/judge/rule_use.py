@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Iterable, Iterator, Mapping, Tuple
 
 from . import builtin
+from .declared import Declared
 from .rule_set import SANE, RuleSet
 from .rules import Rule
 from .verdicts import Decision
@@ -13,7 +14,7 @@ SHOWN = 5
 
 
 def rule_notices(
-    rules: RuleSet, decisions: Mapping[Decision, int]
+    rules: RuleSet, declared: Declared, decisions: Mapping[Decision, int]
 ) -> Iterator[Tuple[str, str, int]]:
     """(kind, sentence, number)."""
     used: "Counter[Rule]" = Counter()
@@ -27,18 +28,24 @@ def rule_notices(
         yield "builtin_rules", (
             f"{_threads(number)} expected by built-in rules, version {builtin.VERSION}: {names}"
         ), number
-    unused = [rule for rule in rules.given if not used[rule] and rule not in rules.over]
+    over = set(rules.over)
+    unused = [rule for rule in rules.given if not used[rule] and rule not in over]
     if unused:
         yield "unused_rules", f"{_rules(len(unused))} matched no thread: {_names(unused)}", len(
             unused
         )
-    if rules.over:
-        text = f"{_rules(len(rules.over))} past the date, so without effect: {_names(rules.over)}"
-        yield "old_rules", text, len(rules.over)
+    if over:
+        text = f"{_rules(len(over))} past the date, so without effect: {_names(rules.over)}"
+        yield "old_rules", text, len(over)
     for rule in rules.given:
         if rule.beyond:
             text = f"a rule matches {_threads(rule.taken + rule.beyond)}, more than its max: {rule.pattern}"
             yield "rule_beyond_max", text, rule.beyond
+    if declared.errors:
+        text = (
+            f"{_rules(len(declared.errors))} not understood: {'; '.join(declared.errors[:SHOWN])}"
+        )
+        yield "wrong_notes", text, len(declared.errors)
     for rule, count in used.items():
         if count > SANE and rule.max is None:
             text = (

@@ -33,9 +33,12 @@ FIELDS = {
     "top": "function that the thread is in",
     "stack": "any function of the stack that the thread has now",
 }
-_OF_CREATION = {"module", "through", "fingerprint", "start", "site"}
+MADE_BY = (
+    "made by"  # of foreign.py: function, source file or file of any frame of the creation stack
+)
+_OF_CREATION = {"module", "through", "fingerprint", "start", "site", MADE_BY}
 OPTIONS = ("class", "detached", "max", "until")
-_ORDER = {field: order for order, field in enumerate((*FIELDS, "detached"))}
+_ORDER = {field: order for order, field in enumerate((*FIELDS, "detached", MADE_BY))}
 _ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
 
 ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or "detached" -> what a glob may match
@@ -54,10 +57,11 @@ class Condition(NamedTuple):
 class Rule:
     """`origin`: where it was written, for people: a file and a line, "built in" ..."""
 
-    def __init__(self, pattern: str, reason: str, origin: str = ""):
+    def __init__(self, pattern: str, reason: str, origin: str = "", line: str = ""):
         self.pattern = pattern  # the conditions, as written: what names the rule
         self.reason = reason
         self.origin = origin
+        self._line = line
         self.conditions: List[Condition] = []
         self.classes: Tuple[str, ...] = _ALIVE
         self.max: Optional[int] = None
@@ -67,12 +71,13 @@ class Rule:
         self._known: Dict[Tuple[int, Tuple[str, ...]], bool] = {}
 
     def __str__(self) -> str:
-        return f"{self.pattern} {self.reason}"
+        """As it stands in a file."""
+        return self._line or f"{self.pattern} {self.reason}"
 
     @property
     def told(self) -> str:
         """The rule and where it came from, as `expected_by` has it."""
-        return f"{self} ({self.origin})" if self.origin else str(self)
+        return f"{self.pattern} {self.reason}" + (f" ({self.origin})" if self.origin else "")
 
     @property
     def is_of_creation(self) -> bool:
@@ -101,7 +106,7 @@ class Rule:
         return self._known[key]
 
     def add(self, key: str, value: str) -> None:
-        if key in FIELDS:
+        if key in FIELDS or key == MADE_BY:
             if not value:
                 raise RuleError(f"the rule {key}: has no glob")
             self.conditions.append(Condition(key, value, matcher(value)))

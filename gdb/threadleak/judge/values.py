@@ -11,6 +11,7 @@ from ..read.threads import ThreadInfo
 from ..target.base import Frame, TargetError
 from .fingerprint import fingerprint
 from .names import without_arguments
+from .rules import MADE_BY
 
 STACK_FRAMES = 256  # of a living thread's, for `stack`
 
@@ -54,7 +55,7 @@ class Values:
         if field == "detached":
             return ("yes" if kind.state & abi.DETACHED else "no",)
         start = (kind.start, kind.start_module)
-        if field in ("site", "through"):
+        if field in ("site", "through", MADE_BY):
             key = (field, copy.number, kind.site, 0)
         elif field == "scope":
             key = (field, copy.number, kind.scope, 0)
@@ -71,6 +72,10 @@ class Values:
             return tuple(scope.name for scope in copy.scope_chain(kind.scope))
         if field == "site":
             return function_names(self.stacks.creation(copy, kind.site).frames)
+        if field == MADE_BY:
+            frames = self.stacks.creation(copy, kind.site).frames
+            files = (each for frame in frames for each in (frame.file, frame.module) if each)
+            return (*function_names(frames), *files)
         if field == "start":
             return function_names([self.stacks.start(copy, kind)])
         if field == "fingerprint":

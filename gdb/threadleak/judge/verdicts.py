@@ -4,13 +4,14 @@
 Sentences are not made here but in evidence.py, for the threads that are shown.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Copy, Registry, Scope
 from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, ThreadInfo
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, SUSPICION, UNJOINED, UNTRACKED
+from .declared import Declared
 from .rule_set import RuleSet
 from .rules import Rule
 from .values import Values
@@ -112,6 +113,7 @@ class Judge:
         self.stacks = stacks
         self.rules = rules
         self.values = Values(stacks)
+        self.declared = Declared(stacks.target)
         self._decisions: Dict[Tuple[object, ...], Decision] = {}
         self._scopes: Dict[Tuple[int, int], Optional[Scope]] = {}
 
@@ -159,7 +161,9 @@ class Judge:
         shared = True
         if mark is None and not thread.is_main:
             counts = decision.leaked or decision.class_ == UNTRACKED
-            rule, shared = self.rules.match(decision.class_, self.values.of(thread), counts)
+            rule, shared = self.rules.match(
+                decision.class_, self.values.of(thread), counts, self._declared(thread)
+            )
         of_rule = (*key, rule)
         if of_rule in self._decisions:
             decision = self._decisions[of_rule]
@@ -169,6 +173,10 @@ class Judge:
         if shared:
             self._decisions[key] = decision
         return decision
+
+    def _declared(self, thread: ThreadInfo) -> Iterator[Rule]:
+        if thread.kind is not None and thread.copy is not None:
+            yield from self.declared.rules(thread.copy, thread.kind)
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
         """Why the process itself holds that the thread is expected: by its record, or by its site."""

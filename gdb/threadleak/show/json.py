@@ -139,7 +139,7 @@ def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[
         "main": thread.is_main,
     }
     if thread.record is not None and thread.copy is not None:
-        shown.update(_recorded(report, thread.copy, thread.record))
+        shown.update(_recorded(report, verdict, thread.copy, thread.record))
     stack = stacks.get(thread.kernel.tid) if thread.kernel is not None else None
     shown["stack"] = [of_frame(frame) for frame in stack.frames] if stack and stack.frames else None
     shown["stack_end"] = stack.end or None if stack else None
@@ -148,7 +148,7 @@ def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[
     return shown
 
 
-def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
+def _recorded(report: Report, verdict: Verdict, copy: Copy, record: abi.Record) -> Dict[str, Any]:
     chain = copy.scope_chain(record.scope)
     stack = report.stacks.creation(copy, record.site)
     age_ns = report.at.now_ns - record.created_ns
@@ -166,7 +166,12 @@ def _recorded(report: Report, copy: Copy, record: abi.Record) -> Dict[str, Any]:
         "creation_stack": [of_frame(frame) for frame in stack.frames],
         "creation_stack_complete": stack.complete,
         "own_frame": own_frame(stack.frames),
+        "fingerprint": None if is_main else _fingerprint(report, verdict),
     }
+
+
+def _fingerprint(report: Report, verdict: Verdict) -> Optional[str]:
+    return next(iter(report.judge.values.value(verdict.thread, "fingerprint")), None)
 
 
 def _current_stacks(report: Report, verdicts: Iterable[Verdict]) -> Dict[int, Stack]:
@@ -195,6 +200,7 @@ def _group(report: Report, each: Group) -> Dict[str, Any]:
             start=of_frame(report.stacks.start(copy, record)),
             creation_stack=[of_frame(frame) for frame in stack.frames],
             own_frame=own_frame(stack.frames),
+            fingerprint=_fingerprint(report, each.verdicts[0]),
             oldest_at=copy.epoch_s(oldest),
             newest_at=copy.epoch_s(newest),
         )
