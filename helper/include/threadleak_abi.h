@@ -86,7 +86,7 @@ struct threadleak_registry {
     uint64_t unseen_ends; /* changes: threads whose end cannot be seen (no key or memory for the hook) */
     uint64_t threads_inherited; /* fork child: records of the parent's that it dropped */
     uint64_t lost_facts; /* changes: detaches of threads whose record was not found: one may look unjoined */
-    uint64_t expected;   /* changes: records in use that are marked as expected; since 1.1 */
+    uint64_t expected;   /* changes: records in use whose mark holds, main's never; since 1.1 */
     uint64_t reserved[3];
     struct threadleak_table records;
     struct threadleak_table sites;
@@ -95,7 +95,7 @@ struct threadleak_registry {
     struct threadleak_table rules; /* since 1.1 */
 };
 
-/* threadleak_record.state: bits are only ever added (changes) */
+/* threadleak_record.state: bits are only ever added, but for HELD (changes) */
 #define THREADLEAK_STATE_STARTED 0x1u  /* it runs its start routine, or did; else: being created */
 #define THREADLEAK_STATE_FINISHED 0x2u /* its end was seen; the kernel may keep it a moment longer */
 #define THREADLEAK_STATE_JOINED 0x4u   /* about to be given back */
@@ -105,6 +105,7 @@ struct threadleak_registry {
 #define THREADLEAK_STATE_EXITED 0x40u  /* called pthread_exit or thrd_exit */
 #define THREADLEAK_STATE_NO_END 0x80u  /* its end cannot be seen */
 #define THREADLEAK_STATE_BORN_DETACHED 0x100u
+#define THREADLEAK_STATE_HELD 0x200u /* the library's own, for a moment: the record is being marked */
 
 /* One thread, alive or finished and not yet joined. Two cache lines: the first is written before the
  * thread exists, the second changes. */
@@ -169,7 +170,8 @@ struct threadleak_scope {
     uint32_t parent;   /* index of the enclosing scope */
     uint32_t users;    /* changes: records and inner scopes that refer to it, and 1 while it is open */
     uint32_t flags;    /* changes: THREADLEAK_SCOPE_* */
-    uint32_t expected; /* reserved */
+    uint32_t expected; /* changes: leaks that it is announced to leave behind, plus 1; 0: nothing was said.
+                          Since 1.1 */
     uint32_t next_free;
     char name[72];
 };

@@ -38,14 +38,21 @@ static uint32_t enter(const char *text, uint32_t flags)
     return index;
 }
 
+static uint32_t busy;
+
 uint32_t expected_rule(const char *text, uint32_t flags)
 {
-    static uint32_t busy;
     while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
         sched_yield();
     uint32_t index = enter(text, flags);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
     return index;
+}
+
+void expected_fork_child(void)
+{
+    busy = 0;
+    threadleak_registry.rules.growing = 0;
 }
 
 int expected_holds(uint32_t rule, uint32_t state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * expected.h - marks: which threads are fine, and the sentence that says why, in the registry's table of rules.
- * Lock-free but for the entering of a text; no malloc.
+ * expected.h - marks: which threads are fine, and the sentence that says why, in the registry's table of
+ * rules. Lock-free but for the entering of a text; no malloc.
  */
 #ifndef THREADLEAK_EXPECTED_H
 #define THREADLEAK_EXPECTED_H
@@ -12,8 +12,12 @@
 
 void expected_init(struct threadleak_table *table);
 
-/* The index of the rule with this text and these flags (THREADLEAK_RULE_*), entered if it is new; 0: no room. */
+/* The index of the rule with this text and these flags (THREADLEAK_RULE_*), entered if it is new; 0: no room.
+ */
 uint32_t expected_rule(const char *text, uint32_t flags);
+
+/* In a fork child nobody enters a text. */
+void expected_fork_child(void);
 
 /* Whether the mark `rule`, an index or 0, holds for a thread in this state (THREADLEAK_STATE_*). */
 int expected_holds(uint32_t rule, uint32_t state);

@@ -9,13 +9,16 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "exit_socket.h"
+#include "expected.h"
 #include "log.h"
 #include "modules.h"
 #include "options.h"
 #include "real.h"
 #include "registry.h"
 #include "result_socket.h"
+#include "settle.h"
 #include "thread.h"
 
 enum { UNBORN, STARTING, READY, PASSIVE };
@@ -23,8 +26,12 @@ static uint32_t stage;
 
 void library_forked(void)
 {
-    if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == READY && threadleak_registry.pid != (uint32_t)getpid())
-        threads_fork_child();
+    if (__atomic_load_n(&stage, __ATOMIC_RELAXED) != READY || threadleak_registry.pid == (uint32_t)getpid())
+        return;
+    threads_fork_child();
+    expected_fork_child();
+    settle_fork_child();
+    engine_fork_child();
 }
 
 static void at_exit(void)
@@ -73,6 +80,7 @@ static void start(void)
             threadleak_registry.flags |= THREADLEAK_REGISTRY_HOOKS_INACTIVE;
         notice_other_copy();
         enter_first_modules();
+        engine_command_init();
         threads_init();
         thread_begin_main();
         pthread_atfork(NULL, NULL, library_forked);

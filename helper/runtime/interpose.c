@@ -14,6 +14,7 @@
 #include "init.h"
 #include "modules.h"
 #include "options.h"
+#include "ptracer.h"
 #include "real.h"
 #include "recent.h"
 #include "registry.h"
@@ -85,8 +86,8 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
     record->pthread = 0;
     record->site = site_of(caller, creator ? creator->site : 0);
     record->scope = scope_hold(thread.scope);
-    record->tid = record->expected = 0;
-    record->state = state;
+    record->tid = 0;
+    record_init_facts(record, state, site_expected(record->site));
     record->finished_ns = record->join_begun_ns = record->joiner = 0;
     record->start_module = module;
     inherit_name(record, creator);
@@ -341,6 +342,8 @@ EXPORT int WRAPPER(prctl)(int option, ...)
         arguments[i] = va_arg(list, unsigned long);
     va_end(list);
     int result = REAL(prctl)(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    if (option == PR_SET_PTRACER && result == 0)
+        ptracer_said(arguments[0]);
     if (option == PR_SET_NAME && result == 0 && library_ready()) {
         struct threadleak_record *record = thread_record();
         if (record && threadleak_registry.pid == (uint32_t)getpid()) /* a vfork child has our memory */

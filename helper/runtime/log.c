@@ -8,30 +8,24 @@
 
 #include "options.h"
 
-void log_path(char *path, size_t size)
+void log_path(struct text *path)
 {
-    const char *from = options.log_path;
-    size_t n = 0;
-    while (*from && n + 12 < size) {
-        if (from[0] != '%' || from[1] != 'p') {
-            path[n++] = *from++;
-            continue;
+    for (const char *from = options.log_path; *from; from++) {
+        if (from[0] == '%' && from[1] == 'p') {
+            text_add_number(path, (uint64_t)getpid());
+            from++;
+        } else {
+            text_add_bytes(path, from, 1);
         }
-        char digits[12], *at = digits + sizeof digits;
-        for (uint32_t pid = (uint32_t)getpid(); pid; pid /= 10)
-            *--at = (char)('0' + pid % 10);
-        while (at < digits + sizeof digits)
-            path[n++] = *at++;
-        from += 2;
     }
-    path[n] = '\0';
 }
 
 /* Apart from its caller, whose frame stays small for the threads that print nothing to a file. */
 __attribute__((noinline)) static void open_file(struct log *log)
 {
     char path[OPTIONS_TEXT + 16];
-    log_path(path, sizeof path);
+    struct text text = text_in(path, sizeof path);
+    log_path(&text);
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     log->opened = fd >= 0;
     if (fd >= 0)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 /* A text under way: gathered, and written in few pieces to options.log_path or stderr. */
 struct log {
     int fd;
@@ -19,14 +21,14 @@ struct log {
     char text[400];
 };
 
-/* Writes options.log_path to `path`, with the process id in place of %p; what does not fit is cut off. */
-void log_path(char *path, size_t size);
-
 void log_begin(struct log *log);
 void log_text(struct log *log, const char *text);
 void log_number(struct log *log, uint64_t number);
 void log_address(struct log *log, uint64_t address);
 void log_end(struct log *log);
+
+/* Adds options.log_path with the process id in place of %p. */
+void log_path(struct text *path);
 
 /* One line: "threadleak: TEXT". */
 void log_note(const char *text);

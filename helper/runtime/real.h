@@ -73,4 +73,11 @@ bool real_is_interposed(void);
 /* dlsym, or NULL in a fully static program. `handle`: RTLD_DEFAULT or RTLD_NEXT. */
 void *real_symbol(void *handle, const char *name);
 
+/* A function of the copy of the library that keeps the registry, where this copy is the passive one of two
+ * and the program's calls come to it all the same. */
+static inline void *active_copy(const char *name)
+{
+    return real_symbol(RTLD_NEXT, name);
+}
+
 #endif

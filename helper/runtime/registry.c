@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +13,7 @@
 #include "modules.h"
 #include "options.h"
 #include "scope.h"
+#include "settle.h"
 #include "sites.h"
 #include "table.h"
 #include "threadleak.h"
@@ -27,6 +29,8 @@ static struct threadleak_record first_records[RECORDS_AT_START] __attribute__((a
 
 static struct pool records = {.table = &threadleak_registry.records,
                               .link = offsetof(struct threadleak_record, next_free)};
+
+static uint64_t has_main; /* 1: the main thread has a record */
 
 uint64_t registry_now(void)
 {
@@ -70,10 +74,86 @@ struct threadleak_record *record_take(void)
     return pool_take(&records, options.max_records);
 }
 
+/* A record's state and its mark: one word, so that each change of either knows whether the mark held before
+ * and holds after it. */
+union facts {
+    struct {
+        uint32_t state, expected;
+    };
+    uint64_t word;
+};
+
+static uint64_t *facts_of(struct threadleak_record *record)
+{
+    return (uint64_t *)(void *)&record->state;
+}
+
+_Static_assert(offsetof(struct threadleak_record, state) % 8 == 0 &&
+                   offsetof(struct threadleak_record, expected) ==
+                       offsetof(struct threadleak_record, state) + 4,
+               "state and mark are one aligned word");
+
+/* Nothing is left of the thread; the record of main stays. */
+static bool is_over(uint32_t state)
+{
+    const uint32_t gone = THREADLEAK_STATE_DETACHED | THREADLEAK_STATE_FINISHED;
+    return !(state & THREADLEAK_STATE_MAIN) && (state & THREADLEAK_STATE_JOINED || (state & gone) == gone);
+}
+
+static bool is_expected(union facts facts)
+{
+    return expected_holds(facts.expected, facts.state) && !is_over(facts.state) &&
+           !(facts.state & THREADLEAK_STATE_MAIN);
+}
+
+/* registry.expected never says more than what can be seen: up after the mark, and down before the record is
+ * given back. */
+static void count_expected(union facts before, union facts after)
+{
+    if (__builtin_expect(!before.expected && !after.expected, 1))
+        return;
+    uint64_t change = (uint64_t)is_expected(after) - (uint64_t)is_expected(before);
+    if (change)
+        __atomic_fetch_add(&threadleak_registry.expected, change, __ATOMIC_SEQ_CST);
+}
+
+uint64_t registry_unexpected(void)
+{
+    /* In this order: a record that is released between two of these looks is counted, not taken off twice. */
+    const struct threadleak_registry *registry = &threadleak_registry;
+    uint64_t released = __atomic_load_n(&registry->released, __ATOMIC_ACQUIRE);
+    uint64_t expected = __atomic_load_n(&registry->expected, __ATOMIC_ACQUIRE);
+    uint64_t created = __atomic_load_n(&registry->next_id, __ATOMIC_ACQUIRE) - 1;
+    return created - released - expected - has_main;
+}
+
+bool registry_has_main(void)
+{
+    return has_main != 0;
+}
+
+bool record_is_expected(const struct threadleak_record *record)
+{
+    union facts facts = {
+        .word = __atomic_load_n((const uint64_t *)(const void *)&record->state, __ATOMIC_ACQUIRE)};
+    return is_expected(facts);
+}
+
+void record_init_facts(struct threadleak_record *record, uint32_t state, uint32_t expected)
+{
+    union facts facts = {{state, expected}};
+    __atomic_store_n(facts_of(record), facts.word, __ATOMIC_RELAXED);
+}
+
 uint64_t record_publish(struct threadleak_record *record)
 {
-    uint64_t id = __atomic_fetch_add(&threadleak_registry.next_id, 1, __ATOMIC_RELAXED);
+    static const union facts none;
+    union facts facts = {{record->state, record->expected}};
+    uint64_t id = __atomic_fetch_add(&threadleak_registry.next_id, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&record->id, id, __ATOMIC_RELEASE);
+    count_expected(none, facts);
+    if (facts.state & THREADLEAK_STATE_MAIN)
+        has_main = 1;
     return id;
 }
 
@@ -83,31 +163,80 @@ static void give_back(struct threadleak_record *record)
     __atomic_store_n(&record->sequence, record->sequence + 1, __ATOMIC_RELAXED);
     __atomic_store_n(&record->id, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&record->pthread, 0, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&threadleak_registry.released, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&threadleak_registry.released, 1, __ATOMIC_SEQ_CST);
     pool_give(&records, record);
     scope_drop(scope);
+    settle_happened();
 }
 
 void record_cancel(struct threadleak_record *record)
 {
     site_uncount(record->site);
-    give_back(record);
+    record_mark(record, record->id, THREADLEAK_STATE_JOINED);
 }
 
 bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits)
 {
-    const uint32_t gone = THREADLEAK_STATE_DETACHED | THREADLEAK_STATE_FINISHED;
     if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
         return false; /* given back meanwhile: the program uses a pthread_t that is no longer valid */
     if (bits & THREADLEAK_STATE_FINISHED)
         __atomic_store_n(&record->finished_ns, registry_now(), __ATOMIC_RELAXED);
-    uint32_t before = __atomic_fetch_or(&record->state, bits, __ATOMIC_ACQ_REL);
-    uint32_t after = before | bits;
-    bool was_over = before & THREADLEAK_STATE_JOINED || (before & gone) == gone;
-    bool is_over = after & THREADLEAK_STATE_JOINED || (after & gone) == gone;
-    if (was_over || !is_over || after & THREADLEAK_STATE_MAIN)
+    union facts added = {{bits, 0}};
+    union facts before = {.word = __atomic_fetch_or(facts_of(record), added.word, __ATOMIC_SEQ_CST)};
+    union facts after = {.word = before.word | added.word};
+    count_expected(before, after);
+    if (is_over(before.state) || !is_over(after.state)) {
+        settle_happened(); /* a detached thread may be allowed */
         return false;
-    give_back(record);
+    }
+    if (!(before.state & THREADLEAK_STATE_HELD))
+        give_back(record); /* else whoever holds it does */
+    return true;
+}
+
+static void let_go(struct threadleak_record *record)
+{
+    union facts bit = {{THREADLEAK_STATE_HELD, 0}};
+    union facts before = {.word = __atomic_fetch_and(facts_of(record), ~bit.word, __ATOMIC_SEQ_CST)};
+    if (is_over(before.state))
+        give_back(record);
+}
+
+/* Keeps the record with `id` from being given back, and so from becoming another thread's. False: it was
+ * already. */
+static bool hold(struct threadleak_record *record, uint64_t id)
+{
+    union facts now = {.word = __atomic_load_n(facts_of(record), __ATOMIC_ACQUIRE)}, held;
+    do {
+        while (now.state & THREADLEAK_STATE_HELD) {
+            sched_yield();
+            now.word = __atomic_load_n(facts_of(record), __ATOMIC_ACQUIRE);
+        }
+        if (is_over(now.state))
+            return false; /* free, or about to be */
+        held = now;
+        held.state |= THREADLEAK_STATE_HELD;
+    } while (!__atomic_compare_exchange_n(facts_of(record), &now.word, held.word, 1, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_ACQUIRE));
+    if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) == id)
+        return true;
+    let_go(record);
+    return false;
+}
+
+bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
+{
+    if (!hold(record, id))
+        return false;
+    union facts before = {.word = __atomic_load_n(facts_of(record), __ATOMIC_ACQUIRE)}, after;
+    do {
+        after = before;
+        after.expected = rule;
+    } while (!__atomic_compare_exchange_n(facts_of(record), &before.word, after.word, 1, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_ACQUIRE));
+    count_expected(before, after);
+    let_go(record);
+    settle_happened();
     return true;
 }
 
@@ -129,6 +258,7 @@ void record_name_from_kernel(struct threadleak_record *record)
 static void drop(struct threadleak_record *record)
 {
     record->sequence++;
+    record->state = THREADLEAK_STATE_JOINED;
     record->id = record->pthread = 0;
     pool_give(&records, record);
 }
@@ -136,19 +266,25 @@ static void drop(struct threadleak_record *record)
 void registry_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating)
 {
     struct threadleak_registry *registry = &threadleak_registry;
-    uint64_t kept = 0, dropped = 0;
+    uint64_t kept = 0, dropped = 0, expected = 0;
     for (uint64_t i = 0; i < registry->records.used; i++) {
         struct threadleak_record *record = table_entry(&registry->records, (uint32_t)i);
         if (!record->id)
             continue;
         bool stays = record == survivor || record == creating;
         kept += stays;
+        if (stays) {
+            record->state &= ~THREADLEAK_STATE_HELD; /* by a thread that is not here */
+            expected += record_is_expected(record);
+        }
         dropped += !stays;
         if (!stays)
             drop(record);
     }
     registry->threads_inherited = dropped;
     registry->released = registry->next_id - 1 - kept;
+    registry->expected = expected;
+    has_main = survivor != NULL;
     registry->parent_pid = registry->pid;
     registry->pid = (uint32_t)getpid();
     registry->fork_generation++;

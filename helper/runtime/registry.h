@@ -31,6 +31,9 @@ uint64_t registry_now(void);
 /* A record to be filled in by the caller, invisible to readers; NULL (and counted): no room. */
 struct threadleak_record *record_take(void);
 
+/* Sets the first state of a record, and its mark: an index into the table of rules, or 0. */
+void record_init_facts(struct threadleak_record *record, uint32_t state, uint32_t expected);
+
 /* Makes a filled-in record visible, under the next id, which is returned. */
 uint64_t record_publish(struct threadleak_record *record);
 
@@ -40,6 +43,20 @@ void record_cancel(struct threadleak_record *record);
 /* Adds `bits` (THREADLEAK_STATE_*) to the record that had `id` when the caller found it. A record that is
  * joined, or both detached and finished, is thereby given back: returns true then. */
 bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits);
+
+/* Marks the record, if it still has `id`, as expected: `rule` is an index into the table of rules. False:
+ * that thread is gone. Not in signal handlers. */
+bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule);
+
+/* Whether the record is in use, not main's, and has a mark that holds. */
+bool record_is_expected(const struct threadleak_record *record);
+
+/* How many records in use, main's not counted, have no mark that holds: the calling thread's among them.
+ * Three loads. Too many for a moment while threads end; never too few. */
+uint64_t registry_unexpected(void);
+
+/* Whether the main thread has a record. */
+bool registry_has_main(void);
 
 /* Gives the record the name that the kernel has for the calling thread. */
 void record_name_from_kernel(struct threadleak_record *record);

@@ -17,18 +17,21 @@ struct group {
     uint64_t unjoined, alive;
 };
 
-static bool is_thread(const struct threadleak_record *record)
+/* All threads but main, expected ones too, where `selection` is NULL. */
+static bool is_thread(const struct selection *selection, const struct threadleak_record *record)
 {
+    if (selection)
+        return candidates_has(selection, record);
     return __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) && !(record->state & THREADLEAK_STATE_MAIN);
 }
 
-static struct group count_site(uint32_t site)
+static struct group count_site(const struct selection *selection, uint32_t site)
 {
     const struct threadleak_table *table = &threadleak_registry.records;
     struct group group = {.site = site};
     for (uint64_t i = 0; i < table->used; i++) {
         const struct threadleak_record *record = table_entry(table, (uint32_t)i);
-        if (!is_thread(record) || (site != UINT32_MAX && record->site != site))
+        if (!is_thread(selection, record) || (site != UINT32_MAX && record->site != site))
             continue;
         if (record->state & THREADLEAK_STATE_FINISHED)
             group.unjoined++;
@@ -45,7 +48,7 @@ static bool is_larger(const struct group *a, const struct group *b)
 
 /* The GROUPS largest groups, largest first. Sites with fewer creations than the smallest of them need not be
  * counted, so that a few passes over the records do. */
-static unsigned largest(struct group *groups)
+static unsigned largest(const struct selection *selection, struct group *groups)
 {
     const struct threadleak_table *table = &threadleak_registry.sites;
     unsigned count = 0;
@@ -53,7 +56,7 @@ static unsigned largest(struct group *groups)
         const struct threadleak_site *site = table_entry(table, (uint32_t)i);
         if (count == GROUPS && site->created <= groups[GROUPS - 1].unjoined + groups[GROUPS - 1].alive)
             continue;
-        struct group group = count_site((uint32_t)i);
+        struct group group = count_site(selection, (uint32_t)i);
         if (group.unjoined + group.alive == 0)
             continue;
         unsigned at = count < GROUPS ? count++ : GROUPS;
@@ -98,20 +101,35 @@ static void print_group(struct log *log, const struct group *group)
         print_frame(log, i, frames[i]);
 }
 
-static void print_groups(const struct group *all)
+/* `before` and `after` stand around the numbers in the first line. */
+static void print(const struct selection *selection, const struct group *all, const char *before,
+                  const char *after)
 {
     struct log log;
     struct group groups[GROUPS];
     log_begin(&log);
-    log_text(&log, "threadleak: a thread could not be created (EAGAIN): ");
+    log_text(&log, "threadleak: ");
+    log_text(&log, before);
     log_number(&log, all->unjoined);
     log_text(&log, " threads finished and were never joined, ");
     log_number(&log, all->alive);
-    log_text(&log, " are alive\n");
-    unsigned count = largest(groups);
+    log_text(&log, " are alive");
+    log_text(&log, after);
+    log_text(&log, "\n");
+    unsigned count = largest(selection, groups);
     for (unsigned i = 0; i < count; i++)
         print_group(&log, &groups[i]);
     log_end(&log);
+}
+
+void report_leaks(const struct selection *selection, const char *title)
+{
+    char place[128];
+    struct text after = text_in(place, sizeof place);
+    struct group all = count_site(selection, UINT32_MAX);
+    text_add(&after, ", in ");
+    text_add(&after, title);
+    print(selection, &all, "", place);
 }
 
 void report_eagain(void)
@@ -120,10 +138,10 @@ void report_eagain(void)
     static uint32_t busy;
     if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
         return;
-    struct group all = count_site(UINT32_MAX);
+    struct group all = count_site(NULL, UINT32_MAX);
     if (all.unjoined + all.alive >= next) {
         next = 2 * (all.unjoined + all.alive) + 1;
-        print_groups(&all);
+        print(NULL, &all, "a thread could not be created (EAGAIN): ", "");
     }
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "scope.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "init.h"
@@ -9,6 +8,7 @@
 #include "registry.h"
 #include "table.h"
 #include "thread.h"
+#include "verify.h"
 
 #define SCOPES_AT_START 64
 
@@ -92,12 +92,6 @@ static void copy_name(struct threadleak_scope *scope, const char *name)
     }
 }
 
-/* Where this copy is the passive one of two, and the program's calls come to it all the same. */
-static void *active_copy(const char *name)
-{
-    return real_symbol(RTLD_NEXT, name);
-}
-
 EXPORT threadleak_scope_t threadleak_scope_begin_(const char *name)
 {
     if (!library_ready()) {
@@ -131,26 +125,72 @@ static void leave(threadleak_scope_t handle, const struct threadleak_scope *scop
         thread.scope = scope_handle(scope->parent);
 }
 
-EXPORT void threadleak_scope_end_(threadleak_scope_t handle)
+/* The index of the scope, which has ended now, with one use of it for the caller; 0: it had ended already, or
+ * never was one. */
+static uint32_t end_scope(threadleak_scope_t handle)
 {
-    if (!library_ready()) {
-        __typeof__(threadleak_scope_end_) *end = active_copy("threadleak_scope_end_");
-        if (end)
-            end(handle);
-        return;
-    }
     uint32_t index = scope_hold(handle);
     if (!index)
-        return;
+        return 0;
     struct threadleak_scope *scope = scope_at(index);
     leave(handle, scope);
     uint64_t open = 0; /* whoever sets the time ends it */
-    if (__atomic_compare_exchange_n(&scope->ended_ns, &open, registry_now(), 0, __ATOMIC_RELEASE,
-                                    __ATOMIC_RELAXED)) {
+    bool is_first = __atomic_compare_exchange_n(&scope->ended_ns, &open, registry_now(), 0, __ATOMIC_RELEASE,
+                                                __ATOMIC_RELAXED);
+    if (is_first)
         __atomic_fetch_or(&scope->flags, THREADLEAK_SCOPE_ENDED, __ATOMIC_RELEASE);
-        scope_drop(index);
-    }
     scope_drop(index);
+    return is_first ? index : 0; /* the use that it had while it was open */
+}
+
+EXPORT void threadleak_scope_end_(threadleak_scope_t handle)
+{
+    if (library_ready()) {
+        scope_drop(end_scope(handle));
+        return;
+    }
+    __typeof__(threadleak_scope_end_) *end = active_copy("threadleak_scope_end_");
+    if (end)
+        end(handle);
+}
+
+EXPORT int threadleak_scope_verify_(threadleak_scope_t handle, const struct threadleak_options *how)
+{
+    if (!library_ready()) {
+        __typeof__(threadleak_scope_verify_) *active = active_copy("threadleak_scope_verify_");
+        return active ? active(handle, how) : verify_unable(how, "this copy of the library is passive");
+    }
+    uint32_t index = end_scope(handle);
+    if (!index)
+        return verify_unable(how, handle ? "the scope has ended already" : "no scope was begun");
+    struct threadleak_scope *scope = scope_at(index);
+    struct verify_request request = {VERIFY_SCOPE, index, scope->id, scope->name, how};
+    int result = verify(&request);
+    scope_drop(index);
+    return result;
+}
+
+EXPORT threadleak_scope_t threadleak_adopt_(threadleak_scope_t handle)
+{
+    if (!library_ready()) {
+        __typeof__(threadleak_adopt_) *adopt = active_copy("threadleak_adopt_");
+        return adopt ? adopt(handle) : 0;
+    }
+    threadleak_scope_t before = thread.scope;
+    thread.scope = handle;
+    return before;
+}
+
+bool scope_announce(threadleak_scope_t handle, uint32_t count)
+{
+    uint32_t index = scope_hold(handle);
+    if (!index)
+        return false;
+    bool is_open = !(__atomic_load_n(&scope_at(index)->flags, __ATOMIC_ACQUIRE) & THREADLEAK_SCOPE_ENDED);
+    if (is_open)
+        __atomic_store_n(&scope_at(index)->expected, count + 1, __ATOMIC_RELAXED);
+    scope_drop(index);
+    return is_open;
 }
 
 static void count_user(const struct threadleak_record *record)

@@ -5,6 +5,7 @@
 #ifndef THREADLEAK_SCOPE_H
 #define THREADLEAK_SCOPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "threadleak.h"
@@ -20,6 +21,9 @@ void scope_drop(uint32_t index);
 
 /* The handle of a scope that the caller holds; 0 for 0. */
 threadleak_scope_t scope_handle(uint32_t index);
+
+/* Its check will find `count` leaks. False: the scope has ended, or is none. */
+bool scope_announce(threadleak_scope_t handle, uint32_t count);
 
 /* In a fork child: the records of these two threads (or NULL) are all that is left. */
 void scopes_fork_child(const struct threadleak_record *survivor, const struct threadleak_record *creating);

@@ -160,6 +160,19 @@ void site_uncount(uint32_t site)
         __atomic_fetch_sub(&site_at(site)->created, 1, __ATOMIC_RELAXED);
 }
 
+bool site_expect(uint32_t site, uint32_t rule)
+{
+    if (!site || site >= __atomic_load_n(&sites()->used, __ATOMIC_ACQUIRE) || !site_at(site)->frame_count)
+        return false;
+    __atomic_store_n(&site_at(site)->expected, rule, __ATOMIC_RELEASE);
+    return true;
+}
+
+uint32_t site_expected(uint32_t site)
+{
+    return site ? __atomic_load_n(&site_at(site)->expected, __ATOMIC_ACQUIRE) : 0;
+}
+
 void sites_fork_child(void)
 {
     sites()->dropped = 0;

@@ -7,6 +7,7 @@
 #ifndef THREADLEAK_SITES_H
 #define THREADLEAK_SITES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "threadleak_abi.h"
@@ -27,6 +28,13 @@ uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flag
 
 /* Takes back one thread that was counted at `site` but could not be created. */
 void site_uncount(uint32_t site);
+
+/* Marks what is created at `site` from now on as expected: `rule` is an index into the table of rules. False:
+ * there is no such site. */
+bool site_expect(uint32_t site, uint32_t rule);
+
+/* The mark of `site`, 0: none. */
+uint32_t site_expected(uint32_t site);
 
 /* The calling thread ends: gives its draft to others. */
 void site_thread_ends(void);

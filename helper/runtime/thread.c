@@ -90,7 +90,7 @@ void thread_begin_main(void)
         return;
     record_name_from_kernel(record);
     record->created_ns = threadleak_registry.start_monotonic_ns;
-    record->state = THREADLEAK_STATE_MAIN;
+    record_init_facts(record, THREADLEAK_STATE_MAIN, 0);
     record_publish(record);
     thread_begin(record);
 }

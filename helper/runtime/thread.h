@@ -12,7 +12,7 @@
 #include "threadleak.h"
 #include "threadleak_abi.h"
 
-/* 56 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
+/* 64 bytes of static TLS. Initial-exec, so that the words lie at a constant offset from any thread's
  * pthread_t: that finds the record of another thread without a hash table, and readers do the same. */
 struct thread_self {
     struct threadleak_record *record;   /* NULL: not ours; THREAD_RELEASED: given back */
@@ -25,6 +25,8 @@ struct thread_self {
     uint8_t keeps_draft;                /* its end will be seen, and gives the draft back */
     uint8_t end_rounds;                 /* of destructors that ran already */
     uint8_t starting;                   /* this thread initializes the library */
+    uint8_t checking;                   /* it is in a check that waits */
+    uint32_t expect;                    /* leaks announced for its next check, plus 1; 0: nothing was said */
 };
 
 #define THREAD_RELEASED ((struct threadleak_record *)1)

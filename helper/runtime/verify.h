@@ -35,4 +35,7 @@ struct verify_request {
  * come first. */
 int verify(const struct verify_request *request);
 
+/* The result of a check that cannot be made, with the reason. */
+int verify_unable(const struct threadleak_options *how, const char *why);
+
 #endif

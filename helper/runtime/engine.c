@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "expected.h"
+#include "registry.h"
+#include "settle.h"
+#include "sites.h"
+#include "system_call.h"
+#include "table.h"
+
+#define LINE 4096  /* the rest of a longer one is left out */
+#define RULES 1024 /* numbers that the engine may give */
+
+static uint32_t is_taken;
+
+static struct {
+    struct engine_answer *answer;
+    int fd;
+    uint32_t rules[RULES]; /* index in the registry, by the engine's number */
+    uint64_t next_record;  /* where the search for the next one begins: they come in order */
+    size_t length;         /* of what has come of a line */
+    char line[LINE];
+} talk = {.fd = -1};
+
+/* ---- what it says -----------------------------------------------------------------------------------*/
+
+static uint64_t take_number(char **at)
+{
+    uint64_t number = 0;
+    while (**at >= '0' && **at <= '9')
+        number = number * 10 + (uint64_t)(*(*at)++ - '0');
+    if (**at == ' ')
+        ++*at;
+    return number;
+}
+
+static char *unescaped(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        if (*from == '\\' && from[1])
+            *to++ = *++from == 'n' ? '\n' : *from;
+        else
+            *to++ = *from;
+    }
+    *to = '\0';
+    return text;
+}
+
+static uint32_t rule_of(uint64_t number)
+{
+    return number < RULES ? talk.rules[number] : 0;
+}
+
+static void rule(char *at)
+{
+    uint64_t number = take_number(&at);
+    uint32_t flags = (uint32_t)take_number(&at);
+    if (number < RULES)
+        talk.rules[number] = expected_rule(unescaped(at), flags);
+}
+
+static void expected(char *at)
+{
+    const struct threadleak_table *records = &threadleak_registry.records;
+    uint64_t id = take_number(&at);
+    uint32_t index = rule_of(take_number(&at));
+    uint64_t used = __atomic_load_n(&records->used, __ATOMIC_ACQUIRE);
+    for (uint64_t looked = 0; id && index && looked < used; looked++) {
+        uint64_t n = (talk.next_record + looked) % used;
+        struct threadleak_record *record = table_entry(records, (uint32_t)n);
+        if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
+            continue;
+        record_expect(record, id, index);
+        talk.next_record = n + 1;
+        return;
+    }
+}
+
+/* Threads that were created there already are expected too. */
+static void site(char *at)
+{
+    const struct threadleak_table *records = &threadleak_registry.records;
+    uint64_t number = take_number(&at);
+    uint32_t index = rule_of(take_number(&at));
+    if (!index || number > UINT32_MAX || !site_expect((uint32_t)number, index))
+        return;
+    uint64_t used = __atomic_load_n(&records->used, __ATOMIC_ACQUIRE);
+    for (uint64_t n = 0; n < used; n++) {
+        struct threadleak_record *record = table_entry(records, (uint32_t)n);
+        uint64_t id = __atomic_load_n(&record->id, __ATOMIC_ACQUIRE);
+        if (id && record->site == number)
+            record_expect(record, id, index);
+    }
+}
+
+static void classified(char *at)
+{
+    talk.answer->left = take_number(&at);
+    talk.answer->is_classified = true;
+}
+
+static void message(char *at)
+{
+    struct text *text = &talk.answer->message;
+    if (text->length)
+        text_add(text, "\n");
+    text_add(text, unescaped(at));
+}
+
+static void leaked(char *at)
+{
+    talk.answer->leaked = take_number(&at);
+    talk.answer->has_answered = talk.answer->is_over = true;
+}
+
+static void blind(char *at)
+{
+    text_add(&talk.answer->why, *at ? unescaped(at) : "the engine does not say why");
+    talk.answer->has_answered = talk.answer->is_over = true;
+}
+
+static void hear(char *line)
+{
+    static const struct {
+        const char *word;
+        void (*act)(char *rest);
+    } words[] = {
+        {"rule ", rule},       {"expected ", expected}, {"site ", site},  {"classified ", classified},
+        {"message ", message}, {"leaked ", leaked},     {"blind ", blind}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i].word);
+        if (strncmp(line, words[i].word, length) == 0)
+            words[i].act(line + length);
+    }
+}
+
+static void take_in(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes[i] != '\n' && talk.length + 1 < sizeof talk.line) {
+            talk.line[talk.length++] = bytes[i];
+        } else if (bytes[i] == '\n') {
+            talk.line[talk.length] = '\0';
+            talk.length = 0;
+            hear(talk.line);
+        }
+    }
+}
+
+/* ---- why there is no answer -------------------------------------------------------------------------*/
+
+static void add_error(struct text *why, int error)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } known[] = {{ENOENT, "it, or the interpreter that it names, is not there"},
+                 {EACCES, "it may not be executed"},
+                 {EPERM, "it may not be executed"},
+                 {EAGAIN, "no further process is allowed"},
+                 {ENOMEM, "out of memory"},
+                 {EMFILE, "out of file descriptors"},
+                 {ENFILE, "out of file descriptors"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].error == error) {
+            text_add(why, known[i].text);
+            return;
+        }
+    }
+    text_add(why, "error ");
+    text_add_number(why, (uint64_t)error);
+}
+
+static void not_started(int error)
+{
+    struct text *why = &talk.answer->why;
+    talk.answer->is_over = true;
+    text_add(why, engine_command_path());
+    text_add(why, " could not be started: ");
+    add_error(why, error);
+}
+
+static void lost(const char *how)
+{
+    talk.answer->is_over = true;
+    if (spawn_error()) {
+        not_started(spawn_error());
+        return;
+    }
+    text_add(&talk.answer->why, engine_command_path());
+    text_add(&talk.answer->why, how);
+}
+
+/* ---- the conversation -------------------------------------------------------------------------------*/
+
+bool engine_take(void)
+{
+    return !__atomic_exchange_n(&is_taken, 1, __ATOMIC_ACQUIRE);
+}
+
+void engine_start(const struct engine_task *task, struct engine_answer *answer)
+{
+    const struct spawn_command *command = engine_command(task);
+    talk.answer = answer;
+    talk.fd = -1;
+    talk.length = talk.next_record = 0;
+    memset(talk.rules, 0, sizeof talk.rules);
+    if (!command) {
+        answer->is_over = true;
+        text_add(&answer->why, "the rules of this check are too long");
+    } else if (!command->paths[0]) {
+        answer->is_over = true;
+        text_add(&answer->why, "no engine is started in a setuid program");
+    } else {
+        int fd = spawn_start(command);
+        if (fd >= 0)
+            talk.fd = fd;
+        else
+            not_started(-fd);
+    }
+}
+
+/* False: nothing is there, or nothing more will come. */
+static bool receive(void)
+{
+    static char bytes[LINE];
+    long count = system_call(SYS_recvfrom, talk.fd, bytes, sizeof bytes, MSG_DONTWAIT, NULL, NULL);
+    if (count > 0)
+        take_in(bytes, (size_t)count);
+    else if (count != -EAGAIN && count != -EINTR)
+        lost(" ended without an answer");
+    return count > 0;
+}
+
+void engine_listen(void)
+{
+    while (!talk.answer->is_over && receive())
+        ;
+}
+
+/* Nothing was said for too long. */
+static bool is_silent(uint64_t since)
+{
+    uint64_t now = settle_now(), until = since + ENGINE_SILENCE_NS;
+    uint64_t left = until > now ? until - now : 0;
+    const struct timespec time = {.tv_sec = (time_t)(left / 1000000000),
+                                  .tv_nsec = (long)(left % 1000000000)};
+    struct pollfd event = {.fd = talk.fd, .events = POLLIN};
+    return system_call(SYS_ppoll, &event, 1, &time, NULL, 0) == 0;
+}
+
+void engine_report(void)
+{
+    static const char word[] = "report\n";
+    uint32_t generation = threadleak_registry.fork_generation;
+    if (!talk.answer->is_over)
+        system_call(SYS_sendto, talk.fd, word, sizeof word - 1, MSG_NOSIGNAL, NULL, 0);
+    for (uint64_t heard = settle_now(); !talk.answer->is_over;) {
+        if (threadleak_registry.fork_generation != generation) {
+            talk.answer->is_over = true; /* a signal handler has forked: the engine is our parent's */
+            text_add(&talk.answer->why, "the process forked during the check");
+        } else if (is_silent(heard)) {
+            lost(" does not answer");
+        } else if (receive()) {
+            heard = settle_now();
+        }
+    }
+}
+
+void engine_release(void)
+{
+    spawn_end();
+    talk.fd = -1;
+    __atomic_store_n(&is_taken, 0, __ATOMIC_SEQ_CST);
+    settle_happened();
+}
+
+void engine_fork_child(void)
+{
+    spawn_fork_child();
+    talk.fd = -1;
+    is_taken = 0;
+}

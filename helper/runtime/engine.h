@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * engine.h - the conversation with the engine, which applies the rules to the threads that a check found and
+ * prints the report. One at a time in a process.
+ *
+ * The verify protocol, version 1. The library executes (spawn.h, engine_command.h)
+ *
+ *   threadleak verify protocol=1 pid=PID registry=0xADDRESS self=ID what=WHAT title=TEXT ask=FD answer=FD
+ * flags=N format=FORMAT [rules=FILE]... [baseline=FILE] [ruletext=TEXT] [expect=N]
+ *
+ *   self    id of the calling thread, which never counts, 0: it has no record
+ *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit
+ *   flags   THREADLEAK_ALLOW_DETACHED, THREADLEAK_QUIET, THREADLEAK_STRICT
+ *   expect  the number of leaks that was announced; any other is what is reported
+ *
+ * Its standard output is where the report belongs. It reads `ask` and writes `answer`, lines that end with
+ * \n; in texts \ and newline are written as \\ and \n. First it looks at the process and says
+ *
+ *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_UNJOINED or 0
+ *   expected ID NUMBER       this thread is expected, by that rule
+ *   site INDEX NUMBER        what is created there is: the rule speaks of the creation alone
+ *   classified LEFT          that was all; so many leaks as it looks now
+ *
+ * The library lets threads end, and then either closes the connection (all is well; the engine is ended) or
+ * says `report`. The engine looks again, prints the report, and answers
+ *
+ *   message TEXT             for threadleak_options.message: the headline first, 2 KiB at most; any number of
+ * them leaked N                 so many, or 0; or: how far off the announced number blind REASON it cannot be
+ * told
+ *
+ * and ends. Silence for ENGINE_SILENCE_NS, or an end without an answer, is "cannot tell".
+ */
+#ifndef THREADLEAK_ENGINE_H
+#define THREADLEAK_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine_command.h"
+#include "text.h"
+
+#define ENGINE_SILENCE_NS 30000000000u
+
+/* What is known so far. */
+struct engine_answer {
+    bool is_classified, is_over; /* over: nothing more will come */
+    bool has_answered;           /* leaked N, or blind */
+    uint64_t left, leaked;
+    struct text message; /* what the lines `message` said */
+    struct text why;     /* blind, or why there is no answer; empty: neither */
+};
+
+/* Takes the engine for the calling check; false: another one has it. Its end is an event (settle.h). */
+bool engine_take(void);
+
+/* Starts it. `answer` is filled from now on; its texts are where the caller wants them. */
+void engine_start(const struct engine_task *task, struct engine_answer *answer);
+
+/* Takes in what it has said. Does not block. */
+void engine_listen(void);
+
+/* Asks for the report, and waits for the answer. */
+void engine_report(void);
+
+/* Ends it and lets others have it. */
+void engine_release(void);
+
+/* In a fork child nobody has it. */
+void engine_fork_child(void);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine_command.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "options.h"
+#include "real.h"
+#include "registry.h"
+#include "text.h"
+
+#ifndef THREADLEAK_COMMAND
+#define THREADLEAK_COMMAND "/usr/local/bin/threadleak" /* the Makefile says where it is installed */
+#endif
+
+#define PATH_SIZE 1024
+#define ARGUMENTS 48
+#define ARGUMENTS_SIZE 32768
+#define VARIABLES 1024 /* of the environment; what is beyond is left out */
+
+static char places[SPAWN_PATHS][PATH_SIZE];
+static char *arguments[ARGUMENTS + 1];
+static char arguments_text[ARGUMENTS_SIZE];
+static char *environment[VARIABLES + 1];
+static char output[OPTIONS_TEXT + 16];
+static struct spawn_command command;
+
+/* ---- where it is ------------------------------------------------------------------------------------*/
+
+/* Relative to the library: in the source tree, and as installed with and without a folder for the machine
+ * type. */
+static const char *const beside_library[] = {"../scripts/threadleak", "../bin/threadleak",
+                                             "../../bin/threadleak"};
+
+#ifdef THREADLEAK_WRAP
+
+static const char *library_path(void)
+{
+    return NULL; /* the archive is a part of the program, which lies anywhere */
+}
+
+#else
+
+static const char *library_path(void)
+{
+    Dl_info info;
+    return dladdr((void *)engine_command_init, &info) ? info.dli_fname : NULL;
+}
+
+#endif
+
+/* The program may change its working directory later. */
+static void add_folder(struct text *place, const char *path)
+{
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    if (path[0] != '/') {
+        if (!getcwd(folder, sizeof folder))
+            return;
+        text_add(place, folder);
+        text_add(place, "/");
+    }
+    text_add_bytes(place, path, slash ? (size_t)(slash + 1 - path) : 0);
+}
+
+void engine_command_init(void)
+{
+    unsigned count = 0;
+    const char *library = library_path();
+    if (getauxval(AT_SECURE))
+        return; /* a setuid program does not start interpreters on our behalf */
+    if (options.engine[0]) {
+        command.paths[0] = options.engine;
+        return;
+    }
+    for (unsigned i = 0; library && i < sizeof beside_library / sizeof *beside_library; i++) {
+        struct text place = text_in(places[count], PATH_SIZE);
+        add_folder(&place, library);
+        text_add(&place, beside_library[i]);
+        if (!place.is_cut)
+            command.paths[count] = places[count], count++;
+    }
+    command.paths[count] = THREADLEAK_COMMAND;
+}
+
+const char *engine_command_path(void)
+{
+    return options.engine[0] ? options.engine : "threadleak";
+}
+
+/* ---- its environment --------------------------------------------------------------------------------*/
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static void fill_environment(void)
+{
+    unsigned count = 0;
+    for (char **variable = environ; variable && *variable && count < VARIABLES; variable++) {
+        if (!begins_with(*variable, "LD_") && !begins_with(*variable, "PYTHON") &&
+            !begins_with(*variable, "THREADLEAK_OPTIONS="))
+            environment[count++] = *variable;
+    }
+    environment[count] = NULL;
+}
+
+/* ---- its arguments ----------------------------------------------------------------------------------*/
+
+struct list {
+    unsigned count;
+    struct text text;
+};
+
+static void begin_argument(struct list *list, const char *name)
+{
+    if (list->count == ARGUMENTS || list->text.length + 1 >= list->text.size) {
+        list->text.is_cut = true;
+        return;
+    }
+    if (list->count)
+        list->text.length++; /* behind the zero byte of the one before */
+    arguments[list->count++] = list->text.start + list->text.length;
+    arguments[list->count] = NULL;
+    text_add(&list->text, name);
+}
+
+static void add_text(struct list *list, const char *name, const char *value)
+{
+    begin_argument(list, name);
+    text_add(&list->text, value);
+}
+
+static void add_number(struct list *list, const char *name, uint64_t value)
+{
+    begin_argument(list, name);
+    text_add_number(&list->text, value);
+}
+
+static void add_what(struct list *list, const struct verify_request *request)
+{
+    if (request->what == VERIFY_EXIT)
+        add_text(list, "what=", "exit");
+    else
+        add_number(list, request->what == VERIFY_SCOPE ? "what=scope:" : "what=since:",
+                   request->id ? request->id : 1);
+}
+
+static void add_files(struct list *list)
+{
+    for (const char *file = options.rules; *file;) {
+        size_t length = strcspn(file, "\n");
+        begin_argument(list, "rules=");
+        text_add_bytes(&list->text, file, length);
+        file += length + (file[length] != 0);
+    }
+    if (options.baseline[0])
+        add_text(list, "baseline=", options.baseline);
+}
+
+static bool fill_arguments(const struct engine_task *task)
+{
+    static const char *const formats[] = {"text", "json", "junit", "tap", "github"};
+    struct list list = {0, text_in(arguments_text, sizeof arguments_text)};
+    add_text(&list, "threadleak", "");
+    add_text(&list, "verify", "");
+    add_text(&list, "protocol=1", "");
+    add_number(&list, "pid=", (uint64_t)getpid());
+    begin_argument(&list, "registry=");
+    text_add_address(&list.text, (uintptr_t)&threadleak_registry);
+    add_number(&list, "self=", task->self);
+    add_what(&list, task->request);
+    add_text(&list, "title=", task->title);
+    add_number(&list, "ask=", SPAWN_FD_IN);
+    add_number(&list, "answer=", SPAWN_FD_OUT);
+    add_number(&list, "flags=", task->flags);
+    add_text(&list, "format=", formats[options.format]);
+    add_files(&list);
+    if (task->rules && task->rules[0])
+        add_text(&list, "ruletext=", task->rules);
+    if (task->expect >= 0)
+        add_number(&list, "expect=", (uint64_t)task->expect);
+    return !list.text.is_cut;
+}
+
+const struct spawn_command *engine_command(const struct engine_task *task)
+{
+    fill_environment();
+    command.arguments = arguments;
+    command.environment = environment;
+    command.output = NULL;
+    if (options.log_path[0]) {
+        struct text path = text_in(output, sizeof output);
+        log_path(&path);
+        command.output = output;
+    }
+    return fill_arguments(task) ? &command : NULL;
+}

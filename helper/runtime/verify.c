@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "candidates.h"
+#include "engine.h"
+#include "init.h"
+#include "log.h"
+#include "options.h"
+#include "registry.h"
+#include "report.h"
+#include "settle.h"
+#include "system_call.h"
+#include "table.h"
+#include "thread.h"
+
+#define MS 1000000u
+#define GRACE_NS (5 * MS)    /* for threads that are just ending, before an engine is worth its start */
+#define LISTEN_NS (2 * MS)   /* between two looks at what the engine has said, while threads are waited for */
+#define TURN_NS 60000000000u /* how long another check may have the engine after our own time is over */
+#define REASON 240
+
+/* One check. */
+struct check {
+    const struct verify_request *request;
+    struct threadleak_options how; /* all fields, whatever the caller's version has */
+    struct selection selection;
+    const char *title;
+    int64_t expect; /* announced number of leaks, -1: none was */
+    struct text message;
+    bool is_in_doubt; /* the registry alone cannot say that all is well */
+    uint32_t generation;
+    struct engine_answer answer;
+    char why[REASON];
+};
+
+/* ---- what is asked ----------------------------------------------------------------------------------*/
+
+static struct threadleak_options complete(const struct threadleak_options *how)
+{
+    struct threadleak_options all = THREADLEAK_OPTIONS_INIT;
+    if (how)
+        memcpy(&all, how, how->size < sizeof all ? how->size : sizeof all);
+    if (options.strict)
+        all.flags |= THREADLEAK_STRICT;
+    if (all.settle_ms < 0)
+        all.settle_ms = (int32_t)options.settle_ms;
+    return all;
+}
+
+static struct selection selection_of(const struct verify_request *request, uint32_t flags)
+{
+    return (struct selection){
+        .scope = request->what == VERIFY_SCOPE ? request->scope : 0,
+        .first_id = request->what == VERIFY_SINCE && request->id ? request->id : 1,
+        .allows_detached = flags & THREADLEAK_ALLOW_DETACHED,
+        .self = thread_record(),
+    };
+}
+
+/* What was announced to threadleak_expect, and is meant for this check. */
+static int64_t take_expectation(const struct verify_request *request)
+{
+    uint32_t *words[2] = {&thread.expect, NULL};
+    if (request->what == VERIFY_SCOPE) {
+        struct threadleak_scope *scope = table_entry(&threadleak_registry.scopes, request->scope);
+        words[1] = &scope->expected;
+    }
+    int64_t announced = -1;
+    for (int i = 0; i < 2; i++) {
+        uint32_t count = words[i] ? __atomic_exchange_n(words[i], 0, __ATOMIC_RELAXED) : 0;
+        if (count)
+            announced = (int64_t)count - 1;
+    }
+    return announced;
+}
+
+static struct check begin(const struct verify_request *request)
+{
+    struct check check = {.request = request, .how = complete(request->how), .expect = -1};
+    bool has_title = request->title && request->title[0];
+    check.title = has_title ? request->title : request->what == VERIFY_SCOPE ? "a scope" : "process";
+    check.selection = selection_of(request, check.how.flags);
+    check.message = text_in(check.how.message, check.how.message ? check.how.room : 0);
+    check.generation = threadleak_registry.fork_generation;
+    return check;
+}
+
+/* ---- results ----------------------------------------------------------------------------------------*/
+
+/* One line, to be read by people and given to the caller. */
+static void say(struct check *check, const char *before, const char *text)
+{
+    struct text *message = &check->message;
+    *message = text_in(message->start, message->size);
+    text_add(message, before);
+    text_add(message, text);
+    if (check->how.flags & THREADLEAK_QUIET)
+        return;
+    struct log log;
+    log_begin(&log);
+    log_text(&log, "threadleak: ");
+    log_text(&log, before);
+    log_text(&log, text);
+    log_text(&log, " (");
+    log_text(&log, check->title);
+    log_text(&log, ")\n");
+    log_end(&log);
+}
+
+static int cannot_tell(struct check *check, const char *why)
+{
+    say(check, "cannot tell whether threads leaked: ", why);
+    return THREADLEAK_CANNOT_TELL;
+}
+
+static int found_none(struct check *check)
+{
+    if (check->expect <= 0)
+        return 0;
+    char text[64];
+    struct text number = text_in(text, sizeof text);
+    text_add_number(&number, (uint64_t)check->expect);
+    text_add(&number, " leaked threads, found 0");
+    say(check, "expected ", text);
+    return (int)check->expect;
+}
+
+static int number_of(uint64_t leaked)
+{
+    return leaked > INT32_MAX ? INT32_MAX : (int)leaked;
+}
+
+/* There is no engine. No rule could be applied, so that only unjoined threads are leaks for certain. */
+static int plain(struct check *check, const char *why)
+{
+    struct candidates count = candidates_count(&check->selection);
+    bool is_quiet = check->how.flags & THREADLEAK_QUIET;
+    if (!is_quiet && count.alive + count.unjoined)
+        report_leaks(&check->selection, check->title);
+    if (count.alive || check->is_in_doubt)
+        return cannot_tell(check, why);
+    if (check->expect >= 0 && (uint64_t)check->expect == count.unjoined)
+        return 0;
+    uint64_t off = check->expect < 0                          ? count.unjoined
+                   : (uint64_t)check->expect > count.unjoined ? (uint64_t)check->expect - count.unjoined
+                                                              : count.unjoined - (uint64_t)check->expect;
+    char text[128];
+    struct text line = text_in(text, sizeof text);
+    text_add_number(&line, count.unjoined);
+    text_add(&line, " leaked threads, finished and never joined; plain report, since ");
+    say(check, text, why);
+    return number_of(off);
+}
+
+static int answered(struct check *check)
+{
+    const struct engine_answer *answer = &check->answer;
+    if (!answer->has_answered)
+        return plain(check, check->why);
+    if (answer->why.length)
+        return cannot_tell(check, check->why);
+    return number_of(answer->leaked);
+}
+
+/* ---- the fast way -----------------------------------------------------------------------------------*/
+
+static bool has_doubts(void)
+{
+    const struct threadleak_registry *registry = &threadleak_registry;
+    const uint32_t flags = THREADLEAK_REGISTRY_SECOND_COPY;
+    return registry->records.dropped | registry->unseen_ends | registry->lost_facts |
+           (registry->flags & flags);
+}
+
+/* What the kernel has and the registry has not is said once; a strict check cannot tell because of it. */
+static bool is_incomplete(const struct check *check)
+{
+    static uint32_t said;
+    bool is_strict = check->how.flags & THREADLEAK_STRICT;
+    if (!is_strict && (check->selection.scope || __atomic_load_n(&said, __ATOMIC_RELAXED)))
+        return false;
+    int64_t untracked = candidates_untracked(check->selection.self);
+    if (untracked > 0 && !is_strict && !__atomic_exchange_n(&said, 1, __ATOMIC_RELAXED)) {
+        struct log log;
+        log_begin(&log);
+        log_text(&log, "threadleak: note: ");
+        log_number(&log, (uint64_t)untracked);
+        log_text(&log, " threads of this process are not known to the library; checks do not see them\n");
+        log_end(&log);
+    }
+    return is_strict && untracked != 0;
+}
+
+/* Whether nothing is left that a rule or time would have to decide. */
+static bool is_clean(struct check *check)
+{
+    if (!candidates_none(&check->selection))
+        return false;
+    check->is_in_doubt = has_doubts() || is_incomplete(check);
+    return !check->is_in_doubt;
+}
+
+/* ---- the slow way -----------------------------------------------------------------------------------*/
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void start_engine(struct check *check)
+{
+    const struct engine_task task = {
+        .request = check->request,
+        .title = check->title,
+        .rules = check->how.rules,
+        .flags = check->how.flags,
+        .self = thread_id(),
+        .expect = check->expect,
+    };
+    check->answer.message = check->message;
+    check->answer.why = text_in(check->why, sizeof check->why);
+    engine_start(&task, &check->answer);
+}
+
+struct wait {
+    uint64_t deadline, start_at; /* of the threads; of the engine */
+    bool has_engine;
+    uint32_t counted_at; /* events when the candidates were counted */
+    uint64_t remaining;  /* how many there were: as many events it takes */
+};
+
+static bool are_gone(struct check *check, struct wait *wait, uint32_t events)
+{
+    if (check->is_in_doubt || (wait->remaining && events - wait->counted_at < wait->remaining))
+        return false;
+    if (is_clean(check))
+        return true;
+    struct candidates count = candidates_count(&check->selection);
+    wait->counted_at = events;
+    wait->remaining = count.alive + count.unjoined;
+    return false;
+}
+
+/* Nothing but the report is left to do. */
+static bool is_time_for_report(const struct check *check, const struct wait *wait, uint64_t now)
+{
+    const struct engine_answer *answer = &check->answer;
+    if (!wait->has_engine)
+        return now >= wait->deadline + TURN_NS;
+    return now >= wait->deadline || (check->is_in_doubt && !wait->remaining) ||
+           (answer->is_classified && !answer->left) || answer->has_answered;
+}
+
+/* Lets threads end, and the engine classify them meanwhile. True: all are gone. */
+static bool settle(struct check *check, struct wait *wait)
+{
+    bool gone = false;
+    settle_enter();
+    while (threadleak_registry.fork_generation == check->generation) {
+        uint32_t events = settle_events();
+        if ((gone = are_gone(check, wait, events)))
+            break;
+        uint64_t now = settle_now();
+        if (!wait->has_engine && now >= wait->start_at && (wait->has_engine = engine_take()))
+            start_engine(check);
+        if (wait->has_engine)
+            engine_listen();
+        if (is_time_for_report(check, wait, now))
+            break;
+        uint64_t until = wait->has_engine       ? wait->deadline
+                         : now < wait->start_at ? wait->start_at
+                                                : wait->deadline + TURN_NS;
+        if (wait->has_engine && !check->answer.is_classified && !check->answer.is_over)
+            until = earlier(until, now + LISTEN_NS);
+        settle_wait(events, until);
+    }
+    if (threadleak_registry.fork_generation == check->generation)
+        settle_leave();
+    return gone;
+}
+
+static int slow(struct check *check)
+{
+    uint64_t now = settle_now(), patience = (uint64_t)check->how.settle_ms * MS;
+    struct wait wait = {.deadline = now + patience};
+    wait.start_at = now + (check->is_in_doubt ? 0 : earlier(patience, GRACE_NS));
+    bool gone = settle(check, &wait);
+    int result;
+    if (threadleak_registry.fork_generation != check->generation)
+        return cannot_tell(check, "a signal handler has forked this process during the check");
+    if (!wait.has_engine && !gone)
+        return cannot_tell(check, "another check of this process does not end");
+    if (gone) {
+        result = found_none(check);
+    } else {
+        engine_report();
+        result = answered(check);
+    }
+    if (wait.has_engine)
+        engine_release();
+    return result;
+}
+
+/* ---- both -------------------------------------------------------------------------------------------*/
+
+/* Why no check can be made here at all, or NULL. */
+static const char *obstacle(void)
+{
+    if (__atomic_load_n(&threadleak_registry.flags, __ATOMIC_RELAXED) & THREADLEAK_REGISTRY_HOOKS_INACTIVE)
+        return "the library was loaded too late, by dlopen: it does not see threads being created";
+    if (thread.checking)
+        return "this signal handler interrupts a check";
+    return NULL;
+}
+
+static int check_slowly(struct check *check)
+{
+    int cancel_state, saved = errno;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    thread.checking = 1;
+    int result = slow(check);
+    thread.checking = 0;
+    errno = saved;
+    pthread_setcancelstate(cancel_state, &cancel_state);
+    return result;
+}
+
+int verify(const struct verify_request *request)
+{
+    if (__builtin_expect(thread_was_forked(), 0))
+        library_forked();
+    struct check check = begin(request);
+    const char *why = obstacle();
+    if (why)
+        return cannot_tell(&check, why);
+    check.expect = take_expectation(request);
+    if (is_clean(&check))
+        return found_none(&check);
+    if (threadleak_registry.pid != (uint32_t)system_call(SYS_getpid))
+        return cannot_tell(&check, "this process is a copy of another one, made by vfork or clone");
+    return check_slowly(&check);
+}
+
+int verify_unable(const struct threadleak_options *how, const char *why)
+{
+    struct verify_request request = {.what = VERIFY_SINCE, .how = how};
+    struct check check = begin(&request);
+    return cannot_tell(&check, why);
+}
