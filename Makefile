@@ -22,7 +22,7 @@ OBJCOPY ?= objcopy
 comma := ,
 Q := $(if $(V),,@)
 RUNTIME_FLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-exceptions \
-	-fno-stack-protector $(WARNINGS) -Ihelper/include
+	-fno-stack-protector $(WARNINGS) -Ihelper/include -DTHREADLEAK_COMMAND='"$(BINDIR)/threadleak"'
 
 RUNTIME := $(wildcard helper/runtime/*.c)
 HEADERS := $(wildcard helper/include/*.h helper/runtime/*.h)

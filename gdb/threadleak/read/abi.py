@@ -127,6 +127,7 @@ MAIN = 0x20
 EXITED = 0x40
 NO_END = 0x80
 BORN_DETACHED = 0x100
+HELD = 0x200
 
 
 class Site(NamedTuple):
