@@ -18,7 +18,7 @@ from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
-from .show import json
+from .show import cases, json
 from .show.json import STACK_FRAMES
 from .show.progress import progress
 from .show.sanitize import clean
@@ -181,6 +181,7 @@ def _no_target() -> Target:
 
 def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Outcome:
     options.explain = f"threadleak explain {clean(named.words())} --id {{}}"
+    options.target = named.name
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
         session = Session(opened.again, lambda: None, _style)
         with progress(named.name):
@@ -211,15 +212,20 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
     """One line each. The status is the worst: 0 only if all were read and are clean."""
     if getattr(options, "update_baseline", False):
         raise UsageError("threadleak check: --update-baseline takes one target")
-    texts, statuses = [], set()
+    texts, statuses, found = [], set(), []
     for each in named:
         outcome = _look(command, each, options)
         statuses.add(outcome.status)
+        if outcome.case is not None:
+            found.append(outcome.case)
+            continue
         text = _line(each, outcome, options)
         if options.output is None:
             _write(text, 0)
         texts.append(text)
     status = LEAKS if LEAKS in statuses else BLIND if statuses - {0} else 0
+    if found:
+        return _finish(Outcome(cases.document(options.format, found), status), options)
     if options.output is not None:
         _write(execution.deliver(Outcome("".join(texts)), options).text, 0)
     return status

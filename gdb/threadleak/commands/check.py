@@ -7,7 +7,7 @@ from typing import List, Optional
 from ..judge import classes
 from ..judge.report import BLIND, LEAKS, Report
 from ..judge.verdicts import Verdict
-from ..show import json, text
+from ..show import cases, failure, json, text
 from ..show.sanitize import clean
 from .list import ordered
 from . import known
@@ -49,7 +49,7 @@ def parser(shell: bool = False) -> Parser:
     if not shell:
         group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
-    add_output(parser)
+    add_output(parser, ("text", "json", *cases.FORMATS))
     return parser
 
 
@@ -63,13 +63,30 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     status = report.status(failing, options.strict)
     failing = ordered(report, failing, "group", options.format == "text")
     report.read_states(failing)
+    sentence = _sentence(report, failing, status)
+    if options.format in cases.FORMATS:
+        case = _case(report, failing, status, sentence or "", options)
+        shown = cases.document(options.format, [case])
+        return Outcome(shown, status, sentence, len(failing), case)
     if options.format == "json":
         shown = json.document(report, failing, False)
     else:
         how = session.style(options)
         lines = text.listing(report, failing, style=how, explain=options.explain)
         shown = "\n".join(lines + ([clean(said)] if said else [])) + "\n"
-    return Outcome(shown, status, _sentence(report, failing, status), len(failing))
+    return Outcome(shown, status, sentence, len(failing))
+
+
+def _case(
+    report: Report, failing: List[Verdict], status: int, sentence: str, options: argparse.Namespace
+) -> cases.Case:
+    program = (report.target.exe or "").rsplit("/", 1)[-1]
+    name = " ".join(filter(None, (program, options.target))) or "check"
+    if failing:
+        shown = failure.failure(report, failing, name, f"in {name}")
+        return failure.case(shown, "\n".join(failure.lines(shown)) + "\n")
+    outcomes = {LEAKS: cases.FAILED, BLIND: cases.BLIND}
+    return cases.Case(name, outcomes.get(status, cases.PASSED), sentence)
 
 
 def _fails(verdict: Verdict, options: argparse.Namespace) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, List
 
 from ..judge.report import BLIND
 from ..judge.rules import RuleError
-from ..show import json
+from ..show import cases, json
 from ..target.base import TargetError
 from .options import USAGE, Outcome, UsageError
 from .session import Session
@@ -31,8 +31,12 @@ def attempt(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
             outcome: Outcome = work()
             return outcome
     except TargetError as error:
-        text = json.failure(str(error)) if getattr(options, "format", "") == "json" else ""
-        return Outcome(text, BLIND, f"cannot tell: {error}")
+        format, case = getattr(options, "format", ""), None
+        text = json.failure(str(error)) if format == "json" else ""
+        if format in cases.FORMATS:
+            case = cases.Case(options.target or "check", cases.BLIND, str(error))
+            text = cases.document(format, [case])
+        return Outcome(text, BLIND, f"cannot tell: {error}", case=case)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def parser(shell: bool = False) -> Parser:
         "threadleak info",
         ONE if shell else "",
     )
-    add_output(parser, formats=False)
+    add_output(parser, formats=())
     return parser
 
 

@@ -5,12 +5,13 @@ import argparse
 import re
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Callable, List, NamedTuple, NoReturn, Optional
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence
 
 from ..judge import classes
 from ..judge.report import Report
 from ..judge.verdicts import Settings, Verdict
 from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
+from ..show.cases import Case
 
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
 
@@ -24,6 +25,7 @@ class Outcome(NamedTuple):
     status: int = 0
     error: Optional[str] = None  # one sentence: what failed, or could not be told
     leaks: int = 0  # of check: threads that made it fail
+    case: Optional[Case] = None  # of check, in a format that tests have
 
 
 # What follows the options in the shell. GDB has one target, which no command names.
@@ -53,7 +55,7 @@ class Parser(argparse.ArgumentParser):
             ),
         )
         self.see = f"help {self.prog}"  # as GDB has it
-        self.set_defaults(explain="threadleak explain {}")
+        self.set_defaults(explain="threadleak explain {}", target="")  # as people call it
         if targets:
             group = self.add_argument_group("how to look")
             group.add_argument(
@@ -165,11 +167,10 @@ def add_judging(parser: Parser) -> None:
     group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
 
 
-def add_output(parser: Parser, formats: bool = True) -> None:
+def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> None:
     group = parser.add_argument_group("input and output")
     if formats:
-        choices = ("text", "json")
-        group.add_argument("--format", choices=choices, default="text", metavar="text|json")
+        group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
     group.add_argument("--output", metavar="FILE", help="write to FILE instead")
     group.add_argument(
         "--registry",

@@ -23,7 +23,7 @@ def parser(shell: bool = False) -> Parser:
     )
     add_ids(parser, shell)
     add_judging(parser)
-    add_output(parser, formats=False)
+    add_output(parser, formats=())
     return parser
 
 

@@ -32,10 +32,10 @@ being stopped. Rules of the call, with `max`, and of a baseline hold for this lo
 
 import gc
 import os
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from ..judge.part import Part
-from ..judge.rule_set import RuleSet, load_all
+from ..judge.rule_set import load_all
 from ..judge.rules import Rule, RuleError
 from ..judge.verdicts import Judge, Occasion, Settings, Verdict, moment
 from ..read import abi
@@ -44,6 +44,9 @@ from ..read.model import Copy
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
 from ..target.native import NativeTarget
+
+if TYPE_CHECKING:
+    from ..judge.baseline import Baseline
 
 NAME = "verify"
 PROTOCOL = "1"
@@ -155,6 +158,7 @@ class Check:
         self.answer = answer
         self.of_call = load_all(texts=request.rule_texts).given
         self.rules = load_all(request.rules, session=self.of_call)
+        self.baseline = _load(request.baseline) if request.baseline else None
         self._target: Optional[NativeTarget] = None
 
     def run(self) -> None:
@@ -194,6 +198,8 @@ class Check:
             self.rules,
         )
         verdicts = judge.judge_all(taken.threads.infos)
+        if self.baseline is not None:
+            self.baseline.apply(verdicts, judge.values)
         lines = list(_marks(taken.registry.copies[0], verdicts, self.of_call))
         left = sum(verdict.leaked for verdict in verdicts)
         self.answer.send([*lines, f"classified {left}"])
@@ -211,8 +217,14 @@ class Check:
         from ..judge.report import Report
         from .verify_report import tell
 
-        rules = RuleSet(self.rules.given)
-        tell(self.request, self.answer, Report(self._look(), self._settings(), rules))
+        report = Report(self._look(), self._settings(), self.rules, self.baseline)
+        tell(self.request, self.answer, report)
+
+
+def _load(path: str) -> "Baseline":
+    from ..judge import baseline  # by few
+
+    return baseline.load(path)
 
 
 def _marks(copy: Copy, verdicts: List[Verdict], of_call: List[Rule]) -> List[str]:

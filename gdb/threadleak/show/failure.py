@@ -30,7 +30,12 @@ FRAMES = 12  # of a stack
 IDS_WIDTH = 60
 NAME_WIDTH = 80
 TITLE_WIDTH = 100
-QUIET_NOTICES = ("unused_rules", "waiting", "search")  # nothing that this failure has to do with
+QUIET_NOTICES = (
+    "unused_rules",
+    "waiting",
+    "search",
+    "unused_baseline",
+)  # nothing that this failure has to do with
 
 
 class Failure(NamedTuple):
@@ -63,7 +68,8 @@ def headline(shown: Failure) -> str:
     counts = ((classes.count(class_), class_) for class_ in ALL)
     detail = ", ".join(f"{number:,} {class_}" for number, class_ in counts if number)
     noun = "thread" if count == 1 else "threads"
-    said = f"{count:,} leaked {noun} ({detail})" if count else "0 leaked threads"
+    noun = f"leaked {noun}" if all(verdict.leaked for verdict in shown.leaked) else noun
+    said = f"{count:,} {noun} ({detail})" if count else "0 leaked threads"
     if shown.expected is not None:
         wanted = "thread" if shown.expected == 1 else "threads"
         said = f"expected {shown.expected:,} leaked {wanted}, found {count:,}"
