@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 NAME = "verify"
 PROTOCOL = "1"
+PROCESS = "process"  # the title of what is no test
 ALLOW_DETACHED, QUIET, STRICT = 0x1, 0x2, 0x4
 MESSAGE_MAX = 2048
 TITLE_WIDTH = 100
@@ -94,7 +95,7 @@ def parse(words: List[str]) -> Request:
         registry=int(last["registry"], 16),
         what=what,
         part=part,
-        title=last.get("title", "") or "process",
+        title=last.get("title", "") or PROCESS,
         ask=int(last["ask"]),
         answer=int(last["answer"]),
         flags=int(last.get("flags", "0"), 0),
@@ -185,7 +186,7 @@ class Check:
         title = self.request.title[:TITLE_WIDTH]
         if self.request.what == "exit":
             return Occasion(" although the process is exiting", "before the process ends")
-        if title == "process":
+        if title == PROCESS:
             return Occasion(" at the check of the process", "before the check")
         return Occasion(f" although the test `{title}` is over", "before the test ends")
 

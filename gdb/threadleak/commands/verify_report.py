@@ -8,7 +8,17 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import cases, failure, json
 from ..show.sanitize import clean, shorten
-from .verify import MESSAGE_MAX, QUIET, STRICT, TITLE_WIDTH, Answer, Request, escaped, write
+from .verify import (
+    MESSAGE_MAX,
+    PROCESS,
+    QUIET,
+    STRICT,
+    TITLE_WIDTH,
+    Answer,
+    Request,
+    escaped,
+    write,
+)
 
 STDOUT = 1
 
@@ -26,7 +36,10 @@ def tell(request: Request, answer: Answer, report: Report) -> None:
         answer.send(["leaked 0"])
         return
     name = shorten(clean(request.title), TITLE_WIDTH)
-    shown = failure.failure(report, leaked, name, _where(request, report, name), request.expect)
+    where = _where(request, report, name)
+    if name == PROCESS:
+        name = clean((report.target.exe or "").rsplit("/", 1)[-1]) or name
+    shown = failure.failure(report, leaked, name, where, request.expect)
     lines = failure.lines(shown)
     if not request.flags & QUIET:
         write(STDOUT, _text(request, shown, lines))
@@ -49,13 +62,13 @@ def _where(request: Request, report: Report, name: str) -> str:
     if request.what == "exit":
         program = clean((report.target.exe or "").rsplit("/", 1)[-1])
         return f"at the exit of {program or 'the process'} (pid {request.pid})"
-    return "in the process" if name == "process" else f"in test {name}"
+    return "in the process" if name == PROCESS else f"in test {name}"
 
 
 def _text(request: Request, shown: failure.Failure, lines: List[str]) -> str:
     text = "\n".join(lines) + "\n"
     if request.format == "json":
-        return json.document(shown.report, shown.leaked, True, title=request.title)
+        return json.document(shown.report, shown.leaked, True, title=shown.name)
     if request.format in cases.FORMATS:
         return cases.document(request.format, [failure.case(shown, text)], is_part=True)
     return text

@@ -10,7 +10,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 from ..judge.blame import first_own, is_wrapper, own_frame
 from ..judge.classes import ALL, UNJOINED
 from ..judge.groups import Group, group, id_ranges, merge_alike
-from ..judge.names import brief
+from ..judge.names import brief, without_arguments
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
@@ -80,15 +80,17 @@ def headline(shown: Failure) -> str:
 
 def _places(shown: Failure) -> str:
     """Who made them."""
-    told: List[Tuple[int, str]] = []
-    for each in shown.groups[:PLACES]:
-        told.append((len(each.verdicts), _maker(shown.report, each)))
-    rest = sum(len(each.verdicts) for each in shown.groups[PLACES:])
+    makers: Dict[str, int] = {}
+    for each in shown.groups:
+        maker = _maker(shown.report, each)
+        makers[maker] = makers.get(maker, 0) + len(each.verdicts)
+    told = list(makers.items())
     if not told:
         return ""
-    (first, maker), *others = told
+    (maker, first), *others = told[:PLACES]
     lead = "" if first == len(shown.leaked) else f"{first:,} "
-    parts = [f"{lead}made by {maker}", *(f"{count:,} by {maker}" for count, maker in others)]
+    parts = [f"{lead}made by {maker}", *(f"{count:,} by {maker}" for maker, count in others)]
+    rest = sum(count for _, count in told[PLACES:])
     return ", ".join(parts + ([f"{rest:,} elsewhere"] if rest else []))
 
 
@@ -97,7 +99,7 @@ def _maker(report: Report, each: Group) -> str:
     frame = _own_frame(report, each)
     if frame is None:
         return "an unknown function"
-    name = brief(function(frame), NAME_WIDTH)
+    name = brief(without_arguments(function(frame)), NAME_WIDTH)
     if frame.file and frame.line:
         return f"{name} at {clean(base_name(frame.file))}:{frame.line}"
     module = in_module(frame)
