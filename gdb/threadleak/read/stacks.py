@@ -6,6 +6,8 @@ that lies there now is the one that lay there when the stack was taken; else by 
 that file.
 """
 
+import os
+from functools import lru_cache
 from typing import (
     Any,
     Dict,
@@ -108,8 +110,8 @@ class Stacks:
             frames = self.target.symbolize(pc, what)
             modules = [each for copy in self.copies for each in copy.modules if each is not None]
             for module in modules:
-                if module.start <= pc < module.end and _base(module.name) == _base(
-                    frames[0].module or ""
+                if module.start <= pc < module.end and _is_same_file(
+                    frames[0].module or "", module.name
                 ):
                     frames = [frame._replace(offset=pc - module.bias) for frame in frames]
             self._places[key] = frames
@@ -145,11 +147,11 @@ class Stacks:
     def _is_known(self, module: Module, pc: int) -> bool:
         """Whether the file still lies there, and is one that the target takes names from."""
         now = self.target.module_at(pc)
-        if now is None or _base(now) != _base(module.name):
+        if now is None or not _is_same_file(now, module.name):
             return False
         if module.build_id:
             return module.build_id in self.build_ids()
-        return any(_base(path) == _base(now) for path in self.target.files())
+        return any(_is_same_file(now, path) for path in self.target.files())
 
     def build_ids(self) -> Set[Optional[str]]:
         """Of the files that the target has."""
@@ -162,19 +164,27 @@ class Stacks:
         leads through that."""
         modules = [each for copy in self.copies for each in copy.modules if each and each.build_id]
         files, exe = self.target.files(), self.target.exe
-        names = {_base(path) for path in files}
         found = [
             module.name
             for module in modules
             if module.build_id not in self.build_ids()
-            and _base(module.name) in names
-            and self.target.module_at(module.start) == module.name
+            and any(_is_same_file(path, module.name) for path in files)
+            and _is_same_file(self.target.module_at(module.start) or "", module.name)
         ]
         program = files.get(exe) if exe is not None else None
         used = [module.build_id for module in modules]
         if exe and program and used and program not in used:
             found = [name for name in found if _base(name) != _base(exe)] + [exe]
         return found
+
+
+@lru_cache(maxsize=4096)
+def _is_same_file(path: str, name: str) -> bool:
+    """`path`: as the kernel has it; `name`: as the dynamic linker has it: mostly a link, which tells less of the
+    version, or leads to another name, if it can still be followed."""
+    base = _base(name)
+    same = _base(path).startswith(base) if ".so" in base else _base(path) == base
+    return same or os.path.realpath(name) == path
 
 
 def _base(path: str) -> str:
