@@ -181,7 +181,8 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Non
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    return Settings(options.at_end, options.allow == "detached", options.settle_ms)
+    strict = getattr(options, "strict", False)
+    return Settings(options.at_end, options.allow == "detached", options.settle_ms, strict=strict)
 
 
 def select(report: Report, options: argparse.Namespace) -> List[Verdict]:

@@ -180,7 +180,8 @@ class Check:
 
     def _settings(self) -> Settings:
         allow_detached = bool(self.request.flags & ALLOW_DETACHED)
-        return Settings(True, allow_detached, 0, self._occasion())
+        strict = bool(self.request.flags & STRICT)
+        return Settings(True, allow_detached, 0, self._occasion(), strict)
 
     def _occasion(self) -> Occasion:
         title = self.request.title[:TITLE_WIDTH]

@@ -126,7 +126,11 @@ class Report:
 
     def _notices(self, threads: Threads) -> Iterable[Notice]:
         registry = self.registry
-        untracked = self.by_class().get(UNTRACKED, 0)
+        untracked = sum(
+            count
+            for each, count in self._decisions.items()
+            if each.class_ == UNTRACKED and not each.expected_by
+        )
         if untracked:
             text = _plural(untracked, "untracked thread") + ", not in the registry"
             yield Notice(UNTRACKED, text, untracked)

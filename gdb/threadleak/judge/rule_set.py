@@ -40,7 +40,7 @@ class RuleSet:
         self, class_: str, values: ThreadValues, counts: bool, declared: Iterable[Rule]
     ) -> Tuple[Optional[Rule], bool]:
         """The rule, and whether it is the same for each thread of that kind in that state. `counts`: unless a
-        rule expects it, the thread is leaked or untracked."""
+        rule expects it, the thread is leaked, or untracked where that counts."""
         rules: Iterable[Rule] = self.given
         if counts:
             rules = chain(self.given, self._built_in(), declared)

@@ -9,6 +9,7 @@ Conditions, all of which must hold, then the reason, which is required. FIELD:GL
 written `?`; the fields are those of FIELDS. The others:
     class=CLASS[,CLASS]   of these classes; without it, of all but `unjoined`
     detached=yes|no
+    idle=yes|no           whether its stack holds no function but those of well-known libraries (wrappers.txt)
     max=N                 no more than N threads; those beyond it are not expected
     until=YYYY-MM-DD      that day is the last
 A finished thread that nobody joined keeps its stack, whatever it did: a rule speaks of threads that are
@@ -30,18 +31,18 @@ FIELDS = {
     "name": "name of the thread",
     "start": "function of the start routine",
     "site": "any function of the creation stack",
-    "top": "function that the thread is in",
+    "top": "function that the thread is in; in libc, also the one that called it",
     "stack": "any function of the stack that the thread has now",
 }
 MADE_BY = (
     "made by"  # of foreign.py: function, source file or file of any frame of the creation stack
 )
 _OF_CREATION = {"module", "through", "fingerprint", "start", "site", MADE_BY}
-OPTIONS = ("class", "detached", "max", "until")
-_ORDER = {field: order for order, field in enumerate((*FIELDS, "detached", MADE_BY))}
+OPTIONS = ("class", "detached", "idle", "max", "until")
+_ORDER = {field: order for order, field in enumerate(("detached", *FIELDS, "idle", MADE_BY))}
 _ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
 
-ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or "detached" -> what a glob may match
+ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or another key -> what a glob may match
 
 
 class RuleError(Exception):
@@ -112,9 +113,9 @@ class Rule:
             self.conditions.append(Condition(key, value, matcher(value)))
         elif key == "class":
             self.classes = _classes(value)
-        elif key == "detached":
+        elif key in ("detached", "idle"):
             if value not in ("yes", "no"):
-                raise RuleError(f"detached={value}: it is yes or no")
+                raise RuleError(f"{key}={value}: it is yes or no")
             self.conditions.append(Condition(key, value, value.__eq__))
         elif key == "max":
             if not value.isdecimal() or not 0 < len(value) < 10 or int(value) == 0:

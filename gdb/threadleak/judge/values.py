@@ -9,6 +9,7 @@ from ..read.records import Kind
 from ..read.stacks import Stack, Stacks
 from ..read.threads import ThreadInfo
 from ..target.base import Frame, TargetError
+from .blame import is_wrapper_file
 from .fingerprint import fingerprint
 from .names import without_arguments
 from .rules import MADE_BY
@@ -16,6 +17,9 @@ from .rules import MADE_BY
 STACK_FRAMES = 256  # of a living thread's, for `stack`
 
 Texts = Tuple[str, ...]
+_OF_STACK = ("top", "stack", "idle")
+_OF_THREAD = ("name", *_OF_STACK)
+_LIBC = ("libc.so", "libc-", "libpthread", "ld-linux", "[vdso]")  # beginnings of the names of files
 
 
 class ThreadValues:
@@ -29,7 +33,7 @@ class ThreadValues:
         self.is_its_own = False
 
     def __call__(self, field: str) -> Texts:
-        if field in ("name", "top", "stack"):
+        if field in _OF_THREAD:
             self.is_its_own = True
         return self._all.value(self._thread, field)
 
@@ -38,7 +42,7 @@ class Values:
     def __init__(self, stacks: Stacks):
         self.stacks = stacks
         self._values: Dict[Tuple[str, int, int, int], Texts] = {}
-        self._functions: Dict[int, Tuple[Stack, Texts]] = {}
+        self._stacks: Dict[int, Tuple[Stack, Dict[str, Texts]]] = {}
 
     def of(self, thread: ThreadInfo) -> ThreadValues:
         return ThreadValues(self, thread)
@@ -47,9 +51,8 @@ class Values:
         kind, copy = thread.kind, thread.copy
         if field == "name":
             return self._name(thread)
-        if field in ("top", "stack"):
-            functions = self._current(thread)
-            return functions if field == "stack" else functions[:1]
+        if field in _OF_STACK:
+            return self._current(thread).get(field, ())
         if kind is None or copy is None:
             return ()
         if field == "detached":
@@ -94,17 +97,33 @@ class Values:
         name = self.stacks.target.thread_name(thread.kernel) if thread.kernel is not None else None
         return (name,) if name else ()
 
-    def _current(self, thread: ThreadInfo) -> Texts:
-        """Functions of its stack, innermost first; none where it cannot be read."""
+    def _current(self, thread: ThreadInfo) -> Dict[str, Texts]:
+        """What its stack tells; nothing where that cannot be read."""
         if thread.kernel is None:
-            return ()
+            return {}
         try:
             (stack,) = self.stacks.current([thread.kernel], STACK_FRAMES)
         except TargetError:
-            return ()
-        if id(stack) not in self._functions:
-            self._functions[id(stack)] = stack, function_names(stack.frames)
-        return self._functions[id(stack)][1]
+            return {}
+        if id(stack) not in self._stacks:
+            self._stacks[id(stack)] = stack, _of_stack(stack)
+        return self._stacks[id(stack)][1]
+
+
+def _of_stack(stack: Stack) -> Dict[str, Texts]:
+    frames = stack.frames
+    in_libc = [_base(frame).startswith(_LIBC) for frame in frames]
+    tops = in_libc.index(False) + 1 if False in in_libc else len(frames)
+    is_idle = all(map(is_wrapper_file, frames))
+    return {
+        "top": function_names(frames[:tops]),
+        "stack": function_names(frames),
+        "idle": ("yes" if is_idle else "no",) if frames and stack.complete else (),
+    }
+
+
+def _base(frame: Frame) -> str:
+    return (frame.module or "").rsplit("/", 1)[-1]
 
 
 def function_names(frames: Iterable[Frame]) -> Texts:

@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     allow_detached: bool = False
     settle_ms: int = 500
     occasion: Optional[Occasion] = None
+    strict: bool = False  # untracked threads count
 
 
 JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
@@ -160,7 +161,7 @@ class Judge:
         rule: Optional[Rule] = None
         shared = True
         if mark is None and not thread.is_main:
-            counts = decision.leaked or decision.class_ == UNTRACKED
+            counts = decision.leaked or (decision.class_ == UNTRACKED and self.at.settings.strict)
             rule, shared = self.rules.match(
                 decision.class_, self.values.of(thread), counts, self._declared(thread)
             )
