@@ -32,7 +32,7 @@ being stopped. Rules of the call, with `max`, and of a baseline hold for this lo
 
 import gc
 import os
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..judge.part import Part
 from ..judge.rule_set import load_all
@@ -145,7 +145,7 @@ def main(words: List[str]) -> int:
         return USAGE
     answer = Answer(request.answer)
     try:
-        Check(request, answer).run()
+        Check(request, answer, lambda: NativeTarget.of_process(request.pid)).run()
     except (RuleError, TargetError) as error:
         answer.blind(str(error))
     except OSError as error:
@@ -154,27 +154,23 @@ def main(words: List[str]) -> int:
 
 
 class Check:
-    def __init__(self, request: Request, answer: Answer):
+    """`open_target` gives the process as it is now."""
+
+    def __init__(self, request: Request, answer: Answer, open_target: Callable[[], Target]):
         self.request = request
         self.answer = answer
         self.of_call = load_all(texts=request.rule_texts).given
         self.rules = load_all(request.rules, session=self.of_call)
         self.baseline = _load(request.baseline) if request.baseline else None
-        self._target: Optional[NativeTarget] = None
+        self._open = open_target
 
     def run(self) -> None:
         self._classify()
         if self._is_report_wanted():
             self._report()
 
-    def _anew(self) -> Target:
-        if self._target is not None:
-            self._target.close()
-        self._target = NativeTarget.of_process(self.request.pid)
-        return self._target
-
     def _look(self) -> Look:
-        taken = look(self._anew, self.request.registry)
+        taken = look(self._open, self.request.registry)
         part = self.request.part.of(taken.threads, taken.registry.copies[0])
         return taken._replace(threads=part)
 
