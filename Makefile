@@ -98,9 +98,9 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Ihelper/inc
 LINKED := -Lbuild -lthreadleak -Wl,-rpath,$(CURDIR)/build -lcmocka
 
 # Programs that are linked with the library and look into their own registry.
-RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint exit_socket)
+RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint exit_socket verify)
 
-$(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c tests/runtime/view.h tests/runtime/gate.h build/libthreadleak.so
+$(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c $(wildcard tests/runtime/*.h) build/libthreadleak.so
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) $< $(LINKED) -o $@
 

@@ -234,8 +234,9 @@ struct wait {
     uint64_t remaining;  /* how many there were: as many events it takes */
 };
 
-static bool are_gone(struct check *check, struct wait *wait, uint32_t events)
+static bool are_gone(struct check *check, struct wait *wait)
 {
+    uint32_t events = settle_events();
     if (check->is_in_doubt || (wait->remaining && events - wait->counted_at < wait->remaining))
         return false;
     if (is_clean(check))
@@ -262,22 +263,20 @@ static bool settle(struct check *check, struct wait *wait)
     bool gone = false;
     settle_enter();
     while (threadleak_registry.fork_generation == check->generation) {
-        uint32_t events = settle_events();
-        if ((gone = are_gone(check, wait, events)))
-            break;
+        uint32_t seen = settle_events();
         uint64_t now = settle_now();
         if (!wait->has_engine && now >= wait->start_at && (wait->has_engine = engine_take()))
             start_engine(check);
         if (wait->has_engine)
             engine_listen();
-        if (is_time_for_report(check, wait, now))
+        if ((gone = are_gone(check, wait)) || is_time_for_report(check, wait, now))
             break;
         uint64_t until = wait->has_engine       ? wait->deadline
                          : now < wait->start_at ? wait->start_at
                                                 : wait->deadline + TURN_NS;
         if (wait->has_engine && !check->answer.is_classified && !check->answer.is_over)
             until = earlier(until, now + LISTEN_NS);
-        settle_wait(events, until);
+        settle_wait(seen, until);
     }
     if (threadleak_registry.fork_generation == check->generation)
         settle_leave();
