@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from threadleak.judge.rule_files import load_rules, save_rules
+from threadleak.judge.rule_files import load_rules, save_lines
 from threadleak.judge.values import function_names
 from threadleak.target.base import Frame
 from threadleak.judge.rules import RuleError, parse_rule
@@ -83,7 +83,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text("# comment\n\n  " + "\n".join(LINES) + "\n")
     rules = load_rules(str(path))
     assert [str(rule) for rule in rules] == LINES
-    save_rules(str(path), rules)
+    save_lines(str(path), map(str, rules))
     assert [str(rule) for rule in load_rules(str(path))] == LINES
 
 
@@ -98,4 +98,4 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(RuleError, match="cannot be read"):
         load_rules(str(path))
     with pytest.raises(RuleError, match="cannot be written"):
-        save_rules(str(tmp_path), [])
+        save_lines(str(tmp_path), [])

@@ -5,23 +5,24 @@ import argparse
 import re
 from typing import List
 
-from ..judge.rule_files import load_rules, save_rules
-from ..judge.rules import FIELDS, Rule, parse_rule
+from ..judge import builtin
+from ..judge.rule_files import Line, load_lines, load_rules, save_lines
+from ..judge.rules import FIELDS, OPTIONS, Rule, parse_rule
 from ..show.sanitize import clean
 from .options import Outcome, Parser, UsageError
 from .session import Session
 
 NAME = "filter"
-WORDS = ("add", "remove", "list", "load", "save")
+WORDS = ("add", "remove", "list", "load", "save", "builtin")
 
 
 def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Say which threads are expected, by rules.",
-        "add FIELD:GLOB REASON | remove N | list | load FILE | save FILE",
+        "add RULE | remove N | list | load FILE | save FILE | builtin",
         "threadleak filter add name:pool-* they live as long as the process\n"
-        "threadleak filter add class=unjoined site:legacy_start its join comes later\n"
+        "threadleak filter add class=unjoined site:legacy_start max=4 its join comes later\n"
         "threadleak filter remove 1",
     )
     group = parser.add_argument_group("what is done")
@@ -29,46 +30,69 @@ def parser(shell: bool = False) -> Parser:
         "words",
         nargs="+",
         metavar="WORD...",
-        help=f"{', '.join(WORDS)}; FIELD is one of {', '.join(FIELDS)}; a blank in GLOB is written ?;"
-        " a rule applies to threads that are alive, unless it begins with class=CLASS",
+        help=f"{', '.join(WORDS)} (prints the built-in rules); a RULE is conditions and a reason: FIELD:GLOB, with a"
+        f" FIELD of {', '.join(FIELDS)}, where a blank in GLOB is written ?; and KEY=VALUE, with a KEY of"
+        f" {', '.join(OPTIONS)}; it applies to threads that are alive, unless it has class=CLASS",
     )
     help = "edit the rules in FILE" if shell else "edit the rules in FILE, not the session's"
-    group.add_argument("--rules", metavar="FILE", required=shell, help=help)
+    parser.set_defaults(needs_file=shell)
+    group.add_argument("--rules", metavar="FILE", help=help)
     return parser
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
     word, arguments = options.words[0], options.words[1:]
-    rules = load_rules(options.rules) if options.rules else session.rules
-    if word == "add":
-        rules.append(parse_rule(" ".join(arguments), "filter"))
-        text = f"rule {len(rules)}: {clean(str(rules[-1]))}\n"
-    elif word == "remove":
-        gone = rules.pop(_index(rules, arguments))
-        text = f"removed: {clean(str(gone))}\n"
-    elif word == "list":
-        _none(word, arguments)
-        text = "".join(f"{n}: {clean(str(rule))}\n" for n, rule in enumerate(rules, 1))
-        return Outcome(text or "There are no rules.\n")
-    elif word == "load":
-        loaded = load_rules(_file(word, arguments))
-        rules += loaded
-        text = f"{len(loaded)} rules loaded\n"
-    elif word == "save":
-        save_rules(_file(word, arguments), rules)
-        return Outcome(f"{len(rules)} rules saved\n")
-    else:
+    if word not in WORDS:
         raise UsageError(f"threadleak filter: {word!r} is none of {', '.join(WORDS)}")
+    if word == "builtin":
+        _none(word, arguments)
+        return Outcome(_listed(builtin.rules()))
+    if options.needs_file and not options.rules:
+        raise UsageError("threadleak filter: which file? Give --rules FILE")
+    lines: List[Line] = [(str(rule), rule) for rule in session.rules]
     if options.rules:
-        save_rules(options.rules, rules)
+        lines = load_lines(options.rules)
+    if word == "list":
+        _none(word, arguments)
+        return Outcome(_listed(_rules(lines)) or "There are no rules.\n")
+    if word == "save":
+        save_lines(_file(word, arguments), (str(rule) for rule in _rules(lines)))
+        return Outcome(f"{len(_rules(lines))} rules saved\n")
+    text = _edit(lines, word, arguments)
+    if options.rules:
+        save_lines(options.rules, (line for line, _ in lines))
+    else:
+        session.rules = _rules(lines)
     return Outcome(text)
 
 
-def _index(rules: List[Rule], arguments: List[str]) -> int:
+def _edit(lines: List[Line], word: str, arguments: List[str]) -> str:
+    if word == "add":
+        rule = parse_rule(" ".join(arguments), "filter")
+        lines.append((str(rule), rule))
+        return f"rule {len(_rules(lines))}: {clean(str(rule))}\n"
+    if word == "load":
+        loaded = load_rules(_file(word, arguments))
+        lines += [(str(rule), rule) for rule in loaded]
+        return f"{len(loaded)} rules loaded\n"
+    places = [at for at, (_, rule) in enumerate(lines) if rule is not None]
+    line, _ = lines.pop(places[_index(places, arguments)])
+    return f"removed: {clean(line.strip())}\n"
+
+
+def _rules(lines: List[Line]) -> List[Rule]:
+    return [rule for _, rule in lines if rule is not None]
+
+
+def _listed(rules: List[Rule]) -> str:
+    return "".join(f"{number}: {clean(str(rule))}\n" for number, rule in enumerate(rules, 1))
+
+
+def _index(places: List[int], arguments: List[str]) -> int:
     if len(arguments) != 1 or not re.fullmatch("[0-9]{1,9}", arguments[0]):
         raise UsageError("threadleak filter remove: give the number that `filter list` shows")
     index = int(arguments[0]) - 1
-    if not 0 <= index < len(rules):
+    if not 0 <= index < len(places):
         raise UsageError(f"threadleak filter remove: there is no rule {arguments[0]}")
     return index
 
