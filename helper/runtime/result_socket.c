@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -90,7 +91,10 @@ void result_begun(void)
         return;
     int saved = errno;
     struct message message;
+    char name[16] = "";
     begin(&message, "begun");
+    syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
+    word(&message, "name=", name);
     send_message(&message);
     errno = saved;
 }

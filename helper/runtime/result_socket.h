@@ -4,11 +4,11 @@
  * whatever it starts, from datagrams to the abstract Unix socket that the option `result_socket` names
  * (unix(7), SOCK_DGRAM). One is a few words, each ended by a zero byte:
  *
- *   begun    program=PATH                        a program that is to be checked has been started, by exec
- *   creates  program=PATH                        it, or a fork child, creates its first thread: only now is
- * it of interest whether its end is checked checked  program=PATH ppid=N status=N leaked=N reason=TEXT it
- * exits with that status of its own; leaked is what the check found, -1: cannot tell; reason is the headline
- * of the report, or why it cannot be told, or empty
+ *   begun    program=PATH name=NAME              a program that is to be checked has been started, by exec;
+ * the kernel's name for it, which is that of the file executed creates  program=PATH it, or a fork child,
+ * creates its first thread: only now is it of interest whether its end is checked checked  program=PATH
+ * ppid=N status=N leaked=N reason=TEXT it exits with that status of its own; leaked is what the check found,
+ * -1: cannot tell; reason is the headline of the report, or why it cannot be told, or empty
  *
  * The socket tells the pid, as the receiver sees it (SO_PASSCRED). A queue is short (10 datagrams unless
  * net.unix.max_dgram_qlen says more), so that a sender waits a little for room; a datagram lost is a check

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Makes threads as it is told, a letter each on stdin: u unjoined, a alive, j joined. After each line it says
- * "done", once the kernel has what it should. At the end of stdin it returns from main, with status 5.
+ * "done", once the kernel has what it should. At the end of stdin it returns from main, with the status
+ * that its argument says, 5 if there is none.
  */
+#include <stdlib.h>
+
 #include "scenario.h"
 
 static void *finish(void *arg)
@@ -36,7 +39,7 @@ __attribute__((noinline)) static void join(void)
     must(pthread_join(thread, NULL) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     int tasks = 1, order;
     say_ready();
@@ -52,5 +55,5 @@ int main(void)
             must(puts("done") >= 0 && fflush(stdout) == 0);
         }
     }
-    return 5;
+    return argc > 1 ? atoi(argv[1]) : 5;
 }

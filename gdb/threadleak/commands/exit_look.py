@@ -14,6 +14,12 @@ from .session import Session
 from .snapshot import write
 from .targets import Named, Opened
 
+WRITTEN = "process {} at its exit: written to {}"
+
+
+def core_path(pid: int) -> str:
+    return f"threadleak.{pid}.core"
+
 
 class ExitLook:
     def __init__(self, rules: RuleSet, say: Callable[[str], None]):
@@ -35,13 +41,32 @@ class ExitLook:
     def _leaked(self, report: Report, pid: int) -> None:
         verdicts = ordered(report, report.leaked, "group")
         report.read_states(verdicts)
-        path = f"threadleak.{pid}.core"
+        path = core_path(pid)
         explain = ""  # without a core file nothing is left to explain
         try:
             write(report.target, path)
             explain = f"threadleak explain {path} --id {{}}"
-            last = f"threadleak: process {pid} at its exit: written to {path}"
+            last = f"threadleak: {WRITTEN.format(pid, path)}"
         except TargetError as error:
             last = f"threadleak: no core file of process {pid}: {error}"
         sys.stderr.write("\n".join([*text.listing(report, verdicts, explain=explain), last]) + "\n")
         sys.stderr.flush()
+
+
+class CoreOfLeaky:
+    """Of a process whose check, which came before, found leaks."""
+
+    def __init__(self, has_leaked: Callable[[int], bool], say: Callable[[str], None]):
+        self._has_leaked = has_leaked
+        self._say = say
+
+    def look(self, pid: int) -> None:
+        if not self._has_leaked(pid):
+            return
+        path = core_path(pid)
+        try:
+            with Opened(Named(str(pid), pid=pid)) as opened:
+                write(opened.again(), path)
+            self._say(WRITTEN.format(pid, path))
+        except TargetError as error:
+            self._say(f"no core file of process {pid}: {error}")

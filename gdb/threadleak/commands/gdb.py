@@ -10,7 +10,7 @@ from ..target.elf import is_core
 from ..target.native import NativeTarget
 from ..target.procfs import thread_count
 from .options import Outcome, Parser, UsageError
-from .run import NOT_FOUND, execute, find, original_environment
+from .preload import NOT_FOUND, execute, find, original_environment
 
 NAME = "gdb"
 LOADER = os.path.join(os.path.dirname(__file__), "..", "..", "threadleak-gdb.py")

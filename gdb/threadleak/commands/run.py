@@ -1,146 +1,124 @@
 # SPDX-License-Identifier: MIT
-"""`threadleak run`: becomes CMD, which then runs as if started without us, but for the library in it."""
+"""`threadleak run`: CMD runs as if started without us, but for the library in it, and is checked at its exit, and
+so is whatever it starts."""
 
 import argparse
 import os
-import signal
 import sys
-from errno import ENOEXEC
-from typing import Dict, List, Optional
 
-from ..judge.rule_set import load_all
-from ..libraries import library
 from ..target.program import why_not_preloaded
-from .options import Outcome, Parser, UsageError
+from .options import Outcome, Parser, UsageError, count
+from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
-NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as the shell has it
-OPTIONS = b"THREADLEAK_OPTIONS"
-Environment = Dict[bytes, bytes]
+FORMATS = ("text", "json", "junit", "tap", "github")
+TO_FILE = ("json", "junit", "tap")  # not to be mixed with what the program writes
 
 
 def parser() -> Parser:
     parser = Parser(
         NAME,
-        "Run a program with the library preloaded into it and into whatever it starts.",
+        "Run a program, and check it and whatever it starts for leaked threads at exit.",
         "[OPTION]... -- CMD [ARGUMENT]...",
-        "threadleak run -- ./server\n"
-        "threadleak run --core-on-leak --options frames=64 -- ./test",
+        "threadleak run -- ./test\n"
+        "threadleak run --only 'test_*' --format junit --output leaks.xml -- ctest",
     )
-    group = parser.add_argument_group("how it runs")
+    group = parser.add_argument_group("what is checked")
+    group.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="programs with such a file name alone; may be repeated",
+    )
+    group.add_argument("--no-check", action="store_true", help="nothing: only become CMD")
+    group = parser.add_argument_group("how to judge")
+    group.add_argument(
+        "--allow", choices=("detached",), metavar="detached", help="detached threads may outlive"
+    )
+    group.add_argument(
+        "--settle-ms",
+        type=count,
+        metavar="N",
+        help="threads may take N ms to end once the program exits (default 500)",
+    )
+    group.add_argument("--strict", action="store_true", help="untracked threads: cannot tell")
+    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
+    group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
+    group = parser.add_argument_group("what is done")
+    group.add_argument(
+        "--exitcode",
+        type=_status,
+        default=3,
+        metavar="N",
+        help="status if threads leaked and the program itself said 0 (default 3)",
+    )
+    group.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS))
+    group.add_argument("--output", metavar="FILE", help="write to FILE instead of stderr")
+    group.add_argument(
+        "--core-on-leak", action="store_true", help="a core file of each process that leaked"
+    )
+    group.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="then show all threads that still run, write core files, end it; status 124",
+    )
     group.add_argument(
         "--options",
         metavar="KEY=VALUE[:KEY=VALUE]...",
         help="of the library, added to THREADLEAK_OPTIONS (`help` prints them)",
     )
-    group.add_argument(
-        "--core-on-leak",
-        action="store_true",
-        help="look at it when it exits: a report on stderr, and a core file, if threads leaked",
-    )
-    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
+def _status(text: str) -> int:
+    status = count(text)
+    if status > 255:
+        raise argparse.ArgumentTypeError(f"{text} is no exit status")
+    return status
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time")
+    return seconds
+
+
 def run(session: None, options: argparse.Namespace) -> Outcome:
-    """Comes back only if CMD could not be run."""
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise UsageError("threadleak run: run what? threadleak run -- CMD [ARGUMENT]...")
-    environment = watched(original_environment(), options.options)
+    _check(options)
+    environment = watched(original_environment())
     path = find(command[0], environment)
     if path is None:
         return Outcome("", NOT_FOUND, f"{command[0]} was not found")
     why = why_not_preloaded(path)
+    if not options.no_check or options.core_on_leak or options.timeout is not None:
+        from .checked_run import CheckedRun
+
+        return CheckedRun(path, command, why, options).run(environment)
     if why is not None:
-        say(f"{command[0]} will not be watched: {why}")
-    elif options.core_on_leak:
-        return _run_below(path, command, environment, options.rules)
-    return execute(path, command, environment)
+        sys.stderr.write(f"threadleak: {command[0]} will not be watched: {why}\n")
+        sys.stderr.flush()
+    return execute(path, command, with_options(environment, options.options))
 
 
-def _run_below(
-    path: str, command: List[str], environment: Environment, rules: Optional[str]
-) -> Outcome:
-    """As our child, since a process that has exited cannot be looked at. The exit status stays the program's."""
-    from .exit_look import ExitLook
-    from .supervise import Exits, end_as, kernel_core, supervise
-
-    exits = Exits(ExitLook(load_all([rules] if rules else []), say).look)
-
-    def begin() -> int:
-        outcome = execute(path, command, with_options(environment, f"exit_socket={exits.name}"))
-        say(outcome.error or "")
-        return outcome.status
-
-    pid, status = supervise(begin, exits)
-    core = kernel_core(pid, status)
-    if core is not None:
-        say(f"{command[0]} died, and left {core}; `threadleak list` opens it")
-    elif os.WIFEXITED(status) and pid not in exits.told and os.WEXITSTATUS(status) < NOT_EXECUTABLE:
-        say(
-            f"{command[0]} was not looked at: it ended without its exit handlers, or has no library"
-        )
-    return Outcome("", end_as(status))
-
-
-def say(sentence: str) -> None:
-    sys.stderr.write(f"threadleak: {sentence}\n")
-    sys.stderr.flush()
-
-
-def original_environment() -> Environment:
-    """What we were started with. os.environ is not that: Python sets LC_CTYPE where the locale is C (PEP 538)."""
-    try:
-        with open("/proc/self/environ", "rb") as file:
-            words = file.read().split(b"\0")
-    except OSError:
-        return dict(os.environb)
-    pairs = [word.partition(b"=") for word in words if b"=" in word]
-    return {name: value for name, _, value in pairs}
-
-
-def watched(environment: Environment, options: Optional[str]) -> Environment:
-    """Ours goes last: a sanitizer's library, for one, has to be the first."""
-    ours = os.fsencode(library())
-    if not os.path.exists(ours):
-        raise UsageError(
-            f"threadleak run: there is no {library()}: run `make`, or install threadleak"
-        )
-    if any(each in ours for each in b" :"):
-        raise UsageError(f"threadleak run: {library()} cannot be preloaded, for its blank or colon")
-    preloaded = environment.get(b"LD_PRELOAD", b"").replace(b":", b" ").split()
-    if ours not in preloaded:
-        preloaded.append(ours)
-    new = {**environment, b"LD_PRELOAD": b":".join(preloaded)}
-    return with_options(new, options) if options else new
-
-
-def with_options(environment: Environment, options: str) -> Environment:
-    """Later ones count."""
-    before = environment.get(OPTIONS)
-    return {**environment, OPTIONS: (before + b":" if before else b"") + os.fsencode(options)}
-
-
-def find(name: str, environment: Environment) -> Optional[str]:
-    """Where execvp(3) would find it."""
-    if "/" in name:
-        return name if os.path.exists(name) else None
-    search = os.fsdecode(environment.get(b"PATH", b"/bin:/usr/bin")).split(":")
-    paths = [os.path.join(folder or ".", name) for folder in search]
-    found = [path for path in paths if os.path.isfile(path)]
-    return next((path for path in found if os.access(path, os.X_OK)), found[0] if found else None)
-
-
-def execute(path: str, command: List[str], environment: Environment) -> Outcome:
-    """As execvp(3), which gives what the kernel does not know to the shell."""
-    # Python ignores these two, and what is ignored stays so (signal(7)).
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        os.execve(path, command, environment)
-    except OSError as error:
-        if error.errno != ENOEXEC:
-            return Outcome("", NOT_EXECUTABLE, f"{command[0]} cannot be run: {error.strerror}")
-    os.execve("/bin/sh", ["/bin/sh", path, *command[1:]], environment)
+def _check(options: argparse.Namespace) -> None:
+    """What would otherwise be said by each program that is checked, or come too late."""
+    if options.format in TO_FILE and options.output is None:
+        raise UsageError(f"threadleak run: --format {options.format} needs --output FILE")
+    if options.no_check and (options.format != "text" or options.output is not None):
+        raise UsageError("threadleak run: --no-check has nothing to write")
+    for glob in options.only:
+        if not glob or "," in glob or any(each in glob for each in "[]"):
+            raise UsageError(f"threadleak run: --only {glob!r}: a glob has `*` and `?` alone")
+    for path in (options.rules, options.baseline):
+        if path is not None and not os.access(path, os.R_OK):
+            raise UsageError(f"threadleak run: {path} cannot be read")

@@ -1,78 +1,60 @@
 # SPDX-License-Identifier: MIT
-"""A program as our child, which is looked at when it exits, and with it whatever it starts.
-
-The library tells of the exit and holds it meanwhile (helper/runtime/exit_socket.h). Signals that are sent to
-us go on to the program; those of the terminal's keys reach it by themselves, since it is in our process group.
-"""
+"""A program as our child. Signals that are sent to us go on to it; those of the terminal's keys reach it by
+themselves, since it is in our process group."""
 
 import os
 import resource
 import signal
-import socket
-import struct
-import threading
-from contextlib import suppress
-from typing import Callable, Optional, Set
+import time
+from typing import Callable, NamedTuple, Optional, Protocol, Sequence, Set
 
-Look = Callable[[int], None]
+from ..target.procfs import command
 
 PASSED_ON = {
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
     *(signal.SIGUSR1, signal.SIGUSR2),
 }
+LONG_S = 1e6
 BY_KERNEL = 0x80  # si_code of what a terminal sends (sigaction(2))
-_UCRED = struct.Struct("iII")  # unix(7)
-_KEPT = struct.Struct("Q")
-TELL_S = 5  # for a process that has connected to say what it has
 
 
-class Exits:
-    """Those that exit, one after the other. `look` is called for each that has more records than its main
-    thread's, and the process is held until it returns."""
+class Ended(NamedTuple):
+    pid: int
+    status: int  # as of wait(2)
+    comm: str  # the kernel's name for it: of the last file that it executed, unless it chose another
 
-    def __init__(self, look: Look):
-        self.name = f"threadleak-{os.getpid()}-{os.urandom(8).hex()}"
-        self.told: Set[int] = set()
-        self._look = look
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind("\0" + self.name)
-        self._listener.listen(128)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+class Listener(Protocol):
+    """Hears of processes while the program runs; its socket is there before."""
 
     def start(self) -> None:
-        self._thread.start()
+        ...
 
     def stop(self) -> None:
-        """Whoever exits later is not held, nor looked at."""
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-
-    def _serve(self) -> None:
-        with self._listener:
-            while True:
-                try:
-                    connection, _ = self._listener.accept()
-                except OSError:
-                    return
-                with connection, suppress(OSError):  # it was killed meanwhile
-                    connection.settimeout(TELL_S)
-                    self._take(connection)
-
-    def _take(self, connection: socket.socket) -> None:
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        pid, uid, _ = _UCRED.unpack(raw)
-        data = connection.recv(_KEPT.size)
-        # Anybody can connect who finds the name.
-        if len(data) == _KEPT.size and pid > 0 and uid == os.geteuid():
-            self.told.add(pid)
-            if _KEPT.unpack(data)[0] > 1:
-                self._look(pid)
+        ...
 
 
-def supervise(begin: Callable[[], int], exits: Exits) -> "tuple[int, int]":
-    """(pid, wait status) of the program that `begin` becomes, in a child; what it returns is the child's exit
-    status, if there was nothing to become."""
+class Deadline:
+    """`passed` is called, with the program's pid, if the program still runs then; after that it has to end."""
+
+    def __init__(self, seconds: float, passed: Callable[[int], None]):
+        self._at = time.monotonic() + seconds
+        self._passed = passed
+        self.has_passed = False
+
+    def left(self) -> float:
+        return max(self._at - time.monotonic(), 0)
+
+    def pass_(self, pid: int) -> None:
+        self.has_passed = True
+        self._passed(pid)
+
+
+def supervise(
+    begin: Callable[[], int], listeners: Sequence[Listener], deadline: Optional[Deadline] = None
+) -> Ended:
+    """The end of the program that `begin` becomes, in a child; what it returns is the child's exit status, if
+    there was nothing to become."""
     waited = PASSED_ON | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     of_children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored: no status would be left
@@ -80,25 +62,36 @@ def supervise(begin: Callable[[], int], exits: Exits) -> "tuple[int, int]":
     if pid == 0:
         signal.signal(signal.SIGCHLD, of_children)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
         os._exit(begin())
-    exits.start()
-    status = _wait(pid, waited)
-    exits.stop()
+    for each in listeners:
+        each.start()
+    ended = _wait(pid, waited, deadline)
+    for each in listeners:
+        each.stop()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return pid, status
+    return ended
 
 
-def _wait(pid: int, waited: Set[signal.Signals]) -> int:
+def _wait(pid: int, waited: Set[signal.Signals], deadline: Optional[Deadline]) -> Ended:
     while True:
-        what = signal.sigwaitinfo(waited)
-        if what.si_signo == signal.SIGCHLD:
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
-                return status
+        if deadline is not None and deadline.has_passed:
+            deadline = None
+        what = signal.sigtimedwait(waited, deadline.left() if deadline is not None else LONG_S)
+        if what is None:
+            if deadline is not None:
+                deadline.pass_(pid)
+        elif what.si_signo == signal.SIGCHLD:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                comm = command(pid)
+                return Ended(pid, os.waitpid(pid, 0)[1], comm)
         elif what.si_code != BY_KERNEL:
             os.kill(pid, what.si_signo)
+
+
+def allow_core_files() -> None:
+    """As far as the limit may be lifted."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
 def end_as(status: int) -> int:

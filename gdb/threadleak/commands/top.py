@@ -13,7 +13,7 @@ from ..judge.history import SORT_KEYS
 from ..show import top
 from ..show.style import PLAIN, Ansi
 from .options import Outcome, Parser, UsageError, count
-from .run import original_environment
+from .preload import original_environment
 from .terminal import Terminal
 from .watch import Watch
 

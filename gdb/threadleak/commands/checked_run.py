@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""CMD as our child, checked at its exit by the library in it, as is whatever it starts: what is said of all of
+them in the end, and the exit status."""
+
+import argparse
+import os
+import signal
+import sys
+from typing import List, Optional
+
+from ..judge.programs import HANGS, STILL_RUNS, Programs
+from ..judge.rule_set import load_all
+from ..target.family import have_in_environment
+from . import hang
+from .exit_look import CoreOfLeaky, ExitLook
+from .exits import Exits
+from .options import Outcome
+from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
+from .results import Results
+from .run_report import RunReport
+from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, kernel_core, supervise
+
+HUNG = 124  # exit status, as timeout(1) has it
+UNHEARD = "it told nothing: it is without the library (is LD_PRELOAD kept?), or in another network namespace"
+
+
+class CheckedRun:
+    def __init__(
+        self, path: str, command: List[str], why: Optional[str], options: argparse.Namespace
+    ):
+        self._path = path
+        self._command = command
+        self._why = why  # it cannot be preloaded
+        self._options = options
+        self._programs = Programs(options.only)
+        self._results = Results(self._programs)
+        self._report = RunReport(self._programs, options.format, options.output)
+        self._exits = Exits(self._look) if options.core_on_leak else None
+        rules = load_all([options.rules] if options.rules else [])
+        self._exit_look = ExitLook(rules, self._report.say) if options.no_check else None
+
+    def run(self, environment: Environment) -> Outcome:
+        options = self._options
+        listeners: List[Listener] = [each for each in (self._exits, self._results) if each]
+        deadline = None
+        if options.timeout is not None:
+            deadline = Deadline(options.timeout, self._hangs)
+        with self._report:
+            ended = supervise(lambda: self._begin(environment), listeners, deadline)
+            is_hung = deadline is not None and deadline.has_passed
+            if options.core_on_leak and not is_hung:
+                self._tell_of_core(ended.pid, ended.status)
+            if not options.no_check:
+                self._settle_accounts(ended)
+                self._report.end()
+        if is_hung:
+            return Outcome("", HUNG)
+        own = end_as(ended.status)
+        return Outcome(
+            "", own or (0 if options.no_check else self._programs.status(options.exitcode))
+        )
+
+    def _begin(self, environment: Environment) -> int:
+        """In the child."""
+        if self._options.core_on_leak:
+            allow_core_files()
+        ours = ":".join(self._library_options())
+        environment = with_options(with_options(environment, self._options.options), ours)
+        outcome = execute(self._path, self._command, environment)
+        sys.stderr.write(f"threadleak: {outcome.error}\n")
+        sys.stderr.flush()
+        return outcome.status
+
+    def _library_options(self) -> List[str]:
+        options = self._options
+        given = [f"exit_socket={self._exits.name}"] if self._exits is not None else []
+        if options.no_check:
+            return given
+        given += ["at_exit=check", f"result_socket={self._results.name}"]
+        given += self._report.library_options()
+        if options.only:
+            given.append(option("only", ",".join(options.only)))
+        if options.exitcode != 3:
+            given.append(f"exitcode={options.exitcode}")
+        if options.allow is not None:
+            given.append(f"allow={options.allow}")
+        if options.settle_ms is not None:
+            given.append(f"settle_ms={options.settle_ms}")
+        if options.strict:
+            given.append("strict=1")
+        for name in ("rules", "baseline"):
+            path = getattr(options, name)
+            if path is not None:
+                given.append(
+                    option(name, os.path.abspath(path))
+                )  # whoever reads it may be elsewhere
+        return given
+
+    def _look(self, pid: int) -> None:
+        """At a process that exits."""
+        if self._exit_look is not None:
+            self._exit_look.look(pid)
+        else:
+            CoreOfLeaky(self._has_leaked, self._report.say).look(pid)
+
+    def _has_leaked(self, pid: int) -> bool:
+        self._results.take()  # it told before it was held
+        program = self._programs.latest(pid)
+        return program is not None and bool(program.leaked)
+
+    def _hangs(self, pid: int) -> None:
+        name, seconds = self._results.name, self._options.timeout
+        mark = name if self._exits is None else self._exits.name
+        self._report.say(f"{self._command[0]} still runs after {seconds:g} s")
+        for each in hang.look(hang.still_there(pid, mark)):
+            self._report.hangs(each)
+            if not self._options.no_check:
+                self._programs.blind(
+                    each.pid, each.path, HANGS.format(seconds)
+                ).command = each.command
+        hang.end(pid, mark)
+
+    def _tell_of_core(self, pid: int, status: int) -> None:
+        core = kernel_core(pid, status)
+        if core is not None:
+            self._report.say(
+                f"{self._command[0]} died, and left {core}; `threadleak list` opens it"
+            )
+
+    def _settle_accounts(self, ended: Ended) -> None:
+        """Why nothing more was heard of those that were to be checked."""
+        programs = self._programs
+        left = [each for each in programs.unchecked() if not each.why]
+        running = set(have_in_environment(self._results.name.encode())) if left else set()
+        for each in left:
+            if each.pid == ended.pid:
+                each.why = _end_of(ended.status)
+            elif each.pid in running:
+                each.why = STILL_RUNS
+        if not programs.only and not programs.blind_of(ended.pid):
+            why = self._unheard(ended)
+            if why:
+                programs.blind(ended.pid, self._path, why)
+
+    def _unheard(self, ended: Ended) -> str:
+        """Why CMD itself told nothing, if so."""
+        if os.WIFEXITED(ended.status) and os.WEXITSTATUS(ended.status) == NOT_EXECUTABLE:
+            return ""
+        program = self._programs.latest(ended.pid)
+        if program is None:
+            return self._why or UNHEARD
+        # It ended by _exit; or it became by exec what told nothing.
+        if program.checked is None and program.comm and ended.comm not in ("", program.comm):
+            return f"it became {ended.comm} by exec, which told nothing: it is without the library"
+        return ""
+
+
+def _end_of(status: int) -> str:
+    if os.WIFEXITED(status):
+        return "it ended by _exit, without a check"
+    return f"it died of {signal.Signals(os.WTERMSIG(status)).name}"

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak run --timeout`: what still runs is shown, each process with the stacks of all its threads, is
+written to a core file, and is ended."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import List, NamedTuple
+
+from ..show.sanitize import clean, shorten
+from ..target.base import TargetError
+from ..target.family import Member, command_line, family, have_in_environment, is_there, program_of
+from ..target.procfs import thread_count
+from . import stacks
+from .execution import attempt
+from .exit_look import core_path
+from .session import Session
+from .snapshot import write
+from .targets import Named, Opened
+
+GRACE_S = 3  # between SIGABRT and SIGKILL
+STEP_S = 0.05
+LINE_WIDTH = 80
+
+
+class Hanging(NamedTuple):
+    """A process that was looked at."""
+
+    pid: int
+    path: str
+    command: str
+    text: str  # all its threads, or why they cannot be shown
+
+
+def still_there(pid: int, mark: str) -> List[Member]:
+    """The process and what it started, and whatever has `mark` in its environment: the pids of what told of
+    itself may be other processes' by now."""
+    return family([pid, *have_in_environment(os.fsencode(mark))])
+
+
+def look(members: List[Member]) -> List[Hanging]:
+    """Whoever only waits for another one, a shell say, has nothing to show."""
+    parents = {each.parent for each in members}
+    shown = [each for each in members if each.pid not in parents or thread_count(each.pid) > 1]
+    return [_look(each) for each in shown if is_there(each)]
+
+
+def _look(one: Member) -> Hanging:
+    command = command_line(one.pid)
+    name = f"process {one.pid} `{clean(shorten(command, LINE_WIDTH))}`"
+    options = stacks.parser(True).parse_args([])
+    with Opened(Named(str(one.pid), pid=one.pid)) as opened:
+        session = Session(opened.again)
+        outcome = attempt(lambda: stacks.run(session, options), options)
+        text = outcome.text or f"threadleak: {outcome.error}\n"
+        core = core_path(one.pid)
+        try:
+            write(opened.again(), core)
+            last = f"threadleak: process {one.pid} still ran: written to {core}\n"
+        except TargetError as error:
+            last = f"threadleak: no core file of process {one.pid}: {error}\n"
+    path = program_of(one.pid)
+    return Hanging(one.pid, path, command, f"threadleak: {name} still runs:\n{text}{last}")
+
+
+def end(pid: int, mark: str) -> None:
+    """SIGABRT, so that whoever may dump core does; SIGKILL for those that do not mind, and for what came since."""
+    members = still_there(pid, mark)
+    _send(members, signal.SIGABRT)
+    until = time.monotonic() + GRACE_S
+    while any(map(is_there, members)) and time.monotonic() < until:
+        time.sleep(STEP_S)
+    _send(still_there(pid, mark), signal.SIGKILL)
+
+
+def _send(members: List[Member], number: int) -> None:
+    for each in members:
+        if is_there(each):
+            with suppress(OSError):
+                os.kill(each.pid, number)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What `run` writes, and where: the reports of the programs that it checked, each written by the program's own
+engine, and what is to be said of all of them in the end.
+
+As text they go to stderr as they come, or to the file. A document for machines is made in the end: until then
+each process has a file of its own in a folder."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Dict, List, Optional
+
+from ..judge.programs import Programs
+from ..show import programs as shown
+from .hang import Hanging
+from .options import UsageError
+from .preload import option
+
+DOCUMENTS = ("json", "junit", "tap")
+
+
+class RunReport:
+    def __init__(self, programs: Programs, format: str, output: Optional[str]):
+        self._programs = programs
+        self._format = format
+        self._output = None if output is None else os.path.abspath(output)
+        self._folder: Optional[str] = None
+        self._hanging: List[Hanging] = []
+
+    def __enter__(self) -> "RunReport":
+        if self._output is not None:
+            self._write("", "w")
+        if self._format in DOCUMENTS:
+            place = os.environ.get("TMPDIR") or "/tmp"
+            self._folder = os.path.join(place, f"threadleak-{os.urandom(8).hex()}")
+            os.mkdir(self._folder, 0o700)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            for name in os.listdir(self._folder):
+                with suppress(OSError):
+                    os.unlink(os.path.join(self._folder, name))
+            with suppress(OSError):
+                os.rmdir(self._folder)
+
+    def library_options(self) -> List[str]:
+        """Where each process writes, and what."""
+        if self._folder is not None:
+            return [
+                option("log_path", os.path.join(self._folder, "%p")),
+                f"format={'json' if self._format == 'json' else 'text'}",
+            ]
+        found = [] if self._output is None else [option("log_path", self._output)]
+        return found + ([f"format={self._format}"] if self._format != "text" else [])
+
+    def say(self, sentence: str) -> None:
+        """To people."""
+        self._tell(f"threadleak: {sentence}\n")
+
+    def hangs(self, found: Hanging) -> None:
+        self._hanging.append(found)
+        self._tell(found.text)
+
+    def end(self) -> None:
+        lines = shown.summary(self._programs) if shown.is_worth_a_summary(self._programs) else []
+        if lines:
+            self._tell("\n".join(lines) + "\n")
+        if self._folder is not None:
+            from ..show import run_documents
+
+            bodies = self._bodies()
+            self._tell(run_documents.left_out(self._format, self._programs, bodies))
+            for each in self._hanging:
+                bodies[each.pid] = bodies.get(each.pid, "") + each.text
+            self._write(run_documents.document(self._format, self._programs, bodies), "w")
+
+    def _bodies(self) -> Dict[int, str]:
+        """What each process wrote."""
+        found = {}
+        for name in os.listdir(self._folder or "."):
+            with suppress(OSError, ValueError), open(
+                os.path.join(self._folder or ".", name), encoding="utf-8", errors="backslashreplace"
+            ) as file:
+                found[int(name)] = file.read()
+        return found
+
+    def _tell(self, text: str) -> None:
+        if self._output is not None and self._format == "text":
+            self._write(text, "a")
+        else:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def _write(self, text: str, mode: str) -> None:
+        assert self._output is not None
+        try:
+            with open(self._output, mode, encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except OSError as failure:
+            raise UsageError(f"{self._output} cannot be written: {failure.strerror}") from None

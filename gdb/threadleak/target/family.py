@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""A process and those that it started, and that these started (proc(5))."""
+
+import os
+import shlex
+from contextlib import suppress
+from typing import Dict, Iterable, List, NamedTuple, Optional
+
+_LINE_BYTES = 4096
+
+
+class Member(NamedTuple):
+    pid: int
+    parent: int
+    started: int  # in clock ticks; tells a process from a later one with its pid
+
+
+def member(pid: int) -> Optional[Member]:
+    """None: there is no such process, or it has ended and nobody has waited for it yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(") ")[2].split()
+        ended = fields[0] in ("Z", "X")
+        return None if ended and _threads(pid) < 2 else Member(pid, int(fields[1]), int(fields[19]))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _threads(pid: int) -> int:
+    """The main thread alone has ended where it called pthread_exit."""
+    return os.stat(f"/proc/{pid}/task").st_nlink - 2
+
+
+def is_there(one: Member) -> bool:
+    now = member(one.pid)
+    return now is not None and now.started == one.started
+
+
+def family(roots: Iterable[int]) -> List[Member]:
+    """Those of `roots` that are there, and their descendants: parents first."""
+    children: Dict[int, List[Member]] = {}
+    every: Dict[int, Member] = {}
+    for word in os.listdir("/proc"):
+        found = member(int(word)) if word.isdecimal() else None
+        if found is not None:
+            every[found.pid] = found
+            children.setdefault(found.parent, []).append(found)
+    waiting = [every[pid] for pid in roots if pid in every]
+    taken: Dict[int, Member] = {}
+    while waiting:
+        one = waiting.pop(0)
+        if one.pid not in taken:
+            taken[one.pid] = one
+            waiting += children.get(one.pid, [])
+    return list(taken.values())
+
+
+def have_in_environment(text: bytes) -> List[int]:
+    """Those that were started with it, as far as theirs can be read."""
+    found = []
+    for word in os.listdir("/proc"):
+        if word.isdecimal():
+            with suppress(OSError), open(f"/proc/{word}/environ", "rb") as file:
+                if text in file.read():
+                    found.append(int(word))
+    return found
+
+
+def command_line(pid: int) -> str:
+    """As a shell would take it; "" if it cannot be read any more."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            words = file.read(_LINE_BYTES).split(b"\0")
+    except OSError:
+        return ""
+    return shlex.join(os.fsdecode(word) for word in words[:-1] or words)
+
+
+def program_of(pid: int) -> str:
+    """The file that it executes; "" if nothing tells."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""

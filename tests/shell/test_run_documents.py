@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak run --format`: one document on all programs that were checked."""
+
+import json
+import os
+from typing import Any, Dict
+from xml.etree import ElementTree
+
+import pytest
+from run_shell import LEAKS
+from test_run_check import JOINED, Done
+from workshop import Workshop, line_of
+
+
+@pytest.fixture
+def script(workshop: Workshop) -> str:
+    """One that leaks, one that does not, and one that cannot be told."""
+    grows = workshop.program("grows").path
+    unchecked = f'/usr/bin/python3 -c "{JOINED}os._exit(0)"'
+    return f"echo ua | {grows} 0; echo j | {grows} 0; {unchecked}; true"
+
+
+def document(format: str, folder: Any, script: str) -> str:
+    place = folder / "tmp"
+    place.mkdir()
+    words = ["--settle-ms", "0", "--format", format, "--output", "out", "--", "bash", "-c", script]
+    done = Done(folder, *words, TMPDIR=str(place))
+    assert (
+        done.status == LEAKS and "1 of 3 processes with threads leaked some, 1 cannot" in done.err
+    )
+    assert "created at:" not in done.err  # that is in the document
+    assert os.listdir(place) == []
+    return str((folder / "out").read_text())
+
+
+def test_junit(script: str, tmp_path: Any) -> None:
+    suites = ElementTree.fromstring(document("junit", tmp_path, script))
+    (suite,) = suites
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "1",
+        "errors": "1",
+    }
+    leaky, clean, unchecked = suite
+    names = [case.get("name") for case in suite]
+    assert names[0] is not None and names[0].endswith("grows 0") and names[1] == names[0] + " #2"
+    (failure,), (error,) = leaky, unchecked
+    assert len(clean) == 0
+    line = line_of("grows", "/* creates unjoined */")
+    assert failure.get("message") == (
+        "2 leaked threads (1 unjoined, 1 outlived): 1 made by leave_unjoined at"
+        f" grows.c:{line}, 1 by keep_alive at grows.c:{line_of('grows', '/* creates alive */')}"
+    )
+    assert failure.text is not None and "fix (unjoined): Join it" in failure.text
+    assert str(error.get("message")).startswith("it ended without a check")
+
+
+def test_tap(script: str, tmp_path: Any) -> None:
+    lines = document("tap", tmp_path, script).splitlines()
+    assert lines[:2] == ["TAP version 13", "1..3"]
+    points = [line.split(" - ")[0] for line in lines if not line.startswith("#")][2:]
+    assert points == ["not ok 1", "ok 2", "not ok 3"]
+    assert sum("2 leaked threads (1 unjoined, 1 outlived)" in line for line in lines) == 1
+
+
+def test_json(script: str, tmp_path: Any) -> None:
+    shown: Dict[str, Any] = json.loads(document("json", tmp_path, script))
+    assert shown["schema"] == "threadleak-run/1" and shown["error"] is None
+    counts = {key: shown["summary"][key] for key in ("with_threads", "leaked", "blind")}
+    assert counts == {"with_threads": 3, "leaked": 1, "blind": 1}
+    leaky, clean, unchecked = shown["programs"]
+    assert [each["leaked"] for each in shown["programs"]] == [2, 0, None]
+    assert (leaky["status"], unchecked["status"]) == (0, None)
+    (report,) = leaky["reports"]
+    assert report["schema"] == "threadleak/1" and report["summary"]["leaked"] == 2
+    assert report["target"]["pid"] == leaky["pid"]
+    assert clean["reports"] == [] and unchecked["blind"].startswith("it ended without a check")
+
+
+def test_github(script: str, tmp_path: Any) -> None:
+    done = Done(tmp_path, "--settle-ms", "0", "--format", "github", "--", "bash", "-c", script)
+    assert done.status == LEAKS
+    line = line_of("grows", "/* creates unjoined */")
+    assert any(
+        each.startswith("::error file=") and f"grows.c,line={line}," in each for each in done.lines
+    )
+
+
+def test_a_command_without_threads(tmp_path: Any) -> None:
+    done = Done(tmp_path, "--format", "junit", "--output", "out", "--", "true")
+    assert (done.status, done.err) == (0, "")
+    ((case,),) = ElementTree.fromstring((tmp_path / "out").read_text())
+    assert len(case) == 0 and case.get("name") == "/usr/bin/true"
+
+
+def test_nothing_that_matches(tmp_path: Any) -> None:
+    words = ["--only", "no-such", "--format", "junit", "--output", "out", "--", "true"]
+    assert Done(tmp_path, *words).status == 2
+    ((case,),) = ElementTree.fromstring((tmp_path / "out").read_text())
+    (error,) = case
+    assert error.get("message") == "no program that was started matches --only no-such"
