@@ -81,9 +81,11 @@ def test_github(script: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--settle-ms", "0", "--format", "github", "--", "bash", "-c", script)
     assert done.status == LEAKS
     line = line_of("grows", "/* creates unjoined */")
+    errors = [each for each in done.lines if each.startswith("::error ")]
     assert any(
-        each.startswith("::error file=") and f"grows.c,line={line}," in each for each in done.lines
+        each.startswith("::error file=") and f"grows.c,line={line}," in each for each in errors
     )
+    assert "::cannot tell: it ended without a check" in errors[-1]
 
 
 def test_a_command_without_threads(tmp_path: Any) -> None:

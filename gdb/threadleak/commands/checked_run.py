@@ -36,7 +36,7 @@ class CheckedRun:
         self._results = Results(self._programs)
         self._report = RunReport(self._programs, options.format, options.output)
         self._exits = Exits(self._look) if options.core_on_leak else None
-        rules = load_all([options.rules] if options.rules else [])
+        rules = load_all(options.rules)
         self._exit_look = ExitLook(rules, self._report.say) if options.no_check else None
 
     def run(self, environment: Environment) -> Outcome:
@@ -88,12 +88,10 @@ class CheckedRun:
             given.append(f"settle_ms={options.settle_ms}")
         if options.strict:
             given.append("strict=1")
-        for name in ("rules", "baseline"):
-            path = getattr(options, name)
-            if path is not None:
-                given.append(
-                    option(name, os.path.abspath(path))
-                )  # whoever reads it may be elsewhere
+        files = [("rules", path) for path in options.rules]
+        files += [("baseline", options.baseline)] if options.baseline is not None else []
+        for name, path in files:
+            given.append(option(name, os.path.abspath(path)))  # whoever reads it may be elsewhere
         return given
 
     def _look(self, pid: int) -> None:
@@ -114,7 +112,8 @@ class CheckedRun:
         self._report.say(f"{self._command[0]} still runs after {seconds:g} s")
         for each in hang.look(hang.still_there(pid, mark)):
             self._report.hangs(each)
-            if not self._options.no_check:
+            is_judged = not self._options.only or self._programs.latest(each.pid) is not None
+            if is_judged and not self._options.no_check:
                 self._programs.blind(
                     each.pid, each.path, HANGS.format(seconds)
                 ).command = each.command

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from ..judge.rule_set import load_all
 from ..target.program import why_not_preloaded
 from .options import Outcome, Parser, UsageError, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
@@ -43,7 +44,13 @@ def parser() -> Parser:
         help="threads may take N ms to end once the program exits (default 500)",
     )
     group.add_argument("--strict", action="store_true", help="untracked threads: cannot tell")
-    group.add_argument("--rules", metavar="FILE", help="rules that say which threads are expected")
+    group.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="rules that say which threads are expected; may be repeated",
+    )
     group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
     group = parser.add_argument_group("what is done")
     group.add_argument(
@@ -119,6 +126,6 @@ def _check(options: argparse.Namespace) -> None:
     for glob in options.only:
         if not glob or "," in glob or any(each in glob for each in "[]"):
             raise UsageError(f"threadleak run: --only {glob!r}: a glob has `*` and `?` alone")
-    for path in (options.rules, options.baseline):
-        if path is not None and not os.access(path, os.R_OK):
-            raise UsageError(f"threadleak run: {path} cannot be read")
+    load_all(options.rules)
+    if options.baseline is not None and not os.access(options.baseline, os.R_OK):
+        raise UsageError(f"threadleak run: {options.baseline} cannot be read")

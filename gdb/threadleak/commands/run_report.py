@@ -66,9 +66,13 @@ class RunReport:
         lines = shown.summary(self._programs) if shown.is_worth_a_summary(self._programs) else []
         if lines:
             self._tell("\n".join(lines) + "\n")
-        if self._folder is not None:
-            from ..show import run_documents
+        if self._format == "text":
+            return
+        from ..show import run_documents
 
+        if self._folder is None:
+            self._tell(run_documents.annotations(self._programs))
+        else:
             bodies = self._bodies()
             self._tell(run_documents.left_out(self._format, self._programs, bodies))
             for each in self._hanging:
@@ -86,7 +90,7 @@ class RunReport:
         return found
 
     def _tell(self, text: str) -> None:
-        if self._output is not None and self._format == "text":
+        if self._output is not None and self._folder is None:
             self._write(text, "a")
         else:
             sys.stderr.write(text)

@@ -23,6 +23,12 @@ def document(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
     return cases.document(format, list(_cases(programs, bodies)))
 
 
+def annotations(programs: Programs) -> str:
+    """For GitHub, on what no program said itself: of which it cannot be told."""
+    found = [case for case in _cases(programs, {}) if case.outcome == BLIND]
+    return cases.document("github", found)
+
+
 def left_out(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
     """What was written and is not in the document: notes of the library, say."""
     if format == "json":
