@@ -183,9 +183,12 @@ static void not_started(int error)
 {
     struct text *why = &talk.answer->why;
     talk.answer->is_over = true;
-    text_add(why, engine_command_path());
-    text_add(why, " could not be started: ");
+    text_add(why, "the engine could not be started: ");
     add_error(why, error);
+    if (error == ENOENT || error == EACCES) {
+        text_add(why, ": ");
+        text_add(why, engine_command_path());
+    }
 }
 
 static void lost(const char *how)
@@ -195,7 +198,7 @@ static void lost(const char *how)
         not_started(spawn_error());
         return;
     }
-    text_add(&talk.answer->why, engine_command_path());
+    text_add(&talk.answer->why, "the engine ");
     text_add(&talk.answer->why, how);
 }
 
@@ -236,7 +239,7 @@ static bool receive(void)
     if (count > 0)
         take_in(bytes, (size_t)count);
     else if (count != -EAGAIN && count != -EINTR)
-        lost(" ended without an answer");
+        lost("ended without an answer");
     return count > 0;
 }
 
@@ -268,7 +271,7 @@ void engine_report(void)
             talk.answer->is_over = true; /* a signal handler has forked: the engine is our parent's */
             text_add(&talk.answer->why, "the process forked during the check");
         } else if (is_silent(heard)) {
-            lost(" does not answer");
+            lost("does not answer");
         } else if (receive()) {
             heard = settle_now();
         }

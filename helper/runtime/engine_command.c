@@ -88,7 +88,7 @@ void engine_command_init(void)
 
 const char *engine_command_path(void)
 {
-    return options.engine[0] ? options.engine : "threadleak";
+    return command.paths[0] ? command.paths[0] : "threadleak";
 }
 
 /* ---- its environment --------------------------------------------------------------------------------*/

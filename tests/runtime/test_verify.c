@@ -308,8 +308,8 @@ static void marks_of_the_engine_are_kept_and_save_its_next_start(void **state)
     /* the first rule is not for unjoined threads, the second is */
     sem_post(&gate);
     sem_post(&gate);
-    AWAIT(view_state(first) & THREADLEAK_STATE_FINISHED && view_state(second) & THREADLEAK_STATE_FINISHED);
-    assert_int_equal(view_expected(), 1);
+    AWAIT(view_state(first) & THREADLEAK_STATE_FINISHED && view_state(second) & THREADLEAK_STATE_FINISHED &&
+          view_expected() == 1);
     pthread_join(two, NULL);
     assert_int_equal(view_expected(), 0);
     how = settling(0);
