@@ -114,13 +114,13 @@ UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
 check-runtime: $(UNIT_TESTS)
 	$(Q)for test in $^; do timeout 300 $$test || exit 1; done
 
-include tests/runtime/capture.mk tests/probe/probe.mk tests/fuzz/fuzz.mk
+include tests/runtime/capture.mk tests/runtime/verify.mk tests/probe/probe.mk tests/fuzz/fuzz.mk
 
 PYTEST := $(PYTHON) -m pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: check check-engine check-gdb check-shell check-real
-check: check-runtime check-capture check-probe check-fuzz check-engine check-gdb check-shell check-real
+check: check-runtime check-capture check-verify check-probe check-fuzz check-engine check-gdb check-shell check-real
 
 check-engine: all
 	$(Q)$(PYTEST) tests/engine tests/abi

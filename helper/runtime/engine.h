@@ -39,7 +39,9 @@
 #include "engine_command.h"
 #include "text.h"
 
+#ifndef ENGINE_SILENCE_NS
 #define ENGINE_SILENCE_NS 30000000000u
+#endif
 
 /* What is known so far. */
 struct engine_answer {

@@ -135,26 +135,35 @@ static int number_of(uint64_t leaked)
     return leaked > INT32_MAX ? INT32_MAX : (int)leaked;
 }
 
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static int plain_result(struct check *check, const struct candidates *count, const char *why)
+{
+    char line[128];
+    struct text text = text_in(line, sizeof line);
+    if (count->alive || check->is_in_doubt)
+        return cannot_tell(check, why);
+    if (check->expect >= 0 && (uint64_t)check->expect == count->unjoined)
+        return 0;
+    text_add_number(&text, count->unjoined);
+    text_add(&text, count->unjoined == 1 ? " leaked thread" : " leaked threads");
+    text_add(&text, ", finished and never joined; plain report, since ");
+    say(check, line, why);
+    return number_of(check->expect < 0 ? count->unjoined
+                                       : distance(count->unjoined, (uint64_t)check->expect));
+}
+
 /* There is no engine. No rule could be applied, so that only unjoined threads are leaks for certain. */
 static int plain(struct check *check, const char *why)
 {
     struct candidates count = candidates_count(&check->selection);
-    bool is_quiet = check->how.flags & THREADLEAK_QUIET;
-    if (!is_quiet && count.alive + count.unjoined)
+    int result = plain_result(check, &count, why);
+    if (result && !(check->how.flags & THREADLEAK_QUIET) && count.alive + count.unjoined)
         report_leaks(&check->selection, check->title);
-    if (count.alive || check->is_in_doubt)
-        return cannot_tell(check, why);
-    if (check->expect >= 0 && (uint64_t)check->expect == count.unjoined)
-        return 0;
-    uint64_t off = check->expect < 0                          ? count.unjoined
-                   : (uint64_t)check->expect > count.unjoined ? (uint64_t)check->expect - count.unjoined
-                                                              : count.unjoined - (uint64_t)check->expect;
-    char text[128];
-    struct text line = text_in(text, sizeof text);
-    text_add_number(&line, count.unjoined);
-    text_add(&line, " leaked threads, finished and never joined; plain report, since ");
-    say(check, text, why);
-    return number_of(off);
+    return result;
 }
 
 static int answered(struct check *check)

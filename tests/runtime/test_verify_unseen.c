@@ -145,11 +145,11 @@ static void the_engine_inherits_nothing_but_what_it_needs(void **state)
     threadleak_scope_t scope = threadleak_scope_begin("inherits");
     create_finished(&pthread);
     engine_is_to("classified 1\\n", "leaked 1\\n");
-    setenv(
-        "ENGINE_DOES",
-        "for fd in /proc/$$/fd/*; do echo \"fd $(basename $fd) $(readlink $fd)\"; done | grep -v /fake_engine"
-        " >> $ENGINE_LOG; env | sed 's/^/env /' >> $ENGINE_LOG",
-        1);
+    /* the shell itself has its script open */
+    setenv("ENGINE_DOES",
+           "find /proc/$$/fd -type l ! -lname '*/fake_engine' -printf 'fd %f %l\\n' >> $ENGINE_LOG;"
+           "env | sed 's/^/env /' >> $ENGINE_LOG",
+           1);
     assert_int_equal(threadleak_scope_end(scope, &how), 1);
     assert_int_equal(engine_lines("fd 0 /dev/null"), 1);
     assert_int_equal(engine_lines("fd 3 socket:"), 1);
@@ -187,6 +187,29 @@ static void where_no_memory_can_be_had(void **state)
     pthread_join(pthread, NULL);
 }
 
+static void where_no_mapping_can_be_had(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096, MOST = 1 << 18 };
+    pthread_t pthread;
+    struct threadleak_options how = settling(0);
+    threadleak_scope_t scope = threadleak_scope_begin("no mapping");
+    create_finished(&pthread);
+    engine_is_to("classified 1\\n", "leaked 1\\n");
+    char *memory =
+        mmap(NULL, (size_t)MOST * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    int done = 1; /* each second page is a mapping of its own, until there are no more */
+    while (done < MOST && mprotect(memory + (size_t)done * PAGE, PAGE, PROT_READ) == 0)
+        done += 2;
+    int result = threadleak_scope_end(scope, &how);
+    munmap(memory, (size_t)MOST * PAGE);
+    assert_true(done < MOST);
+    assert_int_equal(result, 1);
+    assert_int_equal(engine_lines("heard report"), 1);
+    pthread_join(pthread, NULL);
+}
+
 static void where_no_descriptor_can_be_had(void **state)
 {
     (void)state;
@@ -202,7 +225,7 @@ static void where_no_descriptor_can_be_had(void **state)
     int result = threadleak_scope_end(scope, &how);
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(result, 1); /* nobody is alive: a rule would not have changed it */
-    assert_string_equal(check_message, "1 leaked threads, finished and never joined; plain report, since "
+    assert_string_equal(check_message, "1 leaked thread, finished and never joined; plain report, since "
                                        "the engine could not be started: out of file descriptors");
     pthread_join(pthread, NULL);
 }
@@ -317,6 +340,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(signals_may_be_blocked_or_ignored),
         cmocka_unit_test(the_engine_inherits_nothing_but_what_it_needs),
         cmocka_unit_test(where_no_memory_can_be_had),
+        cmocka_unit_test(where_no_mapping_can_be_had),
         cmocka_unit_test(where_no_descriptor_can_be_had),
         cmocka_unit_test(in_a_fork_child),
         cmocka_unit_test(with_a_cancellation_pending),
