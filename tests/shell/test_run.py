@@ -100,6 +100,7 @@ def test_the_environment_is_as_it_was() -> None:
     command = [SHELL, "run", "--no-check", "--", "/usr/bin/env", "-0"]
     done = subprocess.run(command, env=env, capture_output=True)
     expected = {b"A=x=\xff\n", b"EMPTY=", b"LD_PRELOAD=" + PRELOADED.encode()}
+    expected.add(b"ASAN_OPTIONS=verify_asan_link_order=0")
     assert set(done.stdout.rstrip(b"\0").split(b"\0")) == expected
 
 
@@ -108,6 +109,19 @@ def test_what_is_preloaded_already_stays_in_front() -> None:
     for before in (other, f"{other} {PRELOADED}"):
         found = environment_of(env={"LD_PRELOAD": before})
         assert f"LD_PRELOAD={other}:{PRELOADED}" in found
+
+
+def test_a_program_with_a_sanitizer(tmp_path: Any, how: Any) -> None:
+    """gcc's AddressSanitizer would refuse to start, since its library is not the first one."""
+    (tmp_path / "empty.c").write_text("int main(void) { return 7; }\n")
+    for sanitizer in "address", "thread", "undefined":
+        program = str(tmp_path / sanitizer)
+        command = ["gcc", f"-fsanitize={sanitizer}", "-o", program, str(tmp_path / "empty.c")]
+        subprocess.run(command, check=True)
+        done = run(*how, "--", program)
+        assert (done.status, done.err) == (7, "")
+    env = {"ASAN_OPTIONS": "exitcode=9"}
+    assert "ASAN_OPTIONS=verify_asan_link_order=0:exitcode=9" in environment_of(env=env)
 
 
 def test_options_of_the_library_are_added() -> None:

@@ -6,19 +6,18 @@ import argparse
 import os
 import signal
 import sys
-from typing import List, Optional
+from typing import TYPE_CHECKING, List, Optional
 
 from ..judge.programs import HANGS, STILL_RUNS, Programs
-from ..judge.rule_set import load_all
 from ..target.family import have_in_environment
-from . import hang
-from .exit_look import CoreOfLeaky, ExitLook
-from .exits import Exits
 from .options import Outcome
 from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
 from .results import Results
 from .run_report import RunReport
 from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, kernel_core, supervise
+
+if TYPE_CHECKING:
+    from .exits import Exits
 
 HUNG = 124  # exit status, as timeout(1) has it
 UNHEARD = "it told nothing: it is without the library (is LD_PRELOAD kept?), or in another network namespace"
@@ -35,9 +34,7 @@ class CheckedRun:
         self._programs = Programs(options.only)
         self._results = Results(self._programs)
         self._report = RunReport(self._programs, options.format, options.output)
-        self._exits = Exits(self._look) if options.core_on_leak else None
-        rules = load_all(options.rules)
-        self._exit_look = ExitLook(rules, self._report.say) if options.no_check else None
+        self._exits = self._exits_looked_at() if options.core_on_leak else None
 
     def run(self, environment: Environment) -> Outcome:
         options = self._options
@@ -94,12 +91,15 @@ class CheckedRun:
             given.append(option(name, os.path.abspath(path)))  # whoever reads it may be elsewhere
         return given
 
-    def _look(self, pid: int) -> None:
-        """At a process that exits."""
-        if self._exit_look is not None:
-            self._exit_look.look(pid)
-        else:
-            CoreOfLeaky(self._has_leaked, self._report.say).look(pid)
+    def _exits_looked_at(self) -> "Exits":
+        from .exit_look import CoreOfLeaky, ExitLook
+        from .exits import Exits
+
+        if not self._options.no_check:
+            return Exits(CoreOfLeaky(self._has_leaked, self._report.say).look)
+        from ..judge.rule_set import load_all
+
+        return Exits(ExitLook(load_all(self._options.rules), self._report.say).look)
 
     def _has_leaked(self, pid: int) -> bool:
         self._results.take()  # it told before it was held
@@ -107,6 +107,8 @@ class CheckedRun:
         return program is not None and bool(program.leaked)
 
     def _hangs(self, pid: int) -> None:
+        from . import hang
+
         name, seconds = self._results.name, self._options.timeout
         mark = name if self._exits is None else self._exits.name
         self._report.say(f"{self._command[0]} still runs after {seconds:g} s")

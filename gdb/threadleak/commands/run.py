@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 
-from ..judge.rule_set import load_all
 from ..target.program import why_not_preloaded
 from .options import Outcome, Parser, UsageError, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
@@ -126,6 +125,9 @@ def _check(options: argparse.Namespace) -> None:
     for glob in options.only:
         if not glob or "," in glob or any(each in glob for each in "[]"):
             raise UsageError(f"threadleak run: --only {glob!r}: a glob has `*` and `?` alone")
-    load_all(options.rules)
+    if options.rules:
+        from ..judge.rule_set import load_all
+
+        load_all(options.rules)
     if options.baseline is not None and not os.access(options.baseline, os.R_OK):
         raise UsageError(f"threadleak run: {options.baseline} cannot be read")

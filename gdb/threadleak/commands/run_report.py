@@ -8,13 +8,15 @@ each process has a file of its own in a folder."""
 import os
 import sys
 from contextlib import suppress
-from typing import Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from ..judge.programs import Programs
 from ..show import programs as shown
-from .hang import Hanging
 from .options import UsageError
 from .preload import option
+
+if TYPE_CHECKING:
+    from .hang import Hanging
 
 DOCUMENTS = ("json", "junit", "tap")
 
@@ -25,7 +27,7 @@ class RunReport:
         self._format = format
         self._output = None if output is None else os.path.abspath(output)
         self._folder: Optional[str] = None
-        self._hanging: List[Hanging] = []
+        self._hanging: "List[Hanging]" = []
 
     def __enter__(self) -> "RunReport":
         if self._output is not None:
@@ -58,7 +60,7 @@ class RunReport:
         """To people."""
         self._tell(f"threadleak: {sentence}\n")
 
-    def hangs(self, found: Hanging) -> None:
+    def hangs(self, found: "Hanging") -> None:
         self._hanging.append(found)
         self._tell(found.text)
 
