@@ -112,7 +112,9 @@ def test_rules_mark_and_are_named(leaky: Running, workshop: Workshop) -> None:
         f"rule 1 1 class=unjoined site:* known ({path}:2)",
         f"rule 2 0 site:start_services services stay ({path}:1)",
     ]
-    assert {"expected 4 1", "expected 7 2", "expected 8 2", "classified 4", "leaked 4"} <= set(said.lines)
+    assert {"expected 4 1", "expected 7 2", "expected 8 2", "classified 4", "leaked 4"} <= set(
+        said.lines
+    )
 
 
 def test_a_library_that_wants_no_report_hears_nothing_more(leaky: Running) -> None:

@@ -9,10 +9,11 @@ from .rule_files import parse_rules
 from .rules import Rule
 
 VERSION = 1  # goes up with each change of builtin.txt
+ORIGIN = f"built in, version {VERSION}"
 
 
 @lru_cache(maxsize=None)
 def rules() -> List[Rule]:
     path = os.path.join(os.path.dirname(__file__), "builtin.txt")
     with open(path, encoding="utf-8") as file:
-        return parse_rules(file, f"built in, version {VERSION}", path)
+        return parse_rules(file, ORIGIN, path)

@@ -21,7 +21,7 @@ def rule_notices(
     for decision, count in decisions.items():
         if decision.rule is not None:
             used[decision.rule] += count
-    built_in = set(builtin.rules()) & set(used) if used else set()
+    built_in = [rule for rule in used if rule.origin == builtin.ORIGIN]
     if built_in:
         number = sum(used[rule] for rule in built_in)
         names = ", ".join(f"{rule.pattern} ({used[rule]:,})" for rule in _first(built_in))

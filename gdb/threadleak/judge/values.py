@@ -41,7 +41,7 @@ class ThreadValues:
 class Values:
     def __init__(self, stacks: Stacks):
         self.stacks = stacks
-        self._values: Dict[Tuple[str, int, int, int], Texts] = {}
+        self._values: Dict[Tuple[object, ...], Texts] = {}
         self._stacks: Dict[int, Tuple[Stack, Dict[str, Texts]]] = {}
 
     def of(self, thread: ThreadInfo) -> ThreadValues:
@@ -58,14 +58,13 @@ class Values:
         if field == "detached":
             return ("yes" if kind.state & abi.DETACHED else "no",)
         start = (kind.start, kind.start_module)
+        key: Tuple[object, ...] = (field, copy.number, *start)
         if field in ("site", "through", MADE_BY):
-            key = (field, copy.number, kind.site, 0)
+            key = (field, copy.number, kind.site)
         elif field == "scope":
-            key = (field, copy.number, kind.scope, 0)
+            key = (field, copy.number, kind.scope)
         elif field == "fingerprint":
-            key = (field, copy.number, kind.site, kind.start)
-        else:
-            key = (field, copy.number, *start)
+            key = (*key, kind.site)
         if key not in self._values:
             self._values[key] = self._make(copy, kind, field)
         return self._values[key]
