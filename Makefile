@@ -154,7 +154,7 @@ format:
 # ---- figures -------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: all $(patsubst %,build/bench/%,bench_wrapper bench_capture create_join many_threads large_stacks stop_alone)
+bench: all $(patsubst %,build/bench/%,bench_wrapper bench_capture create_join many_threads large_stacks stop_alone verify)
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 build/bench/bench_wrapper: tests/bench/bench_wrapper.c build/libthreadleak.a
@@ -171,6 +171,11 @@ build/bench/bench_capture: tests/bench/bench_capture.c build/libthreadleak.a
 build/bench/create_join build/bench/many_threads build/bench/large_stacks build/bench/stop_alone: build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -fomit-frame-pointer $(WARNINGS) $< -o $@
+
+build/bench/verify: tests/bench/verify.c build/libthreadleak.so
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -Ihelper/include $< -Lbuild -lthreadleak \
+		-Wl,-rpath,$(CURDIR)/build -o $@
 
 # ---- installation --------------------------------------------------------------------------------
 

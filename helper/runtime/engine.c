@@ -19,6 +19,7 @@
 #define RULES 1024 /* numbers that the engine may give */
 
 static uint32_t is_taken;
+uint32_t engine_is_left;
 
 static struct {
     struct engine_answer *answer;
@@ -211,6 +212,7 @@ bool engine_take(void)
 
 void engine_start(const struct engine_task *task, struct engine_answer *answer)
 {
+    spawn_reap(true); /* the last one needs our stack, and was told to end */
     const struct spawn_command *command = engine_command(task);
     talk.answer = answer;
     talk.fd = -1;
@@ -278,17 +280,31 @@ void engine_report(void)
     }
 }
 
-void engine_release(void)
+static void give_away(void)
 {
-    spawn_end();
-    talk.fd = -1;
     __atomic_store_n(&is_taken, 0, __ATOMIC_SEQ_CST);
     settle_happened();
+}
+
+void engine_release(bool waits)
+{
+    spawn_close();
+    talk.fd = -1;
+    __atomic_store_n(&engine_is_left, !spawn_reap(waits), __ATOMIC_RELAXED);
+    give_away();
+}
+
+void engine_clear_away(void)
+{
+    if (!engine_take())
+        return;
+    __atomic_store_n(&engine_is_left, !spawn_reap(false), __ATOMIC_RELAXED);
+    give_away();
 }
 
 void engine_fork_child(void)
 {
     spawn_fork_child();
     talk.fd = -1;
-    is_taken = 0;
+    is_taken = engine_is_left = 0;
 }

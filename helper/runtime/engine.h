@@ -64,8 +64,15 @@ void engine_listen(void);
 /* Asks for the report, and waits for the answer. */
 void engine_report(void);
 
-/* Ends it and lets others have it. */
-void engine_release(void);
+/* Ends it and lets others have it. `waits`: until it is cleared away, which takes the kernel about as long as
+ * a thread may take to notice that it is not needed. */
+void engine_release(bool waits);
+
+/* Not 0: one that was not waited for may still have to be cleared away. */
+extern uint32_t engine_is_left;
+
+/* Does so, if it can be done at once. */
+void engine_clear_away(void);
 
 /* In a fork child nobody has it. */
 void engine_fork_child(void);

@@ -192,15 +192,24 @@ int spawn_error(void)
     return __atomic_load_n(&running.error, __ATOMIC_ACQUIRE);
 }
 
-void spawn_end(void)
+void spawn_close(void)
 {
     if (running.fd >= 0)
         system_call(SYS_close, running.fd);
     running.fd = -1;
-    while (running.keeper && system_call(SYS_wait4, running.keeper, NULL, __WALL, NULL) == -EINTR)
-        ;
-    running.keeper = 0;
     ptracer_restore();
+}
+
+bool spawn_reap(bool waits)
+{
+    long result = 0;
+    while (running.keeper && (result = system_call(SYS_wait4, running.keeper, NULL,
+                                                   __WALL | (waits ? 0 : WNOHANG), NULL)) == -EINTR)
+        ;
+    if (running.keeper && result == 0)
+        return false;
+    running.keeper = 0;
+    return true;
 }
 
 void spawn_fork_child(void)

@@ -28,17 +28,19 @@ struct spawn_command {
     const char *output; /* file that standard output is appended to; NULL: standard error's */
 };
 
-/* Starts it, in memory that is all static: `command` and what it refers to must stay until spawn_end. Returns
- * our end of the connection, a stream socket, or -ERRNO. One program at a time. */
+/* Starts it, in memory that is all static: `command` and what it refers to must stay until it is reaped.
+ * Returns our end of the connection, a stream socket, or -ERRNO. One program at a time. */
 int spawn_start(const struct spawn_command *command);
 
 /* The errno with which the program could not be executed, 0: it could, or it is not known yet. Known for
  * certain once the connection is closed by the other side. */
 int spawn_error(void);
 
-/* Closes the connection, ends the program if it has not ended, and forgets it. Waits for as long as the
- * kernel needs to clear it away. */
-void spawn_end(void);
+/* Closes the connection, and so ends the program if it has not ended. */
+void spawn_close(void);
+
+/* After that: clears away what is left of it. False: it has not ended yet, and is not waited for. */
+bool spawn_reap(bool waits);
 
 /* In a fork child: it has a copy of our end of the connection, and no program. */
 void spawn_fork_child(void);

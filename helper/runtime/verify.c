@@ -34,6 +34,14 @@ struct check {
     struct text message;
     bool is_in_doubt; /* the registry alone cannot say that all is well */
     uint32_t generation;
+};
+
+/* What is left to the slow way. */
+struct wait {
+    uint64_t deadline, start_at; /* of the threads; of the engine */
+    bool has_engine;
+    uint32_t counted_at; /* events when the candidates were counted */
+    uint64_t remaining;  /* how many there were: as many events it takes */
     struct engine_answer answer;
     char why[REASON];
 };
@@ -166,13 +174,12 @@ static int plain(struct check *check, const char *why)
     return result;
 }
 
-static int answered(struct check *check)
+static int answered(struct check *check, const struct engine_answer *answer)
 {
-    const struct engine_answer *answer = &check->answer;
     if (!answer->has_answered)
-        return plain(check, check->why);
+        return plain(check, answer->why.start);
     if (answer->why.length)
-        return cannot_tell(check, check->why);
+        return cannot_tell(check, answer->why.start);
     return number_of(answer->leaked);
 }
 
@@ -221,7 +228,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void start_engine(struct check *check)
+static void start_engine(const struct check *check, struct wait *wait)
 {
     const struct engine_task task = {
         .request = check->request,
@@ -231,17 +238,10 @@ static void start_engine(struct check *check)
         .self = thread_id(),
         .expect = check->expect,
     };
-    check->answer.message = check->message;
-    check->answer.why = text_in(check->why, sizeof check->why);
-    engine_start(&task, &check->answer);
+    wait->answer =
+        (struct engine_answer){.message = check->message, .why = text_in(wait->why, sizeof wait->why)};
+    engine_start(&task, &wait->answer);
 }
-
-struct wait {
-    uint64_t deadline, start_at; /* of the threads; of the engine */
-    bool has_engine;
-    uint32_t counted_at; /* events when the candidates were counted */
-    uint64_t remaining;  /* how many there were: as many events it takes */
-};
 
 static bool are_gone(struct check *check, struct wait *wait)
 {
@@ -259,7 +259,7 @@ static bool are_gone(struct check *check, struct wait *wait)
 /* Nothing but the report is left to do. */
 static bool is_time_for_report(const struct check *check, const struct wait *wait, uint64_t now)
 {
-    const struct engine_answer *answer = &check->answer;
+    const struct engine_answer *answer = &wait->answer;
     if (!wait->has_engine)
         return now >= wait->deadline + TURN_NS;
     return now >= wait->deadline || (check->is_in_doubt && !wait->remaining) ||
@@ -275,7 +275,7 @@ static bool settle(struct check *check, struct wait *wait)
         uint32_t seen = settle_events();
         uint64_t now = settle_now();
         if (!wait->has_engine && now >= wait->start_at && (wait->has_engine = engine_take()))
-            start_engine(check);
+            start_engine(check, wait);
         if (wait->has_engine)
             engine_listen();
         if ((gone = are_gone(check, wait)) || is_time_for_report(check, wait, now))
@@ -283,7 +283,7 @@ static bool settle(struct check *check, struct wait *wait)
         uint64_t until = wait->has_engine       ? wait->deadline
                          : now < wait->start_at ? wait->start_at
                                                 : wait->deadline + TURN_NS;
-        if (wait->has_engine && !check->answer.is_classified && !check->answer.is_over)
+        if (wait->has_engine && !wait->answer.is_classified && !wait->answer.is_over)
             until = earlier(until, now + LISTEN_NS);
         settle_wait(seen, until);
     }
@@ -307,10 +307,10 @@ static int slow(struct check *check)
         result = found_none(check);
     } else {
         engine_report();
-        result = answered(check);
+        result = answered(check, &wait.answer);
     }
     if (wait.has_engine)
-        engine_release();
+        engine_release(!gone);
     return result;
 }
 
@@ -346,6 +346,8 @@ int verify(const struct verify_request *request)
     const char *why = obstacle();
     if (why)
         return cannot_tell(&check, why);
+    if (__builtin_expect(__atomic_load_n(&engine_is_left, __ATOMIC_RELAXED), 0))
+        engine_clear_away();
     check.expect = take_expectation(request);
     if (is_clean(&check))
         return found_none(&check);

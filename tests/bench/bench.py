@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import tempfile
 
+import checks
 import looks
 from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
 
@@ -166,6 +167,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large_core(folder)
     looks.main()
+    checks.main()
 
 
 if __name__ == "__main__":
