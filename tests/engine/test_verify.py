@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Iterable, List, NamedTuple
 
@@ -37,6 +38,7 @@ from threadleak.commands.verify import (
     parse,
 )
 from threadleak.judge.rules import RuleError
+from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
 from threadleak.target.base import TargetError
 
@@ -365,18 +367,46 @@ def test_hostile_names_reach_nobody(check: Checks, format: str) -> None:
         assert all(character == "\n" or character.isprintable() for character in text), text
 
 
+LEAN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from threadleak import lean_typing
+lean_typing.install()
+import threadleak.commands.verify
+"""
+
+
+def run_lean(code: str) -> List[str]:
+    """As scripts/threadleak begins."""
+    gdb = str(Path(__file__).resolve().parents[2] / "gdb")
+    argv = ["/usr/bin/python3", "-IS", "-c", LEAN + code, gdb]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+
 def test_the_first_look_imports_what_it_needs() -> None:
     """The program waits for it."""
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import threadleak.commands.verify"
-    code += "; print(*sys.modules)"
-    gdb = str(Path(__file__).resolve().parents[2] / "gdb")
-    run = subprocess.run(
-        ["/usr/bin/python3", "-IS", "-c", code, gdb], capture_output=True, text=True, check=True
-    )
-    loaded = set(run.stdout.split())
-    assert not loaded & {"argparse", "json", "subprocess", "importlib.abc", "shutil"}
+    loaded = set(run_lean("print(*sys.modules)"))
+    assert not loaded & {"argparse", "json", "subprocess", "shutil", "re", "enum"}
     assert not [name for name in loaded if name.startswith("threadleak.show")]
     assert "threadleak.judge.report" not in loaded
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="hints are made when they are asked for")
+def test_without_typing_all_is_the_same() -> None:
+    code = """
+from threadleak.read import abi
+from threadleak.target.base import Frame, Target
+from threadleak.judge.verdicts import Settings
+frame = Frame(7, function="f")._replace(line=3)
+print(*Frame._fields, frame == (7, "f", None, None, None, 3), Frame.__module__, Frame.__doc__[:7])
+print(Settings(), Settings(settle_ms=3).settle_ms, abi.HEADER.size, abi.RECORD.fields[3].code)
+print("typing" in sys.modules, "re" in sys.modules)
+"""
+    fields = "pc function module offset file line"
+    assert " ".join(run_lean(code)) == (
+        f"{fields} True threadleak.target.base A place"
+        f" {Settings()} 3 {abi.HEADER.size} {abi.RECORD.fields[3].code} True False"
+    )
 
 
 @pytest.mark.parametrize(

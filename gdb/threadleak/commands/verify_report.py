@@ -6,7 +6,7 @@ from typing import List, Optional
 from ..judge.classes import PROOF, UNTRACKED
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from ..show import cases, failure, json
+from ..show import cases, failure
 from ..show.sanitize import clean, shorten
 from .verify import (
     MESSAGE_MAX,
@@ -68,6 +68,8 @@ def _where(request: Request, report: Report, name: str) -> str:
 def _text(request: Request, shown: failure.Failure, lines: List[str]) -> str:
     text = "\n".join(lines) + "\n"
     if request.format == "json":
+        from ..show import json
+
         return json.document(shown.report, shown.leaked, True, title=shown.name)
     if request.format in cases.FORMATS:
         return cases.document(request.format, [failure.case(shown, text)], is_part=True)

@@ -2,31 +2,33 @@
 """Who is to blame, in the user's words: the first frame of the user's own code. wrappers.txt is the data."""
 
 import os
-import re
-from fnmatch import translate
 from functools import lru_cache
+from itertools import takewhile
 from typing import Dict, Iterable, List, Optional
 
 from ..target.base import Frame
+from .globs import SPECIAL, matcher
 
 
 class _Globs:
-    """Whether a text matches one of many globs. Most are a plain text, or end in the one `*` that they have,
-    which a regular expression would take milliseconds to learn."""
+    """Whether a text matches one of many globs. Most are a plain text, or end in the one `*` that they have."""
 
     def __init__(self, globs: Iterable[str]) -> None:
         globs = set(globs)
-        self._texts = {glob for glob in globs if not _SPECIAL.search(glob)}
-        starts = {glob for glob in globs if glob.endswith("*") and not _SPECIAL.search(glob[:-1])}
-        self._starts = tuple(glob[:-1] for glob in starts)
-        rest = sorted(globs - self._texts - starts)
-        self._rest = re.compile("|".join(map(translate, rest)) or "(?!)").match
+        self._texts = {glob for glob in globs if glob == _start(glob)}
+        starts = {glob for glob in globs if glob == _start(glob) + "*"}
+        self._starts = tuple(map(_start, starts))
+        self._rest = [(_start(each), matcher(each)) for each in globs - self._texts - starts]
 
     def match(self, text: str) -> bool:
-        return text in self._texts or text.startswith(self._starts) or bool(self._rest(text))
+        if text in self._texts or text.startswith(self._starts):
+            return True
+        return any(text.startswith(start) and matches(text) for start, matches in self._rest)
 
 
-_SPECIAL = re.compile(r"[*?[]")
+def _start(glob: str) -> str:
+    """What stands in front of the first special character."""
+    return "".join(takewhile(lambda each: each not in SPECIAL, glob))
 
 
 @lru_cache(maxsize=None)

@@ -7,9 +7,9 @@ results, inlined functions, clones that the optimizer makes, recursion, and the 
 libraries the file alone counts, since their own functions have names only where debug information is installed.
 """
 
-import re
 from typing import Iterator
 
+from ..patterns import Pattern
 from ..read.model import Copy
 from ..read.records import Kind
 from ..read.stacks import Stacks
@@ -18,7 +18,7 @@ from .blame import is_wrapper_file
 from .names import without_arguments, without_result
 
 FRAMES_MAX = 32  # as many as are kept by default: the option `frames` changes no fingerprint
-_CLONE = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)\b|\[clone |\[abi:).*")
+_CLONE = Pattern(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)\b|\[clone |\[abi:).*")
 _FNV_PRIME, _FNV_BASIS = (
     0x100000001B3,
     0xCBF29CE484222325,

@@ -10,14 +10,14 @@ goleak's options (uber-go/goleak, options.go), as they stand in a test: IgnoreTo
 IgnoreCreatedBy("f").
 """
 
-import re
 from typing import Optional
 
+from ..patterns import Pattern
 from .globs import escaped
 from .rules import MADE_BY, Rule
 
 _OTHER_KINDS = ("race", "race_top", "mutex", "signal", "deadlock", "called_from_lib")
-_GOLEAK = re.compile(r'(?:goleak\.)?Ignore(TopFunction|AnyFunction|CreatedBy)\("([^"]+)"\),?$')
+_GOLEAK = Pattern(r'(?:goleak\.)?Ignore(TopFunction|AnyFunction|CreatedBy)\("([^"]+)"\),?$')
 _GOLEAK_FIELDS = {"TopFunction": "top", "AnyFunction": "stack", "CreatedBy": "site"}
 
 

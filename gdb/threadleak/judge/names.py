@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Names of C++ functions, as demanglers write them, made shorter without losing what tells them apart."""
 
-import re
 from typing import Iterator, Optional, Tuple
 
-_QUALIFIERS = re.compile(r"(?: const| volatile| &&?| noexcept|\[abi:\w+\]| \[clone [^]]*\])+$")
+from ..patterns import Pattern
+
+_QUALIFIERS = Pattern(r"(?: const| volatile| &&?| noexcept|\[abi:\w+\]| \[clone [^]]*\])+$")
 _ANONYMOUS = "(anonymous namespace)::"
-_OPERATOR = re.compile(r"operator[-<>=]*\Z")
-_TYPE = re.compile(r"[^<]*\*\)\(")  # of a function: void (*)(int)
+_OPERATOR = Pattern(r"operator[-<>=]*\Z")
+_TYPE = Pattern(r"[^<]*\*\)\(")  # of a function: void (*)(int)
 _OPEN, _CLOSE = "<([{", ">)]}"
 
 
 def without_arguments(name: str) -> str:
     """Without the argument list, and without what stands behind it. Types of functions stay as they are."""
-    bare = _QUALIFIERS.sub("", name)
+    if ")" not in name:
+        return name
+    bare: str = name if name.endswith(")") else _QUALIFIERS.sub("", name)
     if not bare.endswith(")"):
         return name
     depth = 0

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """All that is known after one look: the verdicts, what concerns the process as a whole, and the sum."""
 
-import re
 from collections import Counter
 from errno import errorcode
 from operator import attrgetter
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
+from ..patterns import Pattern
 from ..read import abi
 from ..read.exiting import runs_exit_handlers
 from ..read.look import Look
@@ -21,6 +21,7 @@ from .rule_set import RuleSet
 from .rule_use import rule_notices
 from .verdicts import Judge, Settings, Verdict, moment
 
+_ID = Pattern(r"([0-9]+\.)?[0-9]{1,20}")
 CLEAN, BLIND, LEAKS = 0, 2, 3  # exit status
 STATES_MAX = 64  # threads whose registers are read unasked
 
@@ -106,7 +107,7 @@ class Report:
     def find(self, name: str) -> Verdict:
         """By the id that people give."""
         copy_text, _, id_text = name.rpartition(".")
-        if not re.fullmatch(r"([0-9]+\.)?[0-9]{1,20}", name):
+        if not _ID.fullmatch(name):
             raise TargetError(f"{name} is no id: ids are numbers such as 17, or 2.17")
         for verdict in self.verdicts:
             if verdict.thread.id == name:

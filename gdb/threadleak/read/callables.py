@@ -4,14 +4,14 @@ object that lives as long as the callable runs, and whose class is named after t
 (libstdc++, std_thread.h: thread::_State_impl; thread.cc: execute_native_thread_routine).
 """
 
-import re
 from typing import Optional
 
+from ..patterns import Pattern
 from ..target.base import Frame, Target, TargetError
 from .threads import ALIVE, BLOCKED, RUNNING, ThreadInfo
 
 STD_THREAD = "std::thread"
-_STATE = re.compile(r"vtable for std::thread::_State_impl<.*_Invoker<std::tuple<(.*)")
+_STATE = Pattern(r"vtable for std::thread::_State_impl<.*_Invoker<std::tuple<(.*)")
 _POINTERS = 1 << 47  # of user space, x86-64
 
 

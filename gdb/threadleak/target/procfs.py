@@ -3,14 +3,15 @@
 
 import contextlib
 import os
-import re
 import time
 from bisect import bisect_right
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from ..patterns import Pattern
 from .base import Region, TargetError
 
 
+_IN_USE = Pattern(rb"[\x40-\xff]+")  # highest byte of an entry: bit 63: present, 62: swapped out
 PAGE = os.sysconf("SC_PAGESIZE")
 
 
@@ -80,7 +81,7 @@ def _present(pagemap: int, region: Region) -> Iterator[Region]:
     for start in range(region.start, region.end, PAGE << 16):
         end = min(region.end, start + (PAGE << 16))
         entries = os.pread(pagemap, (end - start) // PAGE * 8, start // PAGE * 8)
-        for run in re.finditer(rb"[\x40-\xff]+", entries[7::8]):  # bit 63: present, 62: swapped out
+        for run in _IN_USE.finditer(entries[7::8]):
             yield Region(start + run.start() * PAGE, start + run.end() * PAGE)
 
 
