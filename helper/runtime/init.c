@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "exit_check.h"
 #include "exit_socket.h"
 #include "expected.h"
 #include "log.h"
@@ -19,6 +20,7 @@
 #include "registry.h"
 #include "result_socket.h"
 #include "settle.h"
+#include "start_main.h"
 #include "thread.h"
 
 enum { UNBORN, STARTING, READY, PASSIVE };
@@ -34,30 +36,42 @@ void library_forked(void)
     engine_fork_child();
 }
 
-static void at_exit(void)
+/* The exits that no wrapper saw are checked here. */
+static void at_exit(int status, void *unused)
 {
+    (void)unused;
+    int checked = exit_check(status);
     __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
     exit_socket_tell();
+    if (checked != status)
+        exit_really(checked);
+}
+
+void library_watch_exit_again(void)
+{
+    on_exit(at_exit, NULL);
 }
 
 void library_watch_exit(void)
 {
     static uint32_t watched;
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
-        atexit(at_exit);
+        library_watch_exit_again();
     result_creates();
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
- * that passes through both, and readers merge them. */
-static void notice_other_copy(void)
+ * that passes through both, and readers merge them. The exit is left to
+ * that one. */
+static bool notice_other_copy(void)
 {
     struct threadleak_registry *other = real_symbol(RTLD_DEFAULT, "threadleak_registry");
     if (!other || other == &threadleak_registry || other->self != (uintptr_t)other)
-        return;
+        return false;
     threadleak_registry.flags |= THREADLEAK_REGISTRY_SECOND_COPY;
     log_note("another copy of the library is in this process; remove one of them "
              "(linked in and preloaded?)");
+    return true;
 }
 
 /* What nearly every creation stack needs, while nothing (a seccomp filter, a small stack) is in the way. */
@@ -78,7 +92,8 @@ static void start(void)
     if (is_first) {
         if (!real_is_interposed())
             threadleak_registry.flags |= THREADLEAK_REGISTRY_HOOKS_INACTIVE;
-        notice_other_copy();
+        if (!notice_other_copy())
+            exit_check_init();
         enter_first_modules();
         engine_command_init();
         threads_init();
@@ -111,7 +126,8 @@ __attribute__((constructor)) static void at_load(void)
     /* Who waits to be told hears of processes without any creation too. */
     if (!library_ready())
         return;
-    if (options.exit_socket[0])
-        atexit(at_exit);
-    result_begun();
+    if (options.exit_socket[0] || exit_check_wanted())
+        library_watch_exit_again();
+    if (exit_check_wanted())
+        result_begun();
 }

@@ -20,4 +20,7 @@ void library_forked(void);
  * later. */
 void library_watch_exit(void);
 
+/* The same once more, at a later moment: it is noted, and checked, the earlier. */
+void library_watch_exit_again(void);
+
 #endif

@@ -14,8 +14,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <threads.h>
+
+/* Of glibc alone, and in no header of it (csu/libc-start.c). */
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 
 /* Every function that is interposed. The Makefile makes the lists for the linker from this one. */
 #define REAL_FUNCTIONS(X)                                                                                    \
@@ -33,6 +38,9 @@
     X(thrd_join)                                                                                             \
     X(thrd_detach)                                                                                           \
     X(thrd_exit)                                                                                             \
+    X(exit)                                                                                                  \
+    X(quick_exit)                                                                                            \
+    X(__libc_start_main)                                                                                     \
     X(dlclose)
 
 #define EXPORT __attribute__((visibility("default")))
@@ -40,6 +48,7 @@
 #ifdef THREADLEAK_WRAP
 
 #define WRAPPER(name) __wrap_##name
+#define WRAPPER_SYMBOL(name) "__wrap_" name
 #define REAL(name) __real_##name
 #define REAL_DECLARE(name)                                                                                   \
     extern __typeof__(name) __real_##name EXPORT;                                                            \
@@ -49,6 +58,7 @@ REAL_FUNCTIONS(REAL_DECLARE)
 #else
 
 #define WRAPPER(name) name
+#define WRAPPER_SYMBOL(name) name
 #define REAL(name) ((__typeof__(name) *)real_function(REAL_##name))
 #define REAL_NUMBER(name) REAL_##name,
 enum { REAL_FUNCTIONS(REAL_NUMBER) REAL_COUNT };
