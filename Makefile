@@ -98,7 +98,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Ihelper/inc
 LINKED := -Lbuild -lthreadleak -Wl,-rpath,$(CURDIR)/build -lcmocka
 
 # Programs that are linked with the library and look into their own registry.
-RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint exit_socket verify verify_unseen)
+RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint exit_socket verify verify_unseen misuse)
 
 $(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c $(wildcard tests/runtime/*.h) build/libthreadleak.so
 	@mkdir -p $(@D)

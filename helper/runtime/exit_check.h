@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * exit_check.h - the check at exit: whether threads leaked, before any exit handler or static destructor runs.
+ * exit_check.h - the check at exit: whether threads leaked, before any exit handler or static destructor
+ * runs.
  *
  * Destroying what a leaked thread still uses is how programs crash or hang as they exit; so the check comes
  * first. It flushes nothing: what the program has not written yet is written later by exit itself, as without

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "handles.h"
 #include "init.h"
+#include "misuse.h"
 #include "modules.h"
 #include "options.h"
 #include "ptracer.h"
 #include "real.h"
-#include "recent.h"
 #include "registry.h"
 #include "report.h"
 #include "scope.h"
@@ -145,7 +146,7 @@ static void creation_end(const struct creation *creation, int error, const unsig
         creation_failed(creation, error);
     else if (record && __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) == creation->id &&
              !__atomic_load_n(&record->pthread, __ATOMIC_ACQUIRE))
-        recent_note(*pthread, record, creation->id);
+        thread_note(record, creation->id, *pthread);
 }
 
 static uint32_t state_of_attributes(const pthread_attr_t *attr)
@@ -223,28 +224,61 @@ static struct thread_found find(pthread_t pthread)
     return library_ready() ? thread_find(pthread) : (struct thread_found){NULL, 0};
 }
 
+/* The same for a join or a detach at `pc`, about which there may be something to say. */
+static struct thread_found find_for(enum misuse_use use, pthread_t pthread, uintptr_t pc)
+{
+    struct thread_found found = find(pthread);
+    bool is_fine = found.record && pthread != pthread_self() &&
+                   !(__atomic_load_n(&found.record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_DETACHED);
+    if (__builtin_expect(!is_fine, 0) && library_ready())
+        misuse_look(use, pthread, found, pc);
+    return found;
+}
+
 struct joining {
     struct thread_found found;
     uint64_t before_id; /* the thread's id is lower */
+    uintptr_t pc;
+    bool is_first; /* no other thread's join of it was under way */
 };
 
 static void join_begin(struct joining *joining, pthread_t pthread)
 {
-    joining->found = find(pthread);
+    uint64_t nobody = 0;
+    joining->found = find_for(MISUSE_JOIN, pthread, joining->pc);
     joining->before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED);
     struct threadleak_record *record = joining->found.record;
-    if (!record)
-        return;
-    __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
-    __atomic_store_n(&record->join_begun_ns, registry_now(), __ATOMIC_RELEASE);
+    joining->is_first = record && __atomic_compare_exchange_n(&record->join_begun_ns, &nobody, registry_now(),
+                                                              0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    if (joining->is_first)
+        __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
+    else if (record)
+        misuse_look_at_joiner(pthread, joining->found, joining->pc);
 }
 
 /* The join came to nothing: it failed, timed out, or its thread was cancelled in it. */
 static void join_undo(void *argument)
 {
-    const struct thread_found *found = &((struct joining *)argument)->found;
-    if (found->record && __atomic_load_n(&found->record->id, __ATOMIC_ACQUIRE) == found->id)
+    const struct joining *joining = argument;
+    const struct thread_found *found = &joining->found;
+    if (joining->is_first && __atomic_load_n(&found->record->id, __ATOMIC_ACQUIRE) == found->id)
         __atomic_store_n(&found->record->join_begun_ns, 0, __ATOMIC_RELAXED);
+}
+
+/* `bit` holds for the thread from now on, and its pthread_t is of no more use. */
+static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uintptr_t pc)
+{
+    if (__atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
+        return; /* said already, by another thread */
+    const struct handle handle = {
+        .record = found.record,
+        .id = found.id,
+        .fate = bit == THREADLEAK_STATE_JOINED ? HANDLE_JOINED : HANDLE_DETACHED,
+        .site = found.record->site,
+        .pc = pc,
+    };
+    handle_note((uint64_t)pthread, &handle);
+    record_mark(found.record, found.id, bit);
 }
 
 static void join_done(const struct joining *joining, pthread_t pthread)
@@ -253,13 +287,13 @@ static void join_done(const struct joining *joining, pthread_t pthread)
     if (!found.record && library_ready())
         found = thread_find_joined(pthread, joining->before_id);
     if (found.record)
-        record_mark(found.record, found.id, THREADLEAK_STATE_JOINED);
+        over(found, THREADLEAK_STATE_JOINED, pthread, joining->pc);
 }
 
 /* A join that blocks, and with it a cancellation point. */
 #define JOIN(pthread, success, call)                                                                         \
     do {                                                                                                     \
-        struct joining joining;                                                                              \
+        struct joining joining = {.pc = (uintptr_t)__builtin_return_address(0)};                             \
         int result;                                                                                          \
         join_begin(&joining, pthread);                                                                       \
         pthread_cleanup_push(join_undo, &joining);                                                           \
@@ -293,34 +327,31 @@ EXPORT int WRAPPER(thrd_join)(thrd_t thr, int *value)
 
 EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 {
-    struct joining joining = {find(pthread), threadleak_registry.next_id};
+    uintptr_t pc = (uintptr_t)__builtin_return_address(0);
+    struct joining joining = {find_for(MISUSE_JOIN, pthread, pc), threadleak_registry.next_id, pc, false};
     int error = REAL(pthread_tryjoin_np)(pthread, value);
     if (!error)
         join_done(&joining, pthread);
     return error;
 }
 
-static void detached(struct thread_found found)
-{
-    if (found.record)
-        record_mark(found.record, found.id, THREADLEAK_STATE_DETACHED);
-}
-
 EXPORT int WRAPPER(pthread_detach)(pthread_t pthread)
 {
-    struct thread_found found = find(pthread);
+    uintptr_t pc = (uintptr_t)__builtin_return_address(0);
+    struct thread_found found = find_for(MISUSE_DETACH, pthread, pc);
     int error = REAL(pthread_detach)(pthread);
-    if (!error)
-        detached(found);
+    if (!error && found.record)
+        over(found, THREADLEAK_STATE_DETACHED, pthread, pc);
     return error;
 }
 
 EXPORT int WRAPPER(thrd_detach)(thrd_t thr)
 {
-    struct thread_found found = find((pthread_t)thr);
+    uintptr_t pc = (uintptr_t)__builtin_return_address(0);
+    struct thread_found found = find_for(MISUSE_DETACH, (pthread_t)thr, pc);
     int result = REAL(thrd_detach)(thr);
-    if (result == thrd_success)
-        detached(found);
+    if (result == thrd_success && found.record)
+        over(found, THREADLEAK_STATE_DETACHED, (pthread_t)thr, pc);
     return result;
 }
 

@@ -3,8 +3,8 @@
  * start_main.h - where a program's end begins: main returns, or exit or quick_exit is called.
  *
  * The wrappers of __libc_start_main, exit and quick_exit leave no frame of ours on the stack unless the exit
- * is checked. libc's own callers of exit do not pass through here: err(3), error(3) and the like, and the last
- * thread of a process whose main thread called pthread_exit. An exit handler catches those (init.h).
+ * is checked. libc's own callers of exit do not pass through here: err(3), error(3) and the like, and the
+ * last thread of a process whose main thread called pthread_exit. An exit handler catches those (init.h).
  */
 #ifndef THREADLEAK_START_MAIN_H
 #define THREADLEAK_START_MAIN_H

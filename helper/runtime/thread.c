@@ -6,8 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+#include "handles.h"
 #include "real.h"
-#include "recent.h"
 #include "registry.h"
 #include "scope.h"
 #include "sites.h"
@@ -66,6 +67,12 @@ static bool watch_end(struct threadleak_record *record)
     return false;
 }
 
+void thread_note(struct threadleak_record *record, uint64_t id, pthread_t pthread)
+{
+    const struct handle handle = {record, id, HANDLE_VALID, record->site, 0};
+    handle_note((uint64_t)pthread, &handle);
+}
+
 void thread_begin(struct threadleak_record *record)
 {
     uint32_t state = THREADLEAK_STATE_STARTED;
@@ -79,6 +86,7 @@ void thread_begin(struct threadleak_record *record)
     __atomic_store_n(&record->pthread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
     __atomic_store_n(&thread.record, record, __ATOMIC_RELEASE);
     __atomic_fetch_or(&record->state, state, __ATOMIC_RELEASE);
+    thread_note(record, thread.id, pthread_self());
 }
 
 void thread_begin_main(void)
@@ -122,14 +130,16 @@ static struct thread_found find_begun(pthread_t pthread)
     return is_its && found.id ? found : none;
 }
 
-static struct thread_found find_recent(pthread_t pthread)
+/* As it was noted, if its record is still in use. */
+static struct thread_found find_noted(pthread_t pthread)
 {
-    struct thread_found none = {NULL, 0}, found;
-    found.record = recent_find((uint64_t)pthread, &found.id);
-    if (!found.record || __atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
+    struct thread_found none = {NULL, 0};
+    struct handle handle;
+    if (!handle_find((uint64_t)pthread, &handle) ||
+        __atomic_load_n(&handle.record->id, __ATOMIC_ACQUIRE) != handle.id)
         return none;
-    uint64_t owner = __atomic_load_n(&found.record->pthread, __ATOMIC_RELAXED);
-    return !owner || owner == (uint64_t)pthread ? found : none;
+    uint64_t owner = __atomic_load_n(&handle.record->pthread, __ATOMIC_RELAXED);
+    return !owner || owner == (uint64_t)pthread ? (struct thread_found){handle.record, handle.id} : none;
 }
 
 static bool somebody_is_unborn(void)
@@ -149,13 +159,16 @@ static bool somebody_is_unborn(void)
 
 struct thread_found thread_find(pthread_t pthread)
 {
-    struct thread_found found = find_begun(pthread);
+    struct thread_found found = find_noted(pthread);
+    if (!found.record && pthread != pthread_self() && descriptor_look(pthread) != DESCRIPTOR_VALID)
+        return found;
+    found = find_begun(pthread);
     if (__builtin_expect(found.record != NULL, 1) || pthread == pthread_self())
         return found;
     /* Not begun; or pthread_create has not returned yet, and another thread speaks of it already; or a thread
      * that no wrapper created, which is the case unless somebody is unborn. */
     for (int i = 0; i < LOOKS; i++) {
-        found = find_recent(pthread);
+        found = find_noted(pthread);
         if (!found.record)
             found = find_begun(pthread);
         if (found.record || !somebody_is_unborn())

@@ -56,8 +56,11 @@ struct threadleak_record *thread_record(void);
 /* The id of the calling thread, 0 if it has no record. */
 uint64_t thread_id(void);
 
-/* The record of the thread `pthread`, which must be a valid pthread_t as for pthread_join itself: also where
- * the thread has not run its first instruction yet. */
+/* The creator of the thread `pthread` knows its record, under `id`, before it has begun. */
+void thread_note(struct threadleak_record *record, uint64_t id, pthread_t pthread);
+
+/* The record of the thread `pthread`, which may be any number: also where the thread has not run its first
+ * instruction yet. */
 struct thread_found thread_find(pthread_t pthread);
 
 /* The same after a join that thread_find knew nothing for: `before_id` is next_id as it was before the join.

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "descriptor.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "registry.h"
+#include "thread.h"
+
+/* Neither a page fault nor a change: the kernel reads the new mask before it looks at what is to be done with
+ * it (kernel/signal.c, rt_sigprocmask), EFAULT or EINVAL. */
+static bool is_readable(uintptr_t address)
+{
+    const int nothing_to_do = -1;
+    return syscall(SYS_rt_sigprocmask, nothing_to_do, address, NULL, sizeof(uint64_t)) == 0 ||
+           errno != EFAULT;
+}
+
+static bool is_descriptor(uintptr_t pthread)
+{
+    uintptr_t word = pthread + (uintptr_t)(intptr_t)threadleak_registry.self_offset;
+    uintptr_t tid = pthread + (uintptr_t)(intptr_t)threadleak_registry.tid_offset;
+    if (pthread % sizeof(void *) || !is_readable(pthread) || !is_readable(word) || !is_readable(tid & ~7ul))
+        return false;
+#ifdef __x86_64__
+    return *(uintptr_t *)pthread == pthread; /* tcbhead_t.tcb (sysdeps/x86_64/nptl/tls.h) */
+#else
+    return true;
+#endif
+}
+
+enum descriptor descriptor_look(pthread_t pthread)
+{
+    int saved = errno;
+    bool is_there = is_descriptor((uintptr_t)pthread);
+    errno = saved;
+    if (!is_there)
+        return DESCRIPTOR_NONE;
+    const char *at = (const char *)pthread;
+    int32_t offset = threadleak_registry.tid_offset;
+    /* pthread_join leaves -1 in the thread id, as the sign that makes it fail with ESRCH
+     * (nptl/pthread_join_common.c); who takes the descriptor next gets a thread id before its pthread_t is of
+     * use to anybody. */
+    if (offset && __atomic_load_n((const int32_t *)(at + offset), __ATOMIC_ACQUIRE) == -1)
+        return DESCRIPTOR_JOINED;
+    /* Thread-local storage is made anew for the next one. */
+    const uint64_t *word = (const uint64_t *)(at + threadleak_registry.self_offset);
+    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)THREAD_RELEASED)
+        return DESCRIPTOR_DETACHED;
+    return DESCRIPTOR_VALID;
+}

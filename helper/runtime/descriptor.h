@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * descriptor.h - whether a pthread_t means anything: what glibc's own descriptor, which it is the address of,
+ * says (nptl/descr.h). Looking at it is safe for any number.
+ */
+#ifndef THREADLEAK_DESCRIPTOR_H
+#define THREADLEAK_DESCRIPTOR_H
+
+#include <pthread.h>
+
+enum descriptor {
+    DESCRIPTOR_VALID,    /* nothing speaks against it */
+    DESCRIPTOR_NONE,     /* no descriptor lies there: never was one, or its memory was given back */
+    DESCRIPTOR_JOINED,   /* the thread was joined, and no other one has taken its place */
+    DESCRIPTOR_DETACHED, /* a detached thread has ended, and no other one has taken its place */
+};
+
+/* Some system calls. */
+enum descriptor descriptor_look(pthread_t pthread);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * place.h - places in code, as the library itself can print them: "0x55d0c0de1234 (/path/of/file+0x1234)".
+ * The number behind the file is what addr2line -e and gdb take.
+ */
+#ifndef THREADLEAK_PLACE_H
+#define THREADLEAK_PLACE_H
+
+#include <stdint.h>
+
+#include "log.h"
+
+/* A return address, or any other one. */
+void place_print(struct log *log, uintptr_t pc);
+
+/* A frame of a site (THREADLEAK_FRAME), whose module may be gone. */
+void place_print_frame(struct log *log, uint64_t frame);
+
+/* The innermost frame of the site. */
+void place_print_site(struct log *log, uint32_t site);
+
+#endif
