@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "registry.h"
+#include "table.h"
 #include "thread.h"
 
 /* Neither a page fault nor a change: the kernel reads the new mask before it looks at what is to be done with
@@ -33,23 +34,36 @@ static bool is_descriptor(uintptr_t pthread)
 #endif
 }
 
-enum descriptor descriptor_look(pthread_t pthread)
+/* Whether the record at `address` is no longer that of the thread `id`. */
+static bool was_given_back(uint64_t address, uint64_t id)
+{
+    if (table_index(&threadleak_registry.records, address) == TABLE_FULL)
+        return false;
+    const struct threadleak_record *record = (const struct threadleak_record *)(uintptr_t)address;
+    return __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id;
+}
+
+enum descriptor descriptor_look(pthread_t pthread, uint64_t *id)
 {
     int saved = errno;
     bool is_there = is_descriptor((uintptr_t)pthread);
     errno = saved;
     if (!is_there)
         return DESCRIPTOR_NONE;
+    /* Made anew for the thread that takes the descriptor next. */
     const char *at = (const char *)pthread;
-    int32_t offset = threadleak_registry.tid_offset;
+    const struct thread_self *self = (const struct thread_self *)(at + threadleak_registry.self_offset);
+    uint64_t record = (uintptr_t)__atomic_load_n(&self->record, __ATOMIC_ACQUIRE);
+    uint64_t owner = __atomic_load_n(&self->id, __ATOMIC_RELAXED);
+    if (id)
+        *id = owner;
     /* pthread_join leaves -1 in the thread id, as the sign that makes it fail with ESRCH
      * (nptl/pthread_join_common.c); who takes the descriptor next gets a thread id before its pthread_t is of
      * use to anybody. */
+    int32_t offset = threadleak_registry.tid_offset;
     if (offset && __atomic_load_n((const int32_t *)(at + offset), __ATOMIC_ACQUIRE) == -1)
         return DESCRIPTOR_JOINED;
-    /* Thread-local storage is made anew for the next one. */
-    const uint64_t *word = (const uint64_t *)(at + threadleak_registry.self_offset);
-    if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)THREAD_RELEASED)
+    if (record == (uintptr_t)THREAD_RELEASED)
         return DESCRIPTOR_DETACHED;
-    return DESCRIPTOR_VALID;
+    return was_given_back(record, owner) ? DESCRIPTOR_UNUSED : DESCRIPTOR_VALID;
 }

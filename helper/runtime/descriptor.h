@@ -7,15 +7,17 @@
 #define THREADLEAK_DESCRIPTOR_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 enum descriptor {
     DESCRIPTOR_VALID,    /* nothing speaks against it */
     DESCRIPTOR_NONE,     /* no descriptor lies there: never was one, or its memory was given back */
     DESCRIPTOR_JOINED,   /* the thread was joined, and no other one has taken its place */
     DESCRIPTOR_DETACHED, /* a detached thread has ended, and no other one has taken its place */
+    DESCRIPTOR_UNUSED,   /* the same of a thread that was joined or detached, or is the parent's of a fork */
 };
 
-/* Some system calls. */
-enum descriptor descriptor_look(pthread_t pthread);
+/* Some system calls. `id`, if not NULL, becomes the id of the thread, 0: it had no record. */
+enum descriptor descriptor_look(pthread_t pthread, uint64_t *id);
 
 #endif

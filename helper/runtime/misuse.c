@@ -112,19 +112,21 @@ static void look_at_detached(enum misuse_use use, pthread_t pthread, struct thre
 /* Nothing in the registry has this pthread_t: it is a thread that no wrapper saw, or no thread. */
 static void look_at_unknown(enum misuse_use use, pthread_t pthread, uintptr_t pc)
 {
-    struct handle before = {NULL, 0, HANDLE_VALID, 0, 0};
-    enum descriptor descriptor = descriptor_look(pthread);
-    if (descriptor == DESCRIPTOR_VALID)
-        return;
-    bool is_known = handle_find((uint64_t)pthread, &before);
-    enum handle_fate fate = descriptor == DESCRIPTOR_JOINED ? HANDLE_JOINED : HANDLE_DETACHED;
-    if (descriptor == DESCRIPTOR_NONE && (!is_known || before.fate == HANDLE_VALID)) {
+    struct handle before;
+    uint64_t id = 0;
+    enum descriptor descriptor = descriptor_look(pthread, &id);
+    bool is_known = handle_find((uint64_t)pthread, &before) && before.fate != HANDLE_VALID;
+    bool is_its = is_known && (descriptor == DESCRIPTOR_NONE || before.id == id);
+    if (descriptor == DESCRIPTOR_JOINED || descriptor == DESCRIPTOR_DETACHED) {
+        enum handle_fate fate = descriptor == DESCRIPTOR_JOINED ? HANDLE_JOINED : HANDLE_DETACHED;
+        if (!is_its || before.fate != fate)
+            before = (struct handle){NULL, id, fate, 0, 0};
+        say_again(use, &before, pc);
+    } else if (descriptor != DESCRIPTOR_VALID && is_its) {
+        say_again(use, &before, pc);
+    } else if (descriptor == DESCRIPTOR_NONE) {
         say_no_thread(use, pthread, pc);
-        return;
     }
-    if (descriptor != DESCRIPTOR_NONE && (!is_known || before.fate != fate))
-        before = (struct handle){NULL, 0, fate, 0, 0};
-    say_again(use, &before, pc);
 }
 
 void misuse_look(enum misuse_use use, pthread_t pthread, struct thread_found found, uintptr_t pc)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -160,7 +161,7 @@ static bool somebody_is_unborn(void)
 struct thread_found thread_find(pthread_t pthread)
 {
     struct thread_found found = find_noted(pthread);
-    if (!found.record && pthread != pthread_self() && descriptor_look(pthread) != DESCRIPTOR_VALID)
+    if (!found.record && pthread != pthread_self() && descriptor_look(pthread, NULL) != DESCRIPTOR_VALID)
         return found;
     found = find_begun(pthread);
     if (__builtin_expect(found.record != NULL, 1) || pthread == pthread_self())

@@ -66,9 +66,21 @@ static void join_after_detached_end(void)
 {
     pthread_t pthread;
     uint64_t id = view_next_id();
-    pthread_create(&pthread, NULL, returns, NULL);
+    pthread_create(&pthread, NULL, at_gate, NULL);
     pthread_detach(pthread);
+    sem_post(&gate);
     AWAIT(!view_record(id));
+    if (pthread_join(pthread, NULL) != EINVAL)
+        exit(1);
+}
+
+static void join_after_detach_at_end(void)
+{
+    pthread_t pthread;
+    uint64_t id = view_next_id();
+    pthread_create(&pthread, NULL, returns, NULL);
+    AWAIT(view_state(id) & THREADLEAK_STATE_FINISHED);
+    pthread_detach(pthread);
     if (pthread_join(pthread, NULL) != EINVAL)
         exit(1);
 }
@@ -268,6 +280,7 @@ static const struct part {
     PART(c11_join_twice),
     PART(join_after_detach),
     PART(join_after_detached_end),
+    PART(join_after_detach_at_end),
     PART(join_born_detached),
     PART(detach_twice),
     PART(detach_after_join),
@@ -318,6 +331,8 @@ static void used_again(void **state)
           "threadleak: thread 2 is joined although it was detached: at @, and detached at @; created at @\n"
           "threadleak: thread 2 is joined although it was detached: at @, and detached at @; created at @\n");
     check("join_after_detached_end", 0,
+          "threadleak: thread 2 is joined although it was detached: at @, and detached at @; created at @\n");
+    check("join_after_detach_at_end", 0,
           "threadleak: thread 2 is joined although it was detached: at @, and detached at @; created at @\n");
     check("join_born_detached", 0,
           "threadleak: thread 2 is joined although it was created detached: at @; created at @\n");
