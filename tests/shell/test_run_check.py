@@ -110,6 +110,15 @@ def test_a_death_by_signal_is_passed_on(tmp_path: Any) -> None:
     assert done.status == -signal.SIGKILL and "it died of SIGKILL" in done.err
 
 
+def test_a_death_that_does_not_matter(tmp_path: Any) -> None:
+    """Nothing is said of what had no threads."""
+    for number in signal.SIGKILL, signal.SIGRTMIN + 3:
+        done = Done(tmp_path, *python(f"import os; os.kill(os.getpid(), {int(number)})"))
+        assert (done.status, done.err) == (-number, "")
+    done = Done(tmp_path, *python(JOINED + f"os.kill(os.getpid(), {signal.SIGRTMIN + 3})"))
+    assert f"it died of signal {signal.SIGRTMIN + 3}" in done.err
+
+
 def test_a_program_without_the_library(tmp_path: Any) -> None:
     (tmp_path / "empty.c").write_text("int main(void) { return 0; }\n")
     subprocess.run(["gcc", "-static", "-o", "static", "empty.c"], check=True, cwd=tmp_path)
@@ -262,6 +271,17 @@ def test_documents_need_a_file(format: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--format", format, "--", "true")
     assert done.status == 64 and done.err.count("\n") == 1
     done = Done(tmp_path, "--format", format, "--output", "no/such/folder", "--", "echo", "ran")
+    assert (done.status, done.out) == (64, "")
+
+
+def test_where_nothing_can_be_written(tmp_path: Any) -> None:
+    words = ["--format", "tap", "--output", "out", "--", "echo", "ran"]
+    done = Done(tmp_path, *words, TMPDIR="/no/such")
+    assert (done.status, done.out) == (64, "") and done.err.count("\n") == 1
+    done = Done(tmp_path, "--format", "tap", "--output", "/dev/full", "--", "echo", "ran")
+    assert (done.status, done.out) == (BLIND, "ran\n")
+    assert "/dev/full cannot be written: No space left on device" in done.err
+    done = Done(tmp_path, "--rules", "a'b\"c", "--", "echo", "ran")
     assert (done.status, done.out) == (64, "")
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, List, Optional
 
-from ..judge.programs import HANGS, STILL_RUNS, Programs
+from ..judge.programs import HANGS, STILL_RUNS, Program, Programs
 from ..target.family import have_in_environment
 from .options import Outcome
 from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
@@ -43,6 +43,8 @@ class CheckedRun:
         if options.timeout is not None:
             deadline = Deadline(options.timeout, self._hangs)
         with self._report:
+            environment = with_options(environment, options.options)
+            environment = with_options(environment, ":".join(self._library_options()))
             ended = supervise(lambda: self._begin(environment), listeners, deadline)
             is_hung = deadline is not None and deadline.has_passed
             if options.core_on_leak and not is_hung:
@@ -61,8 +63,6 @@ class CheckedRun:
         """In the child."""
         if self._options.core_on_leak:
             allow_core_files()
-        ours = ":".join(self._library_options())
-        environment = with_options(with_options(environment, self._options.options), ours)
         outcome = execute(self._path, self._command, environment)
         sys.stderr.write(f"threadleak: {outcome.error}\n")
         sys.stderr.flush()
@@ -131,32 +131,29 @@ class CheckedRun:
     def _settle_accounts(self, ended: Ended) -> None:
         """Why nothing more was heard of those that were to be checked."""
         programs = self._programs
-        left = [each for each in programs.unchecked() if not each.why]
+        left = [each for each in programs.unchecked() if not each.why and each.pid != ended.pid]
         running = set(have_in_environment(self._results.name.encode())) if left else set()
         for each in left:
-            if each.pid == ended.pid:
-                each.why = _end_of(ended.status)
-            elif each.pid in running:
-                each.why = STILL_RUNS
-        if not programs.only and not programs.blind_of(ended.pid):
-            why = self._unheard(ended)
-            if why:
-                programs.blind(ended.pid, self._path, why)
-
-    def _unheard(self, ended: Ended) -> str:
-        """Why CMD itself told nothing, if so."""
-        if os.WIFEXITED(ended.status) and os.WEXITSTATUS(ended.status) == NOT_EXECUTABLE:
-            return ""
-        program = self._programs.latest(ended.pid)
-        if program is None:
-            return self._why or UNHEARD
-        # It ended by _exit; or it became by exec what told nothing.
-        if program.checked is None and program.comm and ended.comm not in ("", program.comm):
-            return f"it became {ended.comm} by exec, which told nothing: it is without the library"
-        return ""
+            each.why = STILL_RUNS if each.pid in running else ""
+        program = programs.latest(ended.pid)
+        if program is None and not programs.only:
+            if not os.WIFEXITED(ended.status) or os.WEXITSTATUS(ended.status) != NOT_EXECUTABLE:
+                programs.blind(ended.pid, self._path, self._why or UNHEARD)
+        elif program is not None and program.checked is None and not program.why:
+            program.why = _why_unchecked(program, ended)
 
 
-def _end_of(status: int) -> str:
-    if os.WIFEXITED(status):
-        return "it ended by _exit, without a check"
-    return f"it died of {signal.Signals(os.WTERMSIG(status)).name}"
+def _why_unchecked(program: Program, ended: Ended) -> str:
+    """One that told that it began; "": it does not matter."""
+    if os.WIFSIGNALED(ended.status):
+        return f"it died of {_name(os.WTERMSIG(ended.status))}" if program.creates else ""
+    if program.comm and ended.comm not in ("", program.comm):
+        return f"it became {ended.comm} by exec, which told nothing: it is without the library"
+    return "it ended by _exit, without a check" if program.creates else ""
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # of the real-time ones two have names
+        return f"signal {number}"

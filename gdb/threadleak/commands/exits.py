@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from typing import Callable, Set
+from typing import Callable
 
 Look = Callable[[int], None]
 
@@ -21,7 +21,6 @@ class Exits:
 
     def __init__(self, look: Look):
         self.name = f"threadleak-{os.getpid()}-{os.urandom(8).hex()}"
-        self.told: Set[int] = set()
         self._look = look
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind("\0" + self.name)
@@ -54,6 +53,5 @@ class Exits:
         data = connection.recv(_KEPT.size)
         # Anybody can connect who finds the name.
         if len(data) == _KEPT.size and pid > 0 and uid == os.geteuid():
-            self.told.add(pid)
             if _KEPT.unpack(data)[0] > 1:
                 self._look(pid)

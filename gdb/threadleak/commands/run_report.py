@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 
 from ..judge.programs import Programs
 from ..show import programs as shown
+from ..target.base import TargetError
 from .options import UsageError
 from .preload import option
 
@@ -30,12 +31,15 @@ class RunReport:
         self._hanging: "List[Hanging]" = []
 
     def __enter__(self) -> "RunReport":
-        if self._output is not None:
+        try:
             self._write("", "w")
-        if self._format in DOCUMENTS:
-            place = os.environ.get("TMPDIR") or "/tmp"
-            self._folder = os.path.join(place, f"threadleak-{os.urandom(8).hex()}")
-            os.mkdir(self._folder, 0o700)
+            if self._format in DOCUMENTS:
+                place = os.environ.get("TMPDIR") or "/tmp"
+                folder = os.path.join(place, f"threadleak-{os.urandom(8).hex()}")
+                os.mkdir(folder, 0o700)
+                self._folder = folder
+        except OSError as failure:
+            raise UsageError(f"{failure.filename} cannot be written: {failure.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +83,11 @@ class RunReport:
             self._tell(run_documents.left_out(self._format, self._programs, bodies))
             for each in self._hanging:
                 bodies[each.pid] = bodies.get(each.pid, "") + each.text
-            self._write(run_documents.document(self._format, self._programs, bodies), "w")
+            try:
+                self._write(run_documents.document(self._format, self._programs, bodies), "w")
+            except OSError as failure:
+                why = f"{self._output} cannot be written: {failure.strerror}"
+                raise TargetError(why) from None
 
     def _bodies(self) -> Dict[int, str]:
         """What each process wrote."""
@@ -92,16 +100,15 @@ class RunReport:
         return found
 
     def _tell(self, text: str) -> None:
-        if self._output is not None and self._folder is None:
-            self._write(text, "a")
-        else:
-            sys.stderr.write(text)
-            sys.stderr.flush()
+        """To people, as far as they can be reached."""
+        with suppress(OSError):
+            if self._output is not None and self._folder is None:
+                self._write(text, "a")
+            else:
+                sys.stderr.write(text)
+                sys.stderr.flush()
 
     def _write(self, text: str, mode: str) -> None:
-        assert self._output is not None
-        try:
+        if self._output is not None:
             with open(self._output, mode, encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
-        except OSError as failure:
-            raise UsageError(f"{self._output} cannot be written: {failure.strerror}") from None

@@ -78,10 +78,6 @@ class Programs:
     def latest(self, pid: int) -> Optional[Program]:
         return self._latest.get(pid)
 
-    def blind_of(self, pid: int) -> str:
-        program = self._latest.get(pid)
-        return program.blind if program is not None else ""
-
     def blind(self, pid: int, path: str, why: str) -> Program:
         """Of this process nothing was heard, or not what should have been."""
         program = self._latest.get(pid)
