@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The engine's side of the verify protocol, without a process: what it reads, classifies, and answers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from image import (
     scope,
     site,
 )
+from schema import errors
 from threadleak.commands.verify import (
     ALLOW_DETACHED,
     MESSAGE_MAX,
@@ -47,6 +49,7 @@ DETACHED = abi.STARTED | abi.DETACHED
 SCOPES = [scope(11, b"Pool.Restart"), scope(12, b"inner", parent=1), scope(13, b"other")]
 TEST, INNER, OTHER = 1, 2, 3
 LATER = T0 + 5000 * MS
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/json-schema.json").read_text())
 
 
 class Said(NamedTuple):
@@ -329,12 +332,12 @@ def test_untracked_threads_are_blind_where_that_is_asked_for(check: Checks) -> N
 
 
 def test_formats(check: Checks) -> None:
-    import json
     import xml.etree.ElementTree as tree
 
     records = [record(2, scope=TEST)]
     shown = json.loads(check(records, "format=json").report)
     assert (shown["title"], shown["summary"]["leaked"]) == ("Pool.Restart", 1)
+    assert errors(shown, SCHEMA, SCHEMA) == []
     assert shown["threads"][0]["stack"]
     junit = tree.fromstring(check(records, "format=junit").report)
     failure = junit.find("testsuite/testcase[@name='Pool.Restart']/failure")
