@@ -2,8 +2,9 @@
 """The subcommands, from the words of the command line to output and exit status."""
 
 import json
+import xml.etree.ElementTree as tree
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from image import (
@@ -113,6 +114,38 @@ def test_check(options: str, status: int, leaks: int) -> None:
     assert (outcome.status, outcome.leaks) == (status, leaks)
     assert (outcome.error is None) == (status == 0)
     assert outcome.text.startswith("threadleak: ")
+
+
+@pytest.mark.parametrize(
+    "options, outcome, message",
+    [
+        (
+            "",
+            "failure",
+            "threadleak: 3 leaked threads (2 unjoined, 1 outlived) in server: 2 made by",
+        ),
+        ("--name pool-*", None, None),
+        ("--name pool-* --strict", "failure", "check failed: there are untracked threads"),
+        (
+            "--fail-on untracked",
+            "failure",
+            "threadleak: 1 thread (1 untracked) in server: made by an",
+        ),
+        ("--registry 0x10", "error", "memory at 0x10 cannot be read"),
+    ],
+)
+def test_check_in_formats_of_tests(
+    options: str, outcome: Optional[str], message: Optional[str]
+) -> None:
+    shown = Bench().run(f"check --format junit {options}")
+    case = tree.fromstring(shown.text).find("testsuite/testcase")
+    assert case is not None and [child.tag for child in case] == ([outcome] if outcome else [])
+    assert message is None or case[0].get("message", "").startswith(message)
+    assert shown.status == {"failure": 3, "error": 2, None: 0}[outcome]
+    tap = Bench().run(f"check --format tap {options}").text.splitlines()
+    assert tap[2].startswith("ok 1 - " if outcome is None else "not ok 1 - ")
+    github = Bench().run(f"check --format github {options}").text
+    assert github.startswith("::error ") if outcome else github == ""
 
 
 def test_check_of_a_clean_process() -> None:

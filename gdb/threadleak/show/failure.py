@@ -28,6 +28,10 @@ GROUPS = 8  # that have blocks; of the others only the places are told
 PLACES = 3  # in the first line
 FRAMES = 12  # of a stack
 IDS_WIDTH = 60
+NAMES, NAMES_READ = (
+    3,
+    1000,
+)  # of the threads of a group: how many differing ones are shown, of how many
 NAME_WIDTH = 80
 TITLE_WIDTH = 100
 QUIET_NOTICES = (
@@ -150,28 +154,25 @@ def _block(report: Report, each: Group, style: Style) -> List[str]:
 
 def _title(report: Report, each: Group) -> str:
     """2 unjoined threads, ids 4-5, `worker`, started in pool_main (pool.cc:20)"""
-    verdict, size = each.verdicts[0], len(each.verdicts)
-    classes = each.by_class()
-    counts = ", ".join(f"{count:,} {class_}" for class_, count in classes.items())
-    what = counts if len(classes) == 1 else f"{size:,} leaked ({counts})"
+    size, classes = len(each.verdicts), each.by_class()
     noun = "thread" if size == 1 else "threads"
-    if len(classes) == 1:
-        what = f"{what} {noun}"
-    else:
-        what = f"{size:,} leaked {noun} ({counts})"
+    counts = ", ".join(f"{count:,} {class_}" for class_, count in classes.items())
+    parts = [f"{counts} {noun}" if len(classes) == 1 else f"{size:,} leaked {noun} ({counts})"]
     ids = id_ranges(each.verdicts, IDS_WIDTH)
-    names = dict.fromkeys(text.name_of(report, verdict) for verdict in each.verdicts[:1000])
-    shown = ", ".join(f"`{name}`" for name in list(names)[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{what}, {'id' if size == 1 else 'ids'} {ids}, {shown}, {_started(report, verdict)}"
+    if ids:
+        parts.append(f"id {ids}" if size == 1 else f"ids {ids}")
+    names = list(dict.fromkeys(text.name_of(report, one) for one in each.verdicts[:NAMES_READ]))
+    parts += [f"`{name}`" for name in names[:NAMES]] + ["..."] * (len(names) > NAMES)
+    return ", ".join([*parts, *_started(report, each.verdicts[0])])
 
 
-def _started(report: Report, verdict: Verdict) -> str:
+def _started(report: Report, verdict: Verdict) -> List[str]:
     thread = verdict.thread
     if thread.copy is None or thread.kind is None:
-        return "start routine not known"
+        return []
     runs = report.stacks.callable(thread)
     start = place(report.stacks.start(thread.copy, thread.kind))
-    return f"started in {start}" + (f", for {brief(clean(runs), NAME_WIDTH)}" if runs else "")
+    return [f"started in {start}"] + ([f"for {brief(clean(runs), NAME_WIDTH)}"] if runs else [])
 
 
 def _now(report: Report, verdict: Verdict, style: Style) -> List[str]:
