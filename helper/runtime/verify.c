@@ -70,21 +70,23 @@ static struct selection selection_of(const struct verify_request *request, uint3
     };
 }
 
+static int64_t take_count(uint32_t *word, int64_t announced)
+{
+    uint32_t count = __atomic_load_n(word, __ATOMIC_RELAXED); /* nearly always 0: no exchange */
+    if (!count)
+        return announced;
+    __atomic_store_n(word, 0, __ATOMIC_RELAXED);
+    return (int64_t)count - 1;
+}
+
 /* What was announced to threadleak_expect, and is meant for this check. */
 static int64_t take_expectation(const struct verify_request *request)
 {
-    uint32_t *words[2] = {&thread.expect, NULL};
-    if (request->what == VERIFY_SCOPE) {
-        struct threadleak_scope *scope = table_entry(&threadleak_registry.scopes, request->scope);
-        words[1] = &scope->expected;
-    }
-    int64_t announced = -1;
-    for (int i = 0; i < 2; i++) {
-        uint32_t count = words[i] ? __atomic_exchange_n(words[i], 0, __ATOMIC_RELAXED) : 0;
-        if (count)
-            announced = (int64_t)count - 1;
-    }
-    return announced;
+    int64_t announced = take_count(&thread.expect, -1);
+    if (request->what != VERIFY_SCOPE)
+        return announced;
+    struct threadleak_scope *scope = table_entry(&threadleak_registry.scopes, request->scope);
+    return take_count(&scope->expected, announced);
 }
 
 static struct check begin(const struct verify_request *request)
