@@ -208,7 +208,8 @@ static bool is_incomplete(const struct check *check)
         log_begin(&log);
         log_text(&log, "threadleak: note: ");
         log_number(&log, (uint64_t)untracked);
-        log_text(&log, " threads of this process are not known to the library; checks do not see them\n");
+        log_text(&log, untracked == 1 ? " thread of this process is" : " threads of this process are");
+        log_text(&log, " not known to the library; checks do not see what it does not know\n");
         log_end(&log);
     }
     return is_strict && untracked != 0;
