@@ -60,6 +60,12 @@ static void *leave(void *arg)
     pthread_exit(arg);
 }
 
+static void *serve(void *arg)
+{
+    threadleak_mark_daemon("it serves \x1b[31m the others");
+    return stay(arg);
+}
+
 static void *nest(void *arg)
 {
     pthread_t thread;
@@ -74,7 +80,7 @@ int main(int argc, char **argv)
     thrd_t c11;
     if (argc < 2 || !(out = fopen(argv[1], "wb")))
         return 1;
-    pthread_barrier_init(&barrier, NULL, 3);
+    pthread_barrier_init(&barrier, NULL, 4);
     for (int i = 0; i < 3; i++)
         pthread_create(&thread, NULL, finish, NULL);
     pthread_create(&thread, NULL, leave, NULL);
@@ -89,6 +95,8 @@ int main(int argc, char **argv)
     threadleak_scope_close(inner);
     pthread_create(&thread, NULL, stay, NULL);
     pthread_detach(thread);
+    threadleak_expect(2);
+    pthread_create(&thread, NULL, serve, NULL);
     (void)outer;
     pthread_barrier_wait(&barrier);
     usleep(20000);
@@ -99,6 +107,7 @@ int main(int argc, char **argv)
     pieces_of(&registry->sites);
     pieces_of(&registry->scopes);
     pieces_of(&registry->modules);
+    pieces_of(&registry->rules);
     pieces_of(&registry->rules);
     const struct threadleak_record *records = (void *)(uintptr_t)registry->records.chunks[0].address;
     for (uint64_t i = 0; i < registry->records.used; i++)
