@@ -57,7 +57,8 @@ void library_watch_exit(void)
     static uint32_t watched;
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
         library_watch_exit_again();
-    result_creates();
+    if (exit_check_wanted())
+        result_creates();
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
