@@ -112,6 +112,7 @@ def describe(target: FrozenTarget) -> Dict[str, Any]:
     copy = registry.copies[0]
     target.use_records(copy)
     report = Report(look_at(target), Settings(), RuleSet())
+    expected = {v.thread.id: v.expected_by for v in report.verdicts if v.expected_by}
     return {
         "address": f"{copy.address:#x}",
         "library_version": text_of(copy.header.library_version),
@@ -136,4 +137,5 @@ def describe(target: FrozenTarget) -> Dict[str, Any]:
         ],
         "modules": [module and module.name for module in copy.modules],
         "verdicts": {v.thread.id: [v.class_, v.leaked, v.confidence] for v in report.verdicts},
+        **({"expected": expected} if expected else {}),  # since 1.1
     }
