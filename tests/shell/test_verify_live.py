@@ -4,7 +4,7 @@
 import contextlib
 import os
 import subprocess
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import pytest
 from run_shell import SHELL, environment
@@ -33,13 +33,19 @@ def registry_of(running: Running) -> int:
 class Engine:
     """One that runs, and that has made its first look."""
 
-    def __init__(self, running: Running, *words: str, registry: Optional[int] = None):
+    def __init__(
+        self,
+        running: Running,
+        *words: str,
+        registry: Optional[int] = None,
+        under: Sequence[str] = (),
+    ):
         ask, answer = os.pipe(), os.pipe()
         address = registry_of(running) if registry is None else registry
         given = ["protocol=1", f"pid={running.pid}", f"registry={address:#x}", "self=1"]
         given += ["what=since:1", "title=process", f"ask={ask[0]}", f"answer={answer[1]}", *words]
         self.process = subprocess.Popen(
-            [SHELL, "verify", *given],
+            [*under, SHELL, "verify", *given],
             pass_fds=(ask[0], answer[1]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -160,6 +166,13 @@ def test_output_that_does_not_block_gets_all(leaky: Running) -> None:
     assert b"fix (outlived)" in text
     for each in (ask[1], answer[0]):
         os.close(each)
+
+
+def test_in_a_container_that_forbids_tracing(leaky: Running, workshop: Workshop) -> None:
+    confined = workshop.program("confined").path
+    said = Engine(leaky, "what=scope:2", "title=request", under=[confined]).end("report")
+    assert said.lines[-1] == "leaked 3"
+    assert "its stack now:" in said.report and "be_straggler" in said.report
 
 
 def test_it_is_no_command_for_people() -> None:
