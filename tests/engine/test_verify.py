@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterable, List, NamedTuple
+from typing import Any, Iterable, List, NamedTuple, Sequence, Type
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ from threadleak.commands.verify import (
 from threadleak.judge.rules import RuleError
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
-from threadleak.target.base import TargetError
+from threadleak.target.base import CurrentStack, TargetError, Thread
 
 ENDED = abi.STARTED | abi.FINISHED
 DETACHED = abi.STARTED | abi.DETACHED
@@ -80,6 +80,7 @@ class Checks:
         *words: str,
         more_threads: int = 0,
         wanted: bytes = b"report\n",
+        target: Type[FakeTarget] = FakeTarget,
         **header: Any,
     ) -> Said:
         records = [MAIN, *records]
@@ -96,7 +97,7 @@ class Checks:
             + ["title=Pool.Restart", f"ask={ask[0]}", f"answer={answer[1]}", *words]
         )
         try:
-            Check(request, Answer(answer[1]), lambda: FakeTarget(memory, threads, LATER)).run()
+            Check(request, Answer(answer[1]), lambda: target(memory, threads, LATER)).run()
         finally:
             os.close(answer[1])
             with os.fdopen(answer[0], encoding="utf-8") as file:
@@ -198,6 +199,42 @@ def test_the_message_is_bounded_and_has_the_headline_first(check: Checks) -> Non
     records = [record(id, ENDED, scope=TEST, site=1 + id % 2) for id in range(2, 100)]
     lines = check(records).lines_of("message")
     assert len("".join(line + "\n" for line in lines).encode()) <= MESSAGE_MAX and len(lines) > 5
+
+
+class Untold(FakeTarget):
+    """The kernel does not say what threads do."""
+
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        return [CurrentStack((), "nobody\x07 says")] * len(threads)
+
+    def state_of(self, thread: Thread) -> str:
+        return "alive"
+
+
+class Unreadable(FakeTarget):
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        raise TargetError("not for us")
+
+
+class Running(Untold):
+    def state_of(self, thread: Thread) -> str:
+        return "running"
+
+
+@pytest.mark.parametrize(
+    "target, said, unsaid",
+    [
+        (Untold, "  Its stack cannot be told: nobody\\x07 says.\n", "It is"),
+        (Unreadable, "  What it does cannot be told: not for us\n", "its stack now"),
+        (Running, "  It is running.\n", "cannot be told"),
+    ],
+)
+def test_what_cannot_be_had_is_named_and_the_rest_is_told(
+    check: Checks, target: Type[FakeTarget], said: str, unsaid: str
+) -> None:
+    report = check([record(2, scope=TEST)], target=target).report
+    assert said in report and "created at:\n  => #0  start_worker" in report
+    assert unsaid not in report.replace("It is alive although", "")
 
 
 # ---- marks ---------------------------------------------------------------------------------------

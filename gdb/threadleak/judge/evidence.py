@@ -125,7 +125,7 @@ class Evidence:
     def _details(self, verdict: Verdict, copy: Copy, record: abi.Record) -> List[str]:
         details = []
         ended = self.judge.ended_scope(copy, record.scope) if record.scope else None
-        if verdict.class_ == UNJOINED and not verdict.waiting:
+        if verdict.class_ == UNJOINED and not verdict.waiting and not self.at.settings.occasion:
             if ended is not None:
                 details.append(f"Its scope `{ended.name}` ended{self.ago(ended.ended_ns)}.")
             elif self.at.exiting:

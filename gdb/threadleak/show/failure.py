@@ -192,7 +192,8 @@ def _now(report: Report, verdict: Verdict, style: Style) -> List[str]:
     elif thread.state in (BLOCKED, RUNNING):
         found.append(f"  It is {thread.state}.")
     if not stack.frames:
-        return found + [f"  Its stack cannot be told: {clean(stack.end)}"]
+        runs = thread.state == RUNNING
+        return found + ([] if runs else [f"  Its stack cannot be told: {clean(stack.end)}."])
     return found + ["  its stack now:", *_frames(stack, style, mark_own=False)]
 
 

@@ -21,7 +21,7 @@ _ENDS = {
     native.MOVED: "it ran on each time that its stack was read: only a stop (--stop) would show it",
     native.GONE: "it has ended meanwhile",
 }
-
+_UNTOLD = "the kernel does not tell what it does: /proc/PID/task/TID/syscall cannot be read"
 
 # Thread(*pair) in half the time: there are ten thousand.
 _make_thread: Callable[[Tuple[int, int]], Thread] = partial(tuple.__new__, Thread)  # type: ignore
@@ -180,7 +180,16 @@ class NativeTarget:
         shown = {0: gone}
         for number in set(known[index] for index in indices) - {0}:
             shown[number] = _shortened(self._stacks[number - 1], limit)
-        return [shown[known[index]] for index in indices]
+        still = {number for number, stack in shown.items() if stack.end == _ENDS[native.RUNS]}
+        if not still:
+            return [shown[known[index]] for index in indices]
+        untold = CurrentStack((), _UNTOLD)
+        return [
+            untold
+            if known[index] in still and self._states[index] == native.ALIVE
+            else shown[known[index]]
+            for index in indices
+        ]
 
     def read_stacks(self, limit: int) -> None:
         self._unwind([native.ALL], max(1, min(limit, native.FRAMES_MAX)))
