@@ -119,8 +119,8 @@ include tests/runtime/capture.mk tests/runtime/verify.mk tests/probe/probe.mk te
 PYTEST := $(PYTHON) -m pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: check check-engine check-gdb check-shell check-real
-check: check-runtime check-capture check-verify check-probe check-fuzz check-engine check-gdb check-shell check-real
+.PHONY: check check-engine check-gdb check-shell check-adapters check-real
+check: check-runtime check-capture check-verify check-probe check-fuzz check-engine check-gdb check-shell check-adapters check-real
 
 check-engine: all
 	$(Q)$(PYTEST) tests/engine tests/abi
@@ -131,13 +131,16 @@ check-gdb: all
 check-shell: all
 	$(Q)$(PYTEST) tests/shell
 
+check-adapters: all
+	$(Q)$(PYTEST) tests/adapters
+
 check-real: all
 	$(Q)$(PYTEST) tests/real
 
 # ---- style and static checks ---------------------------------------------------------------------
 
 C_FILES := $(shell find helper tests scripts -name '*.[ch]' -o -name '*.cc')
-PYTHON_FILES := gdb tests
+PYTHON_FILES := gdb helper tests
 
 .PHONY: lint format
 lint:
@@ -199,6 +202,9 @@ install: all
 	install -D -m 644 scripts/completions/_threadleak $(DESTDIR)$(DATADIR)/zsh/site-functions/_threadleak
 	install -m 644 build/threadleak-static.ld $(DESTDIR)$(PACKAGE)/
 	install -m 644 helper/include/threadleak.h helper/include/threadleak_abi.h $(DESTDIR)$(INCLUDEDIR)/
+	install -d $(DESTDIR)$(INCLUDEDIR)/threadleak $(DESTDIR)$(PACKAGE)/pytest
+	install -m 644 helper/include/threadleak/*.h $(DESTDIR)$(INCLUDEDIR)/threadleak/
+	install -m 644 helper/pytest/* $(DESTDIR)$(PACKAGE)/pytest/
 	for name in threadleak threadleak-static; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		    -e 's|@VERSION@|$(VERSION)|; s|@PACKAGE@|$(PACKAGE)|' helper/$$name.pc.in \

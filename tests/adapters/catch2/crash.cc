@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// Catch2: a test case that dies of a signal.
+#include <csignal>
+
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
+#include <threadleak/catch2.h>
+
+#include "../threads.h"
+
+THREADLEAK_CATCH2();
+
+TEST_CASE("leaves alive and crashes")
+{
+    leave_alive();
+    raise(SIGSEGV);
+}

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""The examples, one for each framework: how they are built and run, and what each framework says failed."""
+
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+LIBRARY = os.path.join(ROOT, "build", "libthreadleak.so")
+BUILD = os.path.join(ROOT, "build", "tests", "adapters")
+TIMEOUT_S = 300
+WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-pedantic", "-Werror")
+INCLUDE = f"-I{ROOT}/helper/include"
+UNITY = os.environ.get("UNITY_DIR", os.path.join(HERE, "unity", "stand_in"))
+HEADLINE = re.compile(r"threadleak: \d+ leaked threads? \(")
+NOT_LOADED = "threads are not checked"
+
+
+class Run(NamedTuple):
+    status: int
+    out: str
+    err: str
+    failed: Dict[str, str]  # what the framework says failed, and its text
+
+    @property
+    def headlines(self) -> int:
+        return len(HEADLINE.findall(self.out + self.err))
+
+
+Reader = Callable[[str, str], Dict[str, str]]
+
+
+def of_junit(out: str, path: str) -> Dict[str, str]:
+    """Tests with a failure or an error, by name; `path`, or the output, holds one document or several."""
+    if path and os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            out = file.read()
+    whole = re.sub(r"<\?xml[^>]*\?>", "", out)
+    whole = whole[whole.find("<testsuite") : whole.rfind(">") + 1]
+    failed: Dict[str, str] = {}
+    for case in ElementTree.fromstring(f"<all>{whole}</all>").iter("testcase"):
+        bad = [each for each in case if each.tag in ("failure", "error")]
+        texts = [each.text or each.get("message") or "" for each in bad]
+        if texts:
+            failed[case.get("name", "")] = "\n".join(texts)
+    return failed
+
+
+def of_check(out: str, _path: str) -> Dict[str, str]:
+    """file:line:F:tcase:test:iteration: text, where P is passed; texts have further lines."""
+    found: Dict[str, str] = {}
+    name = ""
+    for line in out.splitlines():
+        match = re.match(r".*?:\d+:([A-Z]):(\w+):(\w+):(\d+): (.*)", line)
+        if match:
+            name = "" if match[1] == "P" else f"{match[3]}:{match[4]}"
+            line = match[5]
+        if name:
+            found[name] = found.get(name, "") + line + "\n"
+    return found
+
+
+def of_unity(out: str, _path: str) -> Dict[str, str]:
+    return {name: text for name, text in re.findall(r":\d+:(\w+):FAIL: (.*)", out)}
+
+
+def of_tap(out: str, _path: str) -> Dict[str, str]:
+    failed: Dict[str, str] = {}
+    name = ""
+    for line in out.splitlines():
+        match = re.match(r"(not )?ok - (\w+)", line)
+        if match:
+            name = match[2] if match[1] else ""
+        elif name:
+            failed[name] = failed.get(name, "") + line + "\n"
+    return failed
+
+
+def unity_options() -> List[str]:
+    real = os.path.join(UNITY, "unity.c")
+    return [f"-isystem{UNITY}", *([real] if os.path.exists(real) else [])]
+
+
+class Example(NamedTuple):
+    name: str
+    source: str
+    options: Sequence[str]
+    arguments: Sequence[str]  # {xml} is a file for the report
+    environment: Dict[str, str]
+    read: Reader
+    leaks: AbstractSet[str]  # fail because of a leak
+    fails: AbstractSet[str] = frozenset()  # fail anyway
+    loud: AbstractSet[str] = frozenset()  # reported on stderr, not by the framework
+    unchecked: AbstractSet[str] = frozenset()  # their process ended
+    suites: int = 0  # suites that leak, where XML does not tell
+
+    @property
+    def path(self) -> str:
+        return os.path.join(BUILD, self.name)
+
+
+def pkg(*names: str) -> List[str]:
+    words = ["pkg-config", "--cflags", "--libs", *names]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+
+def build(example: Example) -> str:
+    os.makedirs(BUILD, exist_ok=True)
+    source = os.path.join(HERE, example.source)
+    cxx = source.endswith(".cc")
+    compiler = ["g++", "-std=c++14"] if cxx else ["gcc", "-std=c99", "-D_GNU_SOURCE"]
+    words = [*compiler, "-g", "-O0", *WARNINGS, INCLUDE, source, "-o", example.path, "-pthread"]
+    subprocess.run([*words, *example.options], check=True, timeout=TIMEOUT_S, cwd=ROOT)
+    return example.path
+
+
+def environment(preload: bool, **more: str) -> Dict[str, str]:
+    found = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", **more}
+    found["PYTHONDONTWRITEBYTECODE"] = "1"
+    if preload:
+        found["LD_PRELOAD"] = LIBRARY
+        found["THREADLEAK_OPTIONS"] = "settle_ms=50"  # nobody comes to join them
+    return found
+
+
+def run_words(words: Sequence[str], read: Reader, path: str, env: Dict[str, str]) -> Run:
+    if os.path.exists(path):
+        os.remove(path)
+    done = subprocess.run(
+        words,
+        env=env,
+        cwd=HERE,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        timeout=TIMEOUT_S,
+    )
+    return Run(done.returncode, done.stdout, done.stderr, read(done.stdout, path))
+
+
+_runs: Dict[Tuple[Any, ...], Run] = {}
+
+
+def run(example: Example, *arguments: str, preload: bool = True, **more: str) -> Run:
+    """Runs that are asked for again are not repeated."""
+    key = (example.name, arguments, preload, *sorted(more.items()))
+    if key not in _runs:
+        path = example.path + ".xml"
+        words = [word.replace("{xml}", path) for word in (*example.arguments, *arguments)]
+        env = environment(preload, **{**example.environment, **more})
+        _runs[key] = run_words([example.path, *words], example.read, path, env)
+    return _runs[key]
+
+
+def run_as_people_do(example: Example, *arguments: str) -> str:
+    """What it prints without options."""
+    words = [example.path, *arguments]
+    shown = run_words(words, lambda _out, _path: {}, "", environment(True))
+    return shown.out + shown.err
+
+
+GTEST = Example(
+    "gtest",
+    "gtest/example.cc",
+    ["-lgtest", "-lgtest_main"],
+    ["--gtest_output=xml:{xml}"],
+    {},
+    of_junit,
+    leaks={
+        "LeavesUnjoined",
+        "LeavesAlive",
+        "SkipsAndLeavesUnjoined",
+        "LeavesUnjoinedItself",
+        "CharLeavesUnjoined",
+        "TwoLeavesUnjoined/1",
+    },
+    fails={"FailsAndLeavesUnjoined"},
+    suites=1,
+)
+CATCH2 = Example(
+    "catch2",
+    "catch2/example.cc",
+    [],
+    ["-r", "junit", "-o", "{xml}"],
+    {},
+    of_junit,
+    leaks={
+        "leaves unjoined",
+        "leaves alive",
+        "one section leaves unjoined",
+        "one generated value leaves unjoined",
+    },
+    fails={"throws and leaves unjoined"},
+)
+BOOST = Example(
+    "boost_test",
+    "boost_test/example.cc",
+    [],
+    ["--log_format=JUNIT", "--log_sink={xml}", "--color_output=no"],
+    {},
+    of_junit,
+    leaks={"leaves_unjoined", "leaves_alive", "_1", "suite_leaves_alive-setup-teardown"},
+    fails={"fails_and_leaves_unjoined", "throws_and_leaves_unjoined"},
+)
+CMOCKA = Example(
+    "cmocka",
+    "cmocka/example.c",
+    ["-lcmocka"],
+    [],
+    {"CMOCKA_MESSAGE_OUTPUT": "XML"},
+    of_junit,
+    leaks={
+        "leaves_unjoined",
+        "leaves_alive",
+        "skips_and_leaves_unjoined",
+        "leaves_unjoined_in_teardown",
+    },
+    fails={"fails_and_leaves_unjoined"},
+)
+CHECK = Example(
+    "check",
+    "check/example.c",
+    pkg("check"),
+    [],
+    {},
+    of_check,
+    leaks={"leaves_unjoined:0", "leaves_alive:0", "second_of_three_leaves_unjoined:1"},
+    fails={"fails_and_leaves_unjoined:0"},
+    unchecked={"fails_and_leaves_unjoined:0"},
+)
+CRITERION = Example(
+    "criterion",
+    "criterion/example.c",
+    ["-lcriterion"],
+    ["--xml={xml}", "-j1"],
+    {},
+    of_junit,
+    leaks={
+        "leaves_unjoined",
+        "leaves_alive",
+        "leaves_unjoined_of_init",
+        "leaves_unjoined_beside",
+        "two_leaves_unjoined",
+    },
+    fails={"fails_and_leaves_unjoined"},
+    loud={"fails_and_leaves_unjoined"},
+)
+UNITY_ = Example(
+    "unity",
+    "unity/example.c",
+    unity_options(),
+    [],
+    {},
+    of_unity,
+    leaks={"leaves_unjoined", "leaves_alive", "is_ignored_and_leaves_unjoined"},
+    fails={"fails_and_leaves_unjoined"},
+    loud={
+        "leaves_unjoined",
+        "leaves_alive",
+        "is_ignored_and_leaves_unjoined",
+        "fails_and_leaves_unjoined",
+    },
+)
+PLAIN = Example(
+    "plain",
+    "plain/parallel.c",
+    [],
+    [],
+    {},
+    of_tap,
+    leaks={"leaves_unjoined", "leaves_alive"},
+)

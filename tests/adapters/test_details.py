@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What is particular to one framework."""
+
+import os
+import subprocess
+
+import pytest
+
+import frameworks
+from frameworks import HERE, environment, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    for example in (frameworks.GTEST, frameworks.CATCH2, frameworks.CHECK, frameworks.CMOCKA):
+        if not os.path.exists(example.path):
+            frameworks.build(example)
+
+
+def test_gtest_a_leaking_suite_fails_and_none_of_its_tests() -> None:
+    shown = run(frameworks.GTEST, "--gtest_filter=SuiteLeavesAlive.*")
+    assert shown.status == 1
+    assert "[       OK ] SuiteLeavesAlive.ButItsTestDoesNot" in shown.out
+    assert "[  FAILED  ] SuiteLeavesAlive: SetUpTestSuite or TearDownTestSuite" in shown.out
+    assert "1 leaked thread (1 outlived) in test SuiteLeavesAlive:" in shown.out
+
+
+def test_gtest_death_tests_are_not_checked_in_their_children() -> None:
+    shown = run(frameworks.GTEST, "--gtest_filter=DyingDeathTest.Fast:DyingDeathTest.Threadsafe")
+    assert shown.status == 0, shown
+    assert shown.headlines == 0
+
+
+def test_gtest_shards_check_their_own_tests() -> None:
+    failed = []
+    for index in range(3):
+        more = {"GTEST_TOTAL_SHARDS": "3", "GTEST_SHARD_INDEX": str(index)}
+        failed += run(frameworks.GTEST, **more).failed
+    assert sorted(failed) == sorted(frameworks.GTEST.leaks | frameworks.GTEST.fails)
+
+
+def test_gtest_repeated_tests_are_checked_each_time() -> None:
+    shown = run(frameworks.GTEST, "--gtest_filter=Pool.LeavesUnjoined", "--gtest_repeat=3")
+    assert shown.headlines == 3, shown
+    assert shown.out.count("1 leaked thread (1 unjoined) in test Pool.LeavesUnjoined:") == 3
+
+
+def test_gtest_a_leaking_environment_fails_the_program() -> None:
+    example = frameworks.GTEST._replace(name="environment", source="gtest/environment.cc")
+    frameworks.build(example)
+    shown = run(example)
+    assert shown.status == 1
+    assert "[       OK ] Pool.Joins" in shown.out
+    assert "1 leaked thread (1 outlived) in test test program:" in shown.out
+
+
+def test_catch2_tells_the_run_and_the_section() -> None:
+    shown = run(frameworks.CATCH2)
+    in_section = shown.failed["one section leaves unjoined"]
+    assert 'in run 2 of the test case, in section "bad" / "inner"' in in_section
+    in_value = shown.failed["one generated value leaves unjoined"]
+    assert "in run 2 of the test case\n" in in_value
+
+
+def test_catch2_stops_at_the_first_leak_if_told_so() -> None:
+    shown = run(frameworks.CATCH2, "--abort")
+    assert list(shown.failed) == ["leaves unjoined"]
+    assert shown.status == 1
+
+
+def test_catch2_nothing_is_checked_in_the_handler_of_a_fatal_signal() -> None:
+    example = frameworks.CATCH2._replace(name="catch2_crash", source="catch2/crash.cc")
+    frameworks.build(example)
+    done = subprocess.run(
+        [example.path], env=environment(True), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == -11
+    assert "SIGSEGV" in done.stdout
+    assert "leaked" not in done.stdout + done.stderr
+
+
+def test_cmocka_a_leaking_group_fails_and_none_of_its_tests() -> None:
+    shown = run(frameworks.CMOCKA, "leaky_group")
+    assert shown.failed == {}
+    assert shown.status == 1
+    text = frameworks.run_as_people_do(frameworks.CMOCKA, "leaky_group")
+    assert "1 leaked thread (1 outlived) in test leaky_group:" in text
+    assert "[  FAILED  ] GROUP TEARDOWN" in text
+
+
+def test_check_without_fork() -> None:
+    shown = run(frameworks.CHECK, CK_FORK="no")
+    assert set(shown.failed) == frameworks.CHECK.leaks | frameworks.CHECK.fails
+    assert shown.headlines == len(frameworks.CHECK.leaks)
+    assert "Assertion '1 == 2' failed" in shown.failed["fails_and_leaves_unjoined:0"]
+
+
+def test_criterion_workers_in_parallel() -> None:
+    frameworks.build(frameworks.CRITERION)
+    shown = run(frameworks.CRITERION, "-j4")
+    assert set(shown.failed) == frameworks.CRITERION.leaks | frameworks.CRITERION.fails
+
+
+def test_gtest_in_two_files_of_one_program() -> None:
+    twice = frameworks.GTEST._replace(
+        name="gtest_twice",
+        options=[os.path.join(HERE, "gtest", "second.cc"), *frameworks.GTEST.options],
+    )
+    frameworks.build(twice)
+    assert set(run(twice).failed) == twice.leaks | twice.fails

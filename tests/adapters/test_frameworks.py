@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Every framework: exactly the tests that leak fail, under their own names, and the report is told once."""
+
+import re
+
+import pytest
+
+import frameworks
+from frameworks import NOT_LOADED, Example, run
+
+EXAMPLES = [
+    frameworks.GTEST,
+    frameworks.CATCH2,
+    frameworks.BOOST,
+    frameworks.CMOCKA,
+    frameworks.CHECK,
+    frameworks.CRITERION,
+    frameworks.UNITY_,
+    frameworks.PLAIN,
+]
+
+
+@pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.name)
+def example(request: pytest.FixtureRequest) -> Example:
+    frameworks.build(request.param)
+    return request.param
+
+
+def test_exactly_the_tests_that_leak_fail(example: Example) -> None:
+    shown = run(example)
+    assert set(shown.failed) == example.leaks | example.fails, shown
+    assert shown.status != 0
+    for name in example.leaks:
+        text = shown.failed[name]
+        assert len(frameworks.HEADLINE.findall(text)) == 1, text
+        assert re.search(r"in test .*: made by start\b.* at threads\.h:\d+", text), text
+
+
+def test_a_test_that_failed_anyway_is_checked_too(example: Example) -> None:
+    shown = run(example)
+    for name in example.fails - example.unchecked:
+        text = shown.err if name in example.loud else shown.failed[name]
+        assert "1 leaked thread (1 unjoined)" in text, (name, shown)
+
+
+def test_each_report_is_printed_once_and_whole(example: Example) -> None:
+    shown = frameworks.run_as_people_do(example)
+    reports = len((example.leaks | example.fails) - example.unchecked) + example.suites
+    reports += len(example.loud & example.leaks)  # the first line is the framework's text there
+    assert len(frameworks.HEADLINE.findall(shown)) == reports, shown
+    assert shown.count("created at:") == reports - len(example.loud & example.leaks), shown
+    assert "fix: " in shown
+
+
+def test_without_the_library_tests_pass_and_it_is_said_once(example: Example) -> None:
+    shown = run(example, preload=False)
+    assert set(shown.failed) == example.fails, shown
+    assert shown.err.count(NOT_LOADED) == 1, shown
+    assert shown.status == 0 or example.fails
+
+
+def test_where_the_library_is_required_and_not_loaded_every_test_fails(example: Example) -> None:
+    shown = run(example, preload=False, THREADLEAK_REQUIRED="1")
+    assert NOT_LOADED not in shown.err
+    assert shown.status != 0
+    assert set(shown.failed) > example.leaks
+    assert any("joins" in name.lower() for name in shown.failed), shown
+    for name in set(shown.failed) - example.fails:
+        assert "cannot tell: threadleak is not loaded" in shown.failed[name]
