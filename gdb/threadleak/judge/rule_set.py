@@ -8,14 +8,30 @@ none.
 
 import time
 from itertools import chain
-from typing import Iterable, List, Optional, Tuple
+from typing import Dict, Hashable, Iterable, Iterator, List, Optional, Tuple
 
 from . import builtin
 from .rule_files import load_rules, parse_rules
-from .rules import Rule
-from .values import ThreadValues
+from .rules import Rule, ValuesOf, all_hold
 
 SANE = 1000  # threads that one rule may expect unremarked
+
+
+class Candidates:
+    """The rules that may apply to threads of one kind, as far as somebody has asked for them: of ten thousand threads
+    that differ in their names alone, each is asked for its name alone, and only where a rule hangs on it.
+    """
+
+    def __init__(self, rules: Iterable[Rule], class_: str):
+        self._rest = (rule for rule in rules if class_ in rule.classes)
+        self._known: List[Rule] = []
+
+    def of(self, values: ValuesOf) -> Iterator[Rule]:
+        yield from self._known
+        for rule in self._rest:
+            if all_hold(rule.of_kind, values):
+                self._known.append(rule)
+                yield rule
 
 
 class RuleSet:
@@ -23,11 +39,13 @@ class RuleSet:
         self.given = list(given)
         self.with_builtin = with_builtin
         self._today = ""
+        self._candidates: Dict[Hashable, Candidates] = {}
         self.begin()
 
     def begin(self) -> None:
         """A look begins: nothing is counted yet."""
         self._today = time.strftime("%Y-%m-%d", time.gmtime())
+        self._candidates.clear()
         for rule in self.given:
             rule.taken = rule.beyond = 0
 
@@ -37,25 +55,29 @@ class RuleSet:
         return [rule for rule in self.given if rule.is_over(self._today)]
 
     def match(
-        self, class_: str, values: ThreadValues, counts: bool, declared: Iterable[Rule]
+        self, key: Hashable, class_: str, values: ValuesOf, counts: bool, declared: Iterable[Rule]
     ) -> Tuple[Optional[Rule], bool]:
-        """The rule, and whether it is the same for each thread of that kind in that state. `counts`: unless a
-        rule expects it, the thread is leaked, or untracked where that counts."""
-        rules: Iterable[Rule] = self.given
-        if counts:
-            rules = chain(self.given, self._built_in(), declared)
-        is_counted = False
-        for rule in rules:
-            if rule.is_over(self._today) or not rule.applies(class_, values):
+        """The rule, and whether it is the same for each thread of that kind in that class; `key` names the kind.
+        `counts`: unless a rule expects it, the thread is leaked, or untracked where that counts."""
+        asked = (key, class_, counts)
+        if asked not in self._candidates:
+            rules: Iterable[Rule] = self.given
+            if counts:
+                rules = chain(self.given, self._built_in(), declared)
+            current = (rule for rule in rules if not rule.is_over(self._today))
+            self._candidates[asked] = Candidates(current, class_)
+        shared = True
+        for rule in self._candidates[asked].of(values):
+            if rule.is_of_kind:
+                return rule, shared
+            shared = False
+            if not all_hold(rule.of_thread, values):
                 continue
-            if rule.max is None:
-                return rule, not is_counted and not values.is_its_own
-            is_counted = True
-            if rule.taken < rule.max:
+            if rule.max is None or rule.taken < rule.max:
                 rule.taken += 1
                 return rule, False
             rule.beyond += 1
-        return None, not is_counted and not values.is_its_own
+        return None, shared
 
     def _built_in(self) -> Iterable[Rule]:
         if self.with_builtin:

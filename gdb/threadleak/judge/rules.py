@@ -16,21 +16,21 @@ A finished thread that nobody joined keeps its stack, whatever it did: a rule sp
 alive, unless it names a class. `#` begins a comment line.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from . import classes
 from .globs import matcher
 
 # Field -> what its glob is compared with. In the order in which they are asked: what is the same for all threads of
-# one creation first, what needs names of functions later, what needs the stack of a living thread last.
+# one creation first, where names of functions cost more; then of each thread, where its stack costs most.
 FIELDS = {
     "module": "file, or the file's name alone, that the start routine lies in",
     "through": "file, or its name alone, of any frame of the creation stack",
     "scope": "name of the scope, or of one around it",
-    "fingerprint": "fingerprint of the creation",
-    "name": "name of the thread",
     "start": "function of the start routine",
     "site": "any function of the creation stack",
+    "fingerprint": "fingerprint of the creation",
+    "name": "name of the thread",
     "top": "function that the thread is in; in libc, also the one that called it",
     "stack": "any function of the stack that the thread has now",
 }
@@ -38,8 +38,9 @@ MADE_BY = (
     "made by"  # of foreign.py: function, source file or file of any frame of the creation stack
 )
 _OF_CREATION = {"module", "through", "fingerprint", "start", "site", MADE_BY}
+_OF_THREAD = ("name", "top", "stack", "idle")
 OPTIONS = ("class", "detached", "idle", "max", "until")
-_ORDER = {field: order for order, field in enumerate(("detached", *FIELDS, "idle", MADE_BY))}
+_ORDER = {field: order for order, field in enumerate(("detached", MADE_BY, *FIELDS, "idle"))}
 _ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
 
 ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or another key -> what a glob may match
@@ -63,13 +64,13 @@ class Rule:
         self.reason = reason
         self.origin = origin
         self._line = line
-        self.conditions: List[Condition] = []
+        self.of_kind: List[Condition] = []  # the same for threads of one creation, in one scope
+        self.of_thread: List[Condition] = []
         self.classes: Tuple[str, ...] = _ALIVE
         self.max: Optional[int] = None
         self.until = ""
         self.taken = 0  # threads that it expects, as far as `max` counts them
         self.beyond = 0  # threads that it would expect, but for `max`
-        self._known: Dict[Tuple[int, Tuple[str, ...]], bool] = {}
 
     def __str__(self) -> str:
         """As it stands in a file."""
@@ -83,9 +84,14 @@ class Rule:
     @property
     def is_of_creation(self) -> bool:
         """Whether it holds for every thread of that creation, so that the site can be marked with it."""
-        fields = {condition.field for condition in self.conditions}
+        fields = {condition.field for condition in self.of_kind + self.of_thread}
         alike = self.classes == _ALIVE or self.covers_unjoined and len(self.classes) > 1
         return fields <= _OF_CREATION and alike and self.max is None
+
+    @property
+    def is_of_kind(self) -> bool:
+        """Whether it holds for all threads that are alike in creation, scope and class, or for none."""
+        return self.max is None and not self.of_thread
 
     @property
     def covers_unjoined(self) -> bool:
@@ -95,35 +101,37 @@ class Rule:
         return bool(self.until) and self.until < today
 
     def applies(self, class_: str, values: ValuesOf) -> bool:
-        return class_ in self.classes and all(
-            self._holds(number, condition, values(condition.field))
-            for number, condition in enumerate(self.conditions)
-        )
-
-    def _holds(self, number: int, condition: Condition, values: Tuple[str, ...]) -> bool:
-        key = (number, values)
-        if key not in self._known:
-            self._known[key] = any(condition.matches(value) for value in values)
-        return self._known[key]
+        return class_ in self.classes and all_hold(self.of_kind + self.of_thread, values)
 
     def add(self, key: str, value: str) -> None:
         if key in FIELDS or key == MADE_BY:
             if not value:
                 raise RuleError(f"the rule {key}: has no glob")
-            self.conditions.append(Condition(key, value, matcher(value)))
+            self._demand(Condition(key, value, matcher(value)))
         elif key == "class":
             self.classes = _classes(value)
         elif key in ("detached", "idle"):
             if value not in ("yes", "no"):
                 raise RuleError(f"{key}={value}: it is yes or no")
-            self.conditions.append(Condition(key, value, value.__eq__))
+            self._demand(Condition(key, value, value.__eq__))
         elif key == "max":
             if not value.isdecimal() or not 0 < len(value) < 10 or int(value) == 0:
                 raise RuleError(f"max={value}: it is a number of threads")
             self.max = int(value)
         else:
             self.until = _day(value)
-        self.conditions.sort(key=lambda condition: _ORDER[condition.field])
+
+    def _demand(self, condition: Condition) -> None:
+        conditions = self.of_thread if condition.field in _OF_THREAD else self.of_kind
+        conditions.append(condition)
+        conditions.sort(key=lambda each: _ORDER[each.field])
+
+
+def all_hold(conditions: List[Condition], values: ValuesOf) -> bool:
+    for field, _, matches in conditions:
+        if not any(map(matches, values(field))):
+            return False
+    return True
 
 
 def parse_rule(line: str, origin: str = "") -> Rule:
@@ -137,7 +145,7 @@ def parse_rule(line: str, origin: str = "") -> Rule:
         rule.add(*pair)
         count += 1
     rule.pattern, rule.reason = " ".join(words[:count]), " ".join(words[count:])
-    if not any(condition.field in FIELDS for condition in rule.conditions):
+    if not any(condition.field in FIELDS for condition in rule.of_kind + rule.of_thread):
         raise RuleError(f"a rule is FIELD:GLOB REASON, with a field of {', '.join(FIELDS)}")
     if not rule.reason:
         raise RuleError(f"the rule {rule.pattern} has no reason: say why such a thread is expected")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the globs of rules, and of options, are compared with: facts of a thread by the names of their fields."""
 
-from typing import Dict, Iterable, Tuple
+from typing import Callable, Dict, Iterable, Tuple
 
 from ..read import abi
 from ..read.model import Copy, text_of
@@ -18,24 +18,7 @@ STACK_FRAMES = 256  # of a living thread's, for `stack`
 
 Texts = Tuple[str, ...]
 _OF_STACK = ("top", "stack", "idle")
-_OF_THREAD = ("name", *_OF_STACK)
 _LIBC = ("libc.so", "libc-", "libpthread", "ld-linux", "[vdso]")  # beginnings of the names of files
-
-
-class ThreadValues:
-    """Of one thread. `is_its_own`: it was asked for what differs among threads of one kind."""
-
-    __slots__ = ("_all", "_thread", "is_its_own")
-
-    def __init__(self, all: "Values", thread: ThreadInfo):
-        self._all = all
-        self._thread = thread
-        self.is_its_own = False
-
-    def __call__(self, field: str) -> Texts:
-        if field in _OF_THREAD:
-            self.is_its_own = True
-        return self._all.value(self._thread, field)
 
 
 class Values:
@@ -44,8 +27,8 @@ class Values:
         self._values: Dict[Tuple[object, ...], Texts] = {}
         self._stacks: Dict[int, Tuple[Stack, Dict[str, Texts]]] = {}
 
-    def of(self, thread: ThreadInfo) -> ThreadValues:
-        return ThreadValues(self, thread)
+    def of(self, thread: ThreadInfo) -> Callable[[str], Texts]:
+        return lambda field: self.value(thread, field)
 
     def value(self, thread: ThreadInfo, field: str) -> Texts:
         kind, copy = thread.kind, thread.copy

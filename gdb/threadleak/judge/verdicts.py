@@ -162,9 +162,8 @@ class Judge:
         shared = True
         if mark is None and not thread.is_main:
             counts = decision.leaked or (decision.class_ == UNTRACKED and self.at.settings.strict)
-            rule, shared = self.rules.match(
-                decision.class_, self.values.of(thread), counts, self._declared(thread)
-            )
+            values, declared = self.values.of(thread), self._declared(thread)
+            rule, shared = self.rules.match(thread.kind, decision.class_, values, counts, declared)
         of_rule = (*key, rule)
         if of_rule in self._decisions:
             decision = self._decisions[of_rule]
