@@ -90,16 +90,19 @@ def test_threads_and_pids() -> None:
 
 def test_equal_stacks_are_one_object_and_say_what_their_addresses_are() -> None:
     same = ((0x100 | TOP, 0x200), probe.COMPLETE)
-    seen, made = target(same, ((), probe.RUNS), same)
-    first, running, third = seen.current_stacks(seen.threads(), 64)
+    seen, made = target(same, ((), probe.RUNS), same, ((), probe.RUNS))
+    made.columns["state"][1] = probe.RUNNING
+    first, running, third, untold = seen.current_stacks(seen.threads(), 64)
     assert first is third
     assert first == CurrentStack(((0x100, EXACT), (0x200, RETURN)), "")
     assert running.frames == () and "it runs" in running.end and "--stop" in running.end
+    assert untold.frames == () and "the kernel does not tell" in untold.end
 
 
 def test_every_end_is_a_sentence() -> None:
     ends = (probe.CUT, probe.RUNS, probe.MOVED, probe.GONE, 99)
-    seen, _ = target(*(((0x100,), end) for end in ends))
+    seen, made = target(*(((0x100,), end) for end in ends))
+    made.columns["state"][1] = probe.RUNNING
     sentences = [each.end for each in seen.current_stacks(seen.threads(), 64)]
     assert len(set(sentences)) == len(ends) and all(sentences)
 
