@@ -128,10 +128,8 @@ static int cannot_tell(struct check *check, const char *why)
     return THREADLEAK_CANNOT_TELL;
 }
 
-static int found_none(struct check *check)
+__attribute__((noinline, cold)) static int found_too_few(struct check *check)
 {
-    if (check->expect <= 0)
-        return 0;
     char text[64];
     struct text number = text_in(text, sizeof text);
     text_add_number(&number, (uint64_t)check->expect);
@@ -164,6 +162,11 @@ static int plain_result(struct check *check, const struct candidates *count, con
     say(check, line, why);
     return number_of(check->expect < 0 ? count->unjoined
                                        : distance(count->unjoined, (uint64_t)check->expect));
+}
+
+static int found_none(struct check *check)
+{
+    return check->expect <= 0 ? 0 : found_too_few(check);
 }
 
 /* There is no engine. No rule could be applied, so that only unjoined threads are leaks for certain. */
@@ -319,6 +322,8 @@ static int slow(struct check *check)
 
 /* ---- both -------------------------------------------------------------------------------------------*/
 
+static const char of_copy[] = "this process is a copy of another one, made by vfork or clone";
+
 /* Why no check can be made here at all, or NULL. */
 static const char *obstacle(void)
 {
@@ -329,7 +334,8 @@ static const char *obstacle(void)
     return NULL;
 }
 
-static int check_slowly(struct check *check)
+/* A frame of its own: a check that finds all clean needs little stack. */
+__attribute__((noinline)) static int check_slowly(struct check *check)
 {
     int cancel_state, saved = errno;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
@@ -341,12 +347,20 @@ static int check_slowly(struct check *check)
     return result;
 }
 
+/* By the pid, which costs a system call: a scope's check asks only when it finds something. */
+static bool is_copy(void)
+{
+    return threadleak_registry.pid != (uint32_t)system_call(SYS_getpid);
+}
+
 int verify(const struct verify_request *request)
 {
     if (__builtin_expect(thread_was_forked(), 0))
         library_forked();
     struct check check = begin(request);
     const char *why = obstacle();
+    if (!why && request->what != VERIFY_SCOPE && is_copy())
+        why = of_copy;
     if (why)
         return cannot_tell(&check, why);
     if (__builtin_expect(__atomic_load_n(&engine_is_left, __ATOMIC_RELAXED), 0))
@@ -354,8 +368,8 @@ int verify(const struct verify_request *request)
     check.expect = take_expectation(request);
     if (is_clean(&check))
         return found_none(&check);
-    if (threadleak_registry.pid != (uint32_t)system_call(SYS_getpid))
-        return cannot_tell(&check, "this process is a copy of another one, made by vfork or clone");
+    if (request->what == VERIFY_SCOPE && is_copy())
+        return cannot_tell(&check, of_copy);
     return check_slowly(&check);
 }
 
