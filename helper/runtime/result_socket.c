@@ -85,6 +85,19 @@ static void begin(struct message *message, const char *what)
     message->length = (size_t)(path - message->text);
 }
 
+/* The last word, since it holds zero bytes. */
+static void command_line(struct message *message)
+{
+    add(message, "command=");
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    long length =
+        syscall(SYS_read, fd, message->text + message->length, sizeof message->text - message->length);
+    message->length += length > 0 ? (size_t)length : 0;
+    syscall(SYS_close, fd);
+}
+
 void result_begun(void)
 {
     if (!options.result_socket[0])
@@ -109,6 +122,7 @@ void result_creates(void)
         return;
     int saved = errno;
     begin(&message, "creates");
+    command_line(&message);
     send_message(&message);
     errno = saved;
 }

@@ -184,11 +184,12 @@ def test_what_the_library_sends(results: Results) -> None:
     (program,) = send(
         results,
         b"begun\0program=/bin/a b\0name=a\0",
-        b"creates\0program=/bin/a b\0",
+        b"creates\0program=/bin/a b\0command=a\0b=c\0command=d e\0",
         b"checked\0program=/bin/a b\0ppid=1\0status=5\0leaked=2\0reason=x=y\0",
     )
     assert (program.pid, program.path, program.comm) == (os.getpid(), "/bin/a b", "a")
-    assert program.creates and program.command and program.checked == Checked(5, 2, "x=y")
+    assert program.command == "a b=c 'command=d e'"
+    assert program.creates and program.checked == Checked(5, 2, "x=y")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Dict
 
 from ..judge.programs import Checked, Programs
-from ..target.family import command_line
+from ..target.family import as_typed
 
 MESSAGE = 4096  # bytes, at most
 _FIELDS = ("program", "name", "status", "leaked", "reason")
@@ -64,13 +64,14 @@ class Results:
             self.take()
 
     def _told(self, pid: int, data: bytes) -> None:
-        what, *words = data.decode("utf-8", "backslashreplace").split("\0")
+        head, _, command = data.partition(b"\0command=")
+        what, *words = head.decode("utf-8", "backslashreplace").split("\0")
         fields: Dict[str, str] = dict.fromkeys(_FIELDS, "")
         fields.update((name, value) for name, _, value in (word.partition("=") for word in words))
         if what == "begun":
             self.programs.begun(pid, fields["program"]).comm = fields["name"]
         elif what == "creates":
-            self.programs.creates(pid, fields["program"]).command = command_line(pid)
+            self.programs.creates(pid, fields["program"]).command = as_typed(command)
         elif what == "checked":
             with suppress(ValueError):
                 found = Checked(int(fields["status"]), int(fields["leaked"]), fields["reason"])

@@ -26,7 +26,7 @@ class Program:
     def __init__(self, pid: int, path: str):
         self.pid = pid
         self.path = path
-        self.command = ""  # its command line, if there was time to read it
+        self.command = ""  # its command line, once it has created threads
         self.comm = ""  # the kernel's name for it when it began
         self.creates = False
         self.checked: Optional[Checked] = None

@@ -67,13 +67,21 @@ def have_in_environment(text: bytes) -> List[int]:
 
 
 def command_line(pid: int) -> str:
-    """As a shell would take it; "" if it cannot be read any more."""
+    """ "" if it cannot be read any more."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            words = file.read(_LINE_BYTES).split(b"\0")
+            return as_typed(file.read(_LINE_BYTES))
     except OSError:
         return ""
-    return shlex.join(os.fsdecode(word) for word in words[:-1] or words)
+
+
+def as_typed(words: bytes) -> str:
+    """What cmdline holds, as a shell would take it."""
+    if not words:
+        return ""
+    return shlex.join(
+        word.decode("utf-8", "backslashreplace") for word in words.removesuffix(b"\0").split(b"\0")
+    )
 
 
 def program_of(pid: int) -> str:
