@@ -65,7 +65,8 @@ def test_the_man_page_has_every_command() -> None:
 
 def test_the_options_of_the_library_are_told() -> None:
     options = options_of_the_library()
-    assert set(re.findall(r"^\.It Cm (\w+)", MAN, re.M)) == options
+    environment = MAN.split("\n.Sh ENVIRONMENT\n")[1].split("\n.Sh ")[0]
+    assert set(re.findall(r"^\.It Cm (\w+)", environment, re.M)) == options
     assert set(re.findall(r"^\| `(\w+)` \|", EMBEDDING, re.M)) | {"help"} == options
 
 
