@@ -4,10 +4,11 @@
 import contextlib
 import os
 import subprocess
+import xml.etree.ElementTree as tree
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import pytest
-from run_shell import SHELL, environment
+from run_shell import SHELL, environment, run_shell
 from workshop import LIBRARY, Running, Workshop, line_of, symbol_offsets
 
 SOON_S = 30
@@ -181,3 +182,16 @@ def test_it_is_no_command_for_people() -> None:
     assert "is started by the library alone" in done.stderr
     shown = subprocess.run([SHELL, "--help"], capture_output=True, text=True, timeout=SOON_S)
     assert "verify" not in shown.stdout
+
+
+def test_check_of_several_targets_is_one_document(leaky: Running, workshop: Workshop) -> None:
+    folder = workshop.new_folder("documents")
+    path = os.path.join(folder, "leaks.xml")
+    run = run_shell("check", "--format", "junit", "--output", path, str(leaky.pid), "/etc/passwd")
+    assert run.status == 3 and "written to" in run.out
+    cases = tree.parse(path).getroot().findall("testsuite/testcase")
+    assert [case.get("name") for case in cases] == [f"leaky {leaky.pid}", "/etc/passwd"]
+    assert [child.tag for case in cases for child in case] == ["failure", "error"]
+    run = run_shell("check", "--format", "tap", str(leaky.pid), "/etc/passwd")
+    assert run.out.splitlines()[1:3] == ["1..2", f"not ok 1 - leaky {leaky.pid}"]
+    assert "not ok 2 - /etc/passwd" in run.out.splitlines()
