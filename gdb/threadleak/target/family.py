@@ -6,6 +6,8 @@ import shlex
 from contextlib import suppress
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
+from .procfs import thread_count
+
 _LINE_BYTES = 4096
 
 
@@ -20,15 +22,11 @@ def member(pid: int) -> Optional[Member]:
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             fields = file.read().rpartition(") ")[2].split()
-        ended = fields[0] in ("Z", "X")
-        return None if ended and _threads(pid) < 2 else Member(pid, int(fields[1]), int(fields[19]))
+        # The main thread alone has ended where it called pthread_exit.
+        ended = fields[0] in ("Z", "X") and thread_count(pid) < 2
+        return None if ended else Member(pid, int(fields[1]), int(fields[19]))
     except (OSError, ValueError, IndexError):
         return None
-
-
-def _threads(pid: int) -> int:
-    """The main thread alone has ended where it called pthread_exit."""
-    return os.stat(f"/proc/{pid}/task").st_nlink - 2
 
 
 def is_there(one: Member) -> bool:
@@ -40,8 +38,8 @@ def family(roots: Iterable[int]) -> List[Member]:
     """Those of `roots` that are there, and their descendants: parents first."""
     children: Dict[int, List[Member]] = {}
     every: Dict[int, Member] = {}
-    for word in os.listdir("/proc"):
-        found = member(int(word)) if word.isdecimal() else None
+    for pid in _pids():
+        found = member(pid)
         if found is not None:
             every[found.pid] = found
             children.setdefault(found.parent, []).append(found)
@@ -58,16 +56,22 @@ def family(roots: Iterable[int]) -> List[Member]:
 def have_in_environment(text: bytes) -> List[int]:
     """Those that were started with it, as far as theirs can be read."""
     found = []
-    for word in os.listdir("/proc"):
-        if word.isdecimal():
-            with suppress(OSError), open(f"/proc/{word}/environ", "rb") as file:
-                if text in file.read():
-                    found.append(int(word))
+    for pid in _pids():
+        with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+            if text in file.read():
+                found.append(pid)
     return found
 
 
+def _pids() -> List[int]:
+    try:
+        return [int(word) for word in os.listdir("/proc") if word.isdecimal()]
+    except OSError:
+        return []
+
+
 def command_line(pid: int) -> str:
-    """ "" if it cannot be read any more."""
+    """Empty if it cannot be read any more."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
             return as_typed(file.read(_LINE_BYTES))
