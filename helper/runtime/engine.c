@@ -14,6 +14,7 @@
 #include "sites.h"
 #include "system_call.h"
 #include "table.h"
+#include "under_valgrind.h"
 
 #define LINE 4096  /* the rest of a longer one is left out */
 #define RULES 1024 /* numbers that the engine may give */
@@ -218,19 +219,20 @@ void engine_start(const struct engine_task *task, struct engine_answer *answer)
     talk.fd = -1;
     talk.length = talk.next_record = 0;
     memset(talk.rules, 0, sizeof talk.rules);
-    if (!command) {
+    const char *obstacle = !command              ? "the rules of this check are too long"
+                           : !command->paths[0]  ? "no engine is started in a setuid program"
+                           : is_under_valgrind() ? "no engine can be started under Valgrind"
+                                                 : NULL;
+    if (obstacle) {
         answer->is_over = true;
-        text_add(&answer->why, "the rules of this check are too long");
-    } else if (!command->paths[0]) {
-        answer->is_over = true;
-        text_add(&answer->why, "no engine is started in a setuid program");
-    } else {
-        int fd = spawn_start(command);
-        if (fd >= 0)
-            talk.fd = fd;
-        else
-            not_started(-fd);
+        text_add(&answer->why, obstacle);
+        return;
     }
+    int fd = spawn_start(command);
+    if (fd >= 0)
+        talk.fd = fd;
+    else
+        not_started(-fd);
 }
 
 /* False: nothing is there, or nothing more will come. */
