@@ -54,6 +54,8 @@ class Library:
         self.scope_begin.argtypes, self.scope_begin.restype = [ctypes.c_char_p], ctypes.c_uint64
         self.scope_verify = symbols.threadleak_scope_verify_
         self.scope_verify.argtypes = [ctypes.c_uint64, ctypes.POINTER(Options)]
+        self.scope_end = symbols.threadleak_scope_end_
+        self.scope_end.argtypes, self.scope_end.restype = [ctypes.c_uint64], None
         self.adopt = symbols.threadleak_adopt_
         self.adopt.argtypes, self.adopt.restype = [ctypes.c_uint64], ctypes.c_uint64
 
@@ -75,16 +77,22 @@ class Scope:
         self.outer = library.adopt(0)
         self.handle = library.scope_begin(name.encode())
 
+    def close(self) -> None:
+        """Ends it without a check."""
+        self.library.scope_end(self.handle)
+
     def leave(self) -> None:
         """From now on this thread works for the outer scope again."""
         self.library.adopt(self.outer)
 
     def end(self, flags: int = 0, settle_ms: int = -1, rules: str = "") -> Optional[str]:
-        """What leaked, or why it cannot be told; None: nothing."""
+        """What leaked, or why it cannot be told; None: nothing. With log_path the report goes there as well."""
         message = ctypes.create_string_buffer(MESSAGE_ROOM)
+        if "log_path=" not in os.environ.get("THREADLEAK_OPTIONS", ""):
+            flags |= QUIET
         how = Options(
             ctypes.sizeof(Options),
-            flags | QUIET,
+            flags,
             settle_ms,
             MESSAGE_ROOM,
             ctypes.cast(message, ctypes.c_char_p),
@@ -118,7 +126,7 @@ class Plugin:
         if why and report.outcome == "failed":
             report.sections.append(("threadleak", why))
         elif why:
-            report.outcome, report.longrepr = "failed", why
+            report.outcome, report.longrepr = "failed", as_failure(item, why)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(
@@ -134,6 +142,14 @@ class Plugin:
         scope.leave()
 
 
+def as_failure(item: pytest.Item, why: str) -> Any:
+    """As pytest shows pytest.fail(why), in the summary and in workers of pytest-xdist too."""
+    try:
+        pytest.fail(why, pytrace=False)
+    except pytest.fail.Exception:
+        return item.repr_failure(pytest.ExceptionInfo.from_current())
+
+
 def end_of_test(
     scope: Scope,
     check: bool = True,
@@ -142,6 +158,7 @@ def end_of_test(
     settle_ms: int = -1,
 ) -> Optional[str]:
     if not check:
+        scope.close()
         return None
     return scope.end(ALLOW_DETACHED if allow_detached else 0, settle_ms, rules)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The examples, one for each framework: how they are built and run, and what each framework says failed."""
 
+import glob
 import os
 import re
 import subprocess
@@ -107,9 +108,18 @@ def pkg(*names: str) -> List[str]:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
+def changed_at(path: str) -> float:
+    """When a file, or a file below a folder, was last changed; 0: never."""
+    files = glob.glob(os.path.join(path, "**"), recursive=True) if os.path.isdir(path) else [path]
+    return max((os.path.getmtime(file) for file in files if os.path.isfile(file)), default=0.0)
+
+
 def build(example: Example) -> str:
     os.makedirs(BUILD, exist_ok=True)
     source = os.path.join(HERE, example.source)
+    used = (os.path.dirname(source), os.path.join(HERE, "threads.h"), f"{ROOT}/helper/include")
+    if changed_at(example.path) > max(map(changed_at, (*used, __file__))):
+        return example.path
     cxx = source.endswith(".cc")
     compiler = ["g++", "-std=c++14"] if cxx else ["gcc", "-std=c99", "-D_GNU_SOURCE"]
     words = [*compiler, "-g", "-O0", *WARNINGS, INCLUDE, source, "-o", example.path, "-pthread"]
@@ -118,12 +128,12 @@ def build(example: Example) -> str:
 
 
 def environment(preload: bool, **more: str) -> Dict[str, str]:
-    found = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", **more}
+    found = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
     found["PYTHONDONTWRITEBYTECODE"] = "1"
     if preload:
         found["LD_PRELOAD"] = LIBRARY
         found["THREADLEAK_OPTIONS"] = "settle_ms=50"  # nobody comes to join them
-    return found
+    return {**found, **more}
 
 
 def run_words(words: Sequence[str], read: Reader, path: str, env: Dict[str, str]) -> Run:

@@ -7,14 +7,13 @@ import subprocess
 import pytest
 
 import frameworks
-from frameworks import HERE, environment, run
+from frameworks import BUILD, HERE, environment, run
 
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     for example in (frameworks.GTEST, frameworks.CATCH2, frameworks.CHECK, frameworks.CMOCKA):
-        if not os.path.exists(example.path):
-            frameworks.build(example)
+        frameworks.build(example)
 
 
 def test_gtest_a_leaking_suite_fails_and_none_of_its_tests() -> None:
@@ -77,6 +76,23 @@ def test_catch2_nothing_is_checked_in_the_handler_of_a_fatal_signal() -> None:
     assert done.returncode == -11
     assert "SIGSEGV" in done.stdout
     assert "leaked" not in done.stdout + done.stderr
+
+
+def test_catch2_v3_is_compiled_against_its_declarations() -> None:
+    words = ["g++", "-std=c++14", *frameworks.WARNINGS, frameworks.INCLUDE, "-fsyntax-only"]
+    stand_in = f"-I{HERE}/catch2/stand_in"
+    subprocess.run([*words, stand_in, f"{HERE}/catch2/v3.cc"], check=True, timeout=60)
+
+
+def test_reports_go_to_a_file_too_if_one_is_named() -> None:
+    path = os.path.join(BUILD, "report.txt")
+    if os.path.exists(path):
+        os.remove(path)
+    options = f"settle_ms=50:log_path={path}"
+    shown = run(frameworks.GTEST, "--gtest_filter=Pool.*", THREADLEAK_OPTIONS=options)
+    with open(path, encoding="utf-8") as file:
+        report = file.read()
+    assert len(frameworks.HEADLINE.findall(report)) == len(shown.failed) == 4
 
 
 def test_cmocka_a_leaking_group_fails_and_none_of_its_tests() -> None:

@@ -18,7 +18,7 @@ static struct threadleak_test threadleak_check_test_ __attribute__((unused));
 
 static inline void threadleak_check_setup_(void)
 {
-    threadleak_test_begin(&threadleak_check_test_, "test");
+    threadleak_test_begin(&threadleak_check_test_, "run by Check");
 }
 
 static inline void threadleak_check_teardown_(void)

@@ -70,12 +70,13 @@ static inline void threadleak_test_note(void)
 static inline const char *threadleak_test_end(struct threadleak_test *test, uint32_t flags)
 {
     struct threadleak_options how = THREADLEAK_OPTIONS_INIT;
+    const char *options = getenv("THREADLEAK_OPTIONS");
     int leaked;
 
     if (!test->is_open)
         return NULL;
     test->is_open = 0;
-    how.flags = flags;
+    how.flags = options && strstr(options, "log_path=") ? flags & ~THREADLEAK_QUIET : flags;
     how.message = test->message;
     how.room = sizeof test->message;
     leaked = threadleak_scope_end(test->scope, &how);
