@@ -37,7 +37,14 @@ PROBE_HEADERS := $(wildcard helper/include/*.h helper/probe/*.h)
 PROBE_OBJECTS := $(patsubst helper/probe/%.c,build/probe/%.o,$(wildcard helper/probe/*.c))
 
 .PHONY: all
-all: build/libthreadleak.so build/libthreadleak.a build/threadleak-static.ld build/libthreadleak-probe.so
+all: build/libthreadleak.so build/libthreadleak.a build/threadleak-static.ld build/libthreadleak-probe.so \
+	build/bytecode
+
+# So that a failing test does not wait for it, be it that of a user who may not write here.
+build/bytecode: $(shell find gdb/threadleak -name '*.py')
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) -m compileall -q gdb/threadleak
+	$(Q)touch $@
 
 build/shared/%.o: helper/runtime/%.c $(HEADERS)
 	@mkdir -p $(@D)

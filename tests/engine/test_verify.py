@@ -28,17 +28,16 @@ from image import (
     site,
 )
 from schema import errors
-from threadleak.commands.verify import (
+from threadleak.commands.verify import Check, main
+from threadleak.commands.verify_lines import (
     ALLOW_DETACHED,
-    MESSAGE_MAX,
     QUIET,
     STRICT,
     Answer,
-    Check,
     escaped,
-    main,
     parse,
 )
+from threadleak.commands.verify_report import MESSAGE_MAX
 from threadleak.judge.rules import RuleError
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
@@ -461,6 +460,17 @@ print("typing" in sys.modules, "re" in sys.modules)
 def test_what_is_no_request_is_refused(words: List[str], capfd: Any) -> None:
     assert main(words) == 64
     assert "is started by the library alone" in capfd.readouterr().err
+
+
+def test_an_engine_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program waits for an answer."""
+    answer = os.pipe()
+    words = [f"pid={PID}", "registry=0x10", "self=0", "what=exit", "ask=0", f"answer={answer[1]}"]
+    monkeypatch.setattr(Check, "run", lambda self: {}["a mistake of ours"])
+    assert main(["protocol=1", *words]) == 0
+    os.close(answer[1])
+    with os.fdopen(answer[0]) as file:
+        assert file.read() == "blind the engine failed: KeyError: 'a mistake of ours'\n"
 
 
 def test_what_a_later_library_adds_is_left_aside() -> None:

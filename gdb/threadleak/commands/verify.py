@@ -23,7 +23,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
     from the library, once threads had the time to end:
         report                      or the end of the pipe: all is well, and this process exits
     to the library:
-        message TEXT                the first lines of the report, at most MESSAGE_MAX bytes
+        message TEXT                the first lines of the report, at most 2 KiB
         leaked N | blind REASON     and this process exits
 
 The report goes to standard output. `blind` may come at any time, and is the last line. The process is read without
@@ -32,9 +32,8 @@ being stopped. Rules of the call, with `max`, and of a baseline hold for this lo
 
 import gc
 import os
-from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
 
-from ..judge.part import Part
 from ..judge.rule_set import load_all
 from ..judge.rules import Rule, RuleError
 from ..judge.verdicts import Judge, Occasion, Settings, Verdict, moment
@@ -44,96 +43,14 @@ from ..read.model import Copy
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
 from ..target.native import NativeTarget
+from .verify_lines import ALLOW_DETACHED, PROCESS, STRICT, Answer, Request, escaped, parse
 
 if TYPE_CHECKING:
     from ..judge.baseline import Baseline
 
 NAME = "verify"
-PROTOCOL = "1"
-PROCESS = "process"  # the title of what is no test
-ALLOW_DETACHED, QUIET, STRICT = 0x1, 0x2, 0x4
-MESSAGE_MAX = 2048
 TITLE_WIDTH = 100
 USAGE = 64
-
-
-class Request(NamedTuple):
-    pid: int
-    registry: int
-    what: str  # "scope", "since" or "exit"
-    part: Part
-    title: str
-    ask: int
-    answer: int
-    flags: int
-    format: str
-    rules: List[str]
-    rule_texts: List[str]
-    baseline: Optional[str]
-    expect: Optional[int]
-
-
-def parse(words: List[str]) -> Request:
-    """ValueError, or KeyError, if this is no request. Keys that are not known are of a later library."""
-    given: Dict[str, List[str]] = {}
-    for word in words:
-        key, _, value = word.partition("=")
-        given.setdefault(key, []).append(value)
-    last = {key: values[-1] for key, values in given.items()}
-    if last["protocol"] != PROTOCOL:
-        raise ValueError(f"version {last['protocol']} of the protocol")
-    what, _, id = last["what"].partition(":")
-    if what not in ("scope", "since", "exit"):
-        raise ValueError(f"what={what}")
-    part = Part(
-        scope=int(id) if what == "scope" else 0,
-        since=int(id) if what == "since" else 1,
-        checker=int(last["self"]),
-    )
-    return Request(
-        pid=int(last["pid"]),
-        registry=int(last["registry"], 16),
-        what=what,
-        part=part,
-        title=last.get("title", "") or PROCESS,
-        ask=int(last["ask"]),
-        answer=int(last["answer"]),
-        flags=int(last.get("flags", "0"), 0),
-        format=last.get("format", "") or "text",
-        rules=list(filter(None, given.get("rules", []))),
-        rule_texts=given.get("ruletext", []),
-        baseline=last.get("baseline") or None,
-        expect=int(last["expect"]) if last.get("expect") else None,
-    )
-
-
-class Answer:
-    """Lines to the library; one that has gone away ends this process by SIGPIPE."""
-
-    def __init__(self, file: int):
-        self._file = file
-
-    def send(self, lines: List[str]) -> None:
-        write(self._file, "".join(line + "\n" for line in lines))
-
-    def blind(self, reason: str) -> None:
-        self.send([f"blind {escaped(reason)}"])
-
-
-def escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def write(file: int, text: str) -> None:
-    """All of it, also where the file does not block: whoever we are started by may have made it so."""
-    data = memoryview(text.encode("utf-8", "backslashreplace"))
-    while data:
-        try:
-            data = data[os.write(file, data) :]
-        except BlockingIOError:
-            import select
-
-            select.select([], [file], [])
 
 
 def main(words: List[str]) -> int:
@@ -148,8 +65,8 @@ def main(words: List[str]) -> int:
         Check(request, answer, lambda: NativeTarget.of_process(request.pid)).run()
     except (RuleError, TargetError) as error:
         answer.blind(str(error))
-    except OSError as error:
-        answer.blind(f"the engine failed: {error}")
+    except Exception as error:  # whatever it is, it cannot be told, and the program has to hear so
+        answer.blind(f"the engine failed: {type(error).__name__}: {error}")
     return 0
 
 

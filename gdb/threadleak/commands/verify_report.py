@@ -8,19 +8,11 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import cases, failure
 from ..show.sanitize import clean, shorten
-from .verify import (
-    MESSAGE_MAX,
-    PROCESS,
-    QUIET,
-    STRICT,
-    TITLE_WIDTH,
-    Answer,
-    Request,
-    escaped,
-    write,
-)
+from .verify import TITLE_WIDTH
+from .verify_lines import PROCESS, QUIET, STRICT, Answer, Request, escaped, write
 
 STDOUT = 1
+MESSAGE_MAX = 2048  # bytes
 
 
 def tell(request: Request, answer: Answer, report: Report) -> None:
