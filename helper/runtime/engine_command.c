@@ -187,7 +187,7 @@ static bool fill_arguments(const struct engine_task *task)
     return !list.text.is_cut;
 }
 
-const struct spawn_command *engine_command(const struct engine_task *task)
+static void fill_surroundings(void)
 {
     fill_environment();
     command.arguments = arguments;
@@ -198,5 +198,20 @@ const struct spawn_command *engine_command(const struct engine_task *task)
         log_path(&path);
         command.output = output;
     }
+}
+
+const struct spawn_command *engine_command(const struct engine_task *task)
+{
+    fill_surroundings();
     return fill_arguments(task) ? &command : NULL;
+}
+
+const struct spawn_command *engine_command_stacks(void)
+{
+    struct list list = {0, text_in(arguments_text, sizeof arguments_text)};
+    fill_surroundings();
+    add_text(&list, "threadleak", "");
+    add_text(&list, "stacks", "");
+    add_number(&list, "", (uint64_t)getpid());
+    return &command;
 }

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "dying.h"
 #include "engine.h"
 #include "exit_check.h"
 #include "exit_socket.h"
@@ -34,6 +35,7 @@ void library_forked(void)
     expected_fork_child();
     settle_fork_child();
     engine_fork_child();
+    dying_fork_child();
 }
 
 /* The exits that no wrapper saw are checked here. */
@@ -131,4 +133,5 @@ __attribute__((constructor)) static void at_load(void)
         library_watch_exit_again();
     if (exit_check_wanted())
         result_begun();
+    dying_init();
 }
