@@ -41,7 +41,7 @@ from threadleak.commands.verify_report import MESSAGE_MAX
 from threadleak.judge.rules import RuleError
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
-from threadleak.target.base import CurrentStack, TargetError, Thread
+from threadleak.target.base import RETURN, CurrentStack, Frame, TargetError, Thread
 
 ENDED = abi.STARTED | abi.FINISHED
 DETACHED = abi.STARTED | abi.DETACHED
@@ -184,6 +184,28 @@ def test_ten_thousand_equal_leaks_are_one_group(check: Checks) -> None:
     said = check([record(id, ENDED, scope=TEST) for id in range(2, 10_002)])
     assert said.last == "leaked 10000" and len(said.report.encode()) <= 4096
     assert "10,000 unjoined threads, ids 2-10001" in said.report
+
+
+class Verbose(FakeTarget):
+    """Names as C++ has them, in deep folders."""
+
+    def symbolize(self, pc: int, what: int) -> List[Frame]:
+        name = f"void a::b<{'std::vector<int>, ' * 20}int>::call_{pc:x}(std::string const&)"
+        return [
+            Frame(pc, name, None, None, "/home/\u00e4" + "/folder" * 40 + "/file.cc", pc % 1000)
+        ]
+
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        frames = tuple((TEXT + 0x5000 + 16 * number, RETURN) for number in range(limit))
+        return [CurrentStack(frames, "")] * len(threads)
+
+
+def test_whatever_their_stacks_look_like(check: Checks) -> None:
+    sites = [site([frame(TEXT + 0x2000 + 16 * number) for number in range(32)])]
+    records = [record(id, scope=TEST, name=b"n%d" % id) for id in range(2, 5002)]
+    said = check(records, sites=sites, target=Verbose)
+    assert said.last == "leaked 5000" and len(said.report.encode()) <= 4096
+    assert "call_" in said.headline and said.report.count("more)") == 2
 
 
 def test_many_different_leaks_are_told_briefly(check: Checks) -> None:

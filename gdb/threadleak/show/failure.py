@@ -26,13 +26,15 @@ from .style import PLAIN, Style
 
 GROUPS = 8  # that have blocks; of the others only the places are told
 PLACES = 3  # in the first line
-FRAMES = 12  # of a stack
+FRAMES, FEW_FRAMES = 12, 4  # of a stack, and where a block would be longer than BLOCK_MAX
+BLOCK_MAX = 2800  # bytes
 IDS_WIDTH = 60
 NAMES, NAMES_READ = (
     3,
     1000,
 )  # of the threads of a group: how many differing ones are shown, of how many
 NAME_WIDTH = 80
+PATH_WIDTH = 100
 TITLE_WIDTH = 100
 QUIET_NOTICES = (
     "unused_rules",
@@ -126,7 +128,10 @@ def lines(shown: Failure, style: Style = PLAIN) -> List[str]:
         if notice.kind not in QUIET_NOTICES
     ]
     for each in shown.groups[:GROUPS]:
-        found += ["", *_block(report, each, style)]
+        block = _block(report, each, FRAMES, style)
+        if sum(len(line.encode()) + 1 for line in block) > BLOCK_MAX:
+            block = _block(report, each, FEW_FRAMES, style)
+        found += ["", *block]
     rest = shown.groups[GROUPS:]
     if rest:
         count = sum(len(each.verdicts) for each in rest)
@@ -137,7 +142,7 @@ def lines(shown: Failure, style: Style = PLAIN) -> List[str]:
     return found + (["", *fixes] if fixes else [])
 
 
-def _block(report: Report, each: Group, style: Style) -> List[str]:
+def _block(report: Report, each: Group, frames: int, style: Style) -> List[str]:
     """The first thread of each class speaks for the others."""
     firsts: Dict[str, Verdict] = {}
     for verdict in each.verdicts:
@@ -147,8 +152,8 @@ def _block(report: Report, each: Group, style: Style) -> List[str]:
     for verdict in firsts.values():
         why = " ".join(map(clean, report.evidence.why(verdict)))
         found.append("  " + (why if alone else f"thread {verdict.thread.id}: {why}"))
-        found += _now(report, verdict, style)
-    found += _creation(report, each.verdicts[0], style)
+        found += _now(report, verdict, frames, style)
+    found += _creation(report, each.verdicts[0], frames, style)
     return found
 
 
@@ -175,7 +180,7 @@ def _started(report: Report, verdict: Verdict) -> List[str]:
     return [f"started in {start}"] + ([f"for {brief(clean(runs), NAME_WIDTH)}"] if runs else [])
 
 
-def _now(report: Report, verdict: Verdict, style: Style) -> List[str]:
+def _now(report: Report, verdict: Verdict, frames: int, style: Style) -> List[str]:
     """What a thread that is alive does, as far as it can be had."""
     thread = verdict.thread
     if thread.kernel is None or verdict.class_ == UNJOINED:
@@ -194,22 +199,22 @@ def _now(report: Report, verdict: Verdict, style: Style) -> List[str]:
     if not stack.frames:
         runs = thread.state == RUNNING
         return found + ([] if runs else [f"  Its stack cannot be told: {clean(stack.end)}."])
-    return found + ["  its stack now:", *_frames(stack, style, mark_own=False)]
+    return found + ["  its stack now:", *_frames(stack, frames, style, mark_own=False)]
 
 
-def _creation(report: Report, verdict: Verdict, style: Style) -> List[str]:
+def _creation(report: Report, verdict: Verdict, frames: int, style: Style) -> List[str]:
     thread = verdict.thread
     if thread.copy is None or thread.record is None:
         return []
     stack = report.stacks.creation(thread.copy, thread.record.site)
-    found = ["  created at:", *_frames(stack, style)]
+    found = ["  created at:", *_frames(stack, frames, style)]
     creator = thread.copy.record(thread.record.creator)
     if creator is not None and creator.state & abi.MAIN:
         return found  # as its stack says
     return found + [f"  {line}" for line in ancestry(report, verdict, style)]
 
 
-def _frames(stack: Stack, style: Style, mark_own: bool = True) -> Iterable[str]:
+def _frames(stack: Stack, most: int, style: Style, mark_own: bool = True) -> Iterable[str]:
     """Without what stands outside the user's own code: what calls main, and what starts threads."""
     own = own_frame(stack.frames) if mark_own else None
     frames = list(stack.frames)
@@ -217,17 +222,22 @@ def _frames(stack: Stack, style: Style, mark_own: bool = True) -> Iterable[str]:
         frames.pop()
     found = []
     for index, frame in enumerate(frames):
-        if index >= FRAMES and index != own:
+        if index >= most and index != own:
             continue
         mark = "=>" if index == own else "  "
-        name = brief(frame.function, NAME_WIDTH) if frame.function else None
-        found.append(
-            f"  {mark} #{index:<2} {place(frame._replace(function=name), style, full=True)}"
-        )
+        found.append(f"  {mark} #{index:<2} {place(_short(frame), style, full=True)}")
     more = len(frames) - len(found)
     if more > 0:
         found.append(f"        ({more} more)")
     return found + ([f"        ({clean(stack.end)})"] if stack.end else [])
+
+
+def _short(frame: Frame) -> Frame:
+    name, path = frame.function, frame.file
+    return frame._replace(
+        function=brief(name, NAME_WIDTH) if name else None,
+        file=path if path is None or len(path) <= PATH_WIDTH else "..." + path[3 - PATH_WIDTH :],
+    )
 
 
 def case(shown: Failure, body: str) -> Case:
