@@ -2,6 +2,8 @@
 """Damaged and hostile registries: whatever the bytes, each subcommand ends soon, with output that is safe to
 print and with a status, never with an exception, and it is not green where it was blind."""
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,13 +12,16 @@ from typing import Any, List, Tuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record, scope
+from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, mark, record, scope
 from schema import errors
 from test_subcommands import document, schema
 from threadleak import commands
 from threadleak.commands import execution
 from threadleak.commands.session import Session
+from threadleak.commands.verify import Check
+from threadleak.commands.verify_lines import QUIET, Answer, parse
 from threadleak.read import abi
+from threadleak.target.base import TargetError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "abi"))
 from frozen import load  # noqa: E402
@@ -30,9 +35,15 @@ Memory = List[Tuple[int, bytes]]
 
 
 def synthetic() -> Memory:
-    data = [MAIN, record(2, ENDED, creator=3), record(3, scope=2, site=2, creator=2), record(4)]
+    data = [
+        MAIN,
+        record(2, ENDED, creator=3),
+        record(3, scope=2, site=2, creator=2),
+        record(4, expected=1),
+    ]
     scopes = [scope(1, b"suite", parent=2), scope(2, b"case", parent=1, ended_ns=T0 + MS)]
-    return image(data, scopes=scopes, split=2)
+    marks = [mark(b"a daemon"), mark(b"b", abi.RULE_UNJOINED)]
+    return image(data, scopes=scopes, marks=marks, split=2)
 
 
 def frozen() -> List[Memory]:
@@ -56,6 +67,29 @@ def run_all(memory: Memory) -> None:
         assert all(each.isprintable() for each in outcome.text.split("\n"))
         if outcome.status == 2 and name in ("list", "check"):
             assert outcome.error or "damaged" in outcome.text or "dropped" in outcome.text
+    run_verify(memory, target)
+
+
+def run_verify(memory: Memory, target: FakeTarget) -> None:
+    """A check that a program makes of itself, of all of it and of a scope."""
+    for what in ("since:1", "scope:2"):
+        ask, answer = os.pipe(), os.pipe()
+        os.write(ask[1], b"report\n")
+        words = [f"registry={memory[0][0]:#x}", f"what={what}", f"flags={QUIET}", "pid=1", "self=1"]
+        request = parse(["protocol=1", *words, f"ask={ask[0]}", f"answer={answer[1]}"])
+        start = time.monotonic()
+        with contextlib.suppress(TargetError):
+            Check(request, Answer(answer[1]), lambda: target).run()
+            os.write(answer[1], b"end")
+        assert time.monotonic() - start < SECONDS
+        os.close(answer[1])
+        with os.fdopen(answer[0], encoding="utf-8") as file:
+            said = file.read()
+        for each in ask:
+            os.close(each)
+        assert all(each.isprintable() for each in said.split("\n"))
+        if said.endswith("end"):
+            assert said.split("\n")[-2].startswith(("leaked ", "blind "))
 
 
 OFTEN = settings(
