@@ -9,6 +9,7 @@ names of files, `:command N` for a command line of its own that begins at word N
 import os
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
+from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
 from .commands.options import Parser
 from .libraries import library
@@ -52,7 +53,9 @@ def _of_subcommand(words: Sequence[str], parser: Parser) -> Iterator[str]:
         yield from (word for word in [*parser.words(), "--help"] if word.startswith(typed))
     elif name == "filter":
         yield from (word for word in FILTER_WORDS if word.startswith(typed) and len(words) == 2)
-        if len(words) > 2:
+        if len(words) > 2 and words[1] == "add":
+            yield from (word for word in RULE_WORDS if word.startswith(typed))
+        elif len(words) > 2:
             yield FILES
     else:
         yield from (line for line in _watched() if line.startswith(typed))

@@ -14,6 +14,7 @@ import gdb
 
 from . import commands
 from .commands import execution
+from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
 from .commands.options import Outcome
 from .commands.session import Session
@@ -149,6 +150,8 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
     def _positional(self, words: List[str]) -> List[str]:
         if self.command.NAME == "filter" and len(words) == 1:
             return list(FILTER_WORDS)
+        if self.command.NAME == "filter" and words[0] == "add":
+            return list(RULE_WORDS)
         if self.command.NAME in ("explain", "suggest"):
             try:
                 report = session.judge(None, Settings(), load_all(session=session.rules))

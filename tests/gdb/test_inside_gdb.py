@@ -8,7 +8,9 @@ from observe import CORE, SETTLED
 from run_gdb import LOADER, run_gdb, run_mi
 from workshop import Workshop
 
-SUBCOMMANDS = ("check", "diff", "explain", "filter", "groups", "info", "list", "stacks")
+SUBCOMMANDS = (
+    *("check", "diff", "explain", "filter", "groups", "info", "list", "stacks", "suggest"),
+)
 ESCAPE = "\033["
 
 
@@ -23,7 +25,7 @@ def complete(arguments: List[str], *lines: str) -> List[List[str]]:
 
 
 def test_completion(core: List[str]) -> None:
-    words, subs, options, classes, filters, sorts = complete(
+    words, subs, options, classes, filters, sorts, rules = complete(
         core,
         "threadleak li",
         "threadleak ",
@@ -31,6 +33,7 @@ def test_completion(core: List[str]) -> None:
         "threadleak list --class unj",
         "threadleak filter re",
         "threadleak list --sort a",
+        "threadleak filter add de",
     )
     assert words == ["threadleak list"]
     assert subs == [f"threadleak {name}" for name in SUBCOMMANDS]
@@ -41,6 +44,7 @@ def test_completion(core: List[str]) -> None:
     assert classes == ["threadleak list --class unjoined"]
     assert filters == ["threadleak filter remove"]
     assert sorts == ["threadleak list --sort age"]
+    assert rules == ["threadleak filter add detached="]
 
 
 def test_completion_of_ids_is_that_of_the_leaked_ones(core: List[str]) -> None:

@@ -14,6 +14,7 @@ from .session import Session
 
 NAME = "filter"
 WORDS = ("add", "remove", "list", "load", "save", "builtin")
+RULE_WORDS = (*(f"{field}:" for field in FIELDS), *(f"{key}=" for key in OPTIONS))
 
 
 def parser(shell: bool = False) -> Parser:
