@@ -96,6 +96,7 @@ class Example(NamedTuple):
     fails: AbstractSet[str] = frozenset()  # fail anyway
     loud: AbstractSet[str] = frozenset()  # reported on stderr, not by the framework
     unchecked: AbstractSet[str] = frozenset()  # their process ended
+    repeated: int = 0  # reports of which the framework repeats the first line
     suites: int = 0  # suites that leak, where XML does not tell
 
     @property
@@ -230,6 +231,14 @@ CMOCKA = Example(
         "leaves_unjoined_in_teardown",
     },
     fails={"fails_and_leaves_unjoined"},
+    loud={
+        "leaves_unjoined",
+        "leaves_alive",
+        "skips_and_leaves_unjoined",
+        "leaves_unjoined_in_teardown",
+        "fails_and_leaves_unjoined",
+    },
+    repeated=5,
 )
 CHECK = Example(
     "check",
@@ -274,6 +283,7 @@ UNITY_ = Example(
         "is_ignored_and_leaves_unjoined",
         "fails_and_leaves_unjoined",
     },
+    repeated=3,
 )
 PLAIN = Example(
     "plain",

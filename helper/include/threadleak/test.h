@@ -86,6 +86,13 @@ static inline const char *threadleak_test_end(struct threadleak_test *test, uint
     return test->message;
 }
 
+/* The text that threadleak_test_end returned, cut to its first line; for frameworks whose texts are short. */
+static inline const char *threadleak_test_headline(struct threadleak_test *test)
+{
+    test->message[strcspn(test->message, "\n")] = '\0';
+    return test->message;
+}
+
 /* Begins a test on the calling thread. It is no part of the scope that the thread is in (of its suite, say):
  * what a test leaves behind is reported once. If `test` has not ended, because the one before was left by
  * longjmp, that one is checked now, and reported on stderr. */

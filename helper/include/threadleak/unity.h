@@ -23,12 +23,10 @@ static inline void threadleak_unity_set_up(void)
 
 static inline void threadleak_unity_tear_down(void)
 {
-    const char *why = threadleak_test_end(&threadleak_unity_test_, 0);
-    if (!why)
+    if (!threadleak_test_end(&threadleak_unity_test_, 0))
         return;
-    threadleak_unity_test_.message[strcspn(why, "\n")] = '\0';
     Unity.CurrentTestIgnored = 0; /* else it would stay ignored */
-    TEST_FAIL_MESSAGE(why);
+    TEST_FAIL_MESSAGE(threadleak_test_headline(&threadleak_unity_test_));
 }
 
 #endif
