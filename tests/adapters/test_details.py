@@ -117,6 +117,15 @@ def test_criterion_workers_in_parallel() -> None:
     assert set(shown.failed) == frameworks.CRITERION.leaks | frameworks.CRITERION.fails
 
 
+def test_criterion_in_cxx() -> None:
+    example = frameworks.CRITERION._replace(name="criterion_cxx", source="criterion/example.cc")
+    frameworks.build(example)
+    shown = run(example)
+    assert set(shown.failed) == {"throws", "leaves_unjoined"}, shown
+    assert "1 leaked thread (1 unjoined)" in shown.failed["leaves_unjoined"]
+    assert "an exception of its own" in shown.out + shown.err
+
+
 def test_gtest_in_two_files_of_one_program() -> None:
     twice = frameworks.GTEST._replace(
         name="gtest_twice",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * threadleak/cmocka.h - every test of cmocka is checked for threads that it leaves behind. C only, since
+ * threadleak/cmocka.h - every test of cmocka is checked for threads that it leaves behind. C only. Since
  * 0.3.0.
  *
  *     #include <threadleak/cmocka.h>                                  after <cmocka.h>

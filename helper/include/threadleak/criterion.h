@@ -88,16 +88,16 @@ __attribute__((constructor)) static inline void threadleak_criterion_note_(void)
 /* The three steps of Criterion's own, with the scope around them. */
 #undef CR_TEST_TRAMPOLINE_
 #ifdef __cplusplus
-#define THREADLEAK_CRITERION_STEP_(what, call)                                                               \
+#define THREADLEAK_CRITERION_STEP_(stage, call)                                                              \
     try {                                                                                                    \
         call;                                                                                                \
     } catch (const std::exception &e) {                                                                      \
-        criterion_test_die(cr_msg_test_##what##_std_exception, e.what());                                    \
+        criterion_test_die(cr_msg_test_##stage##_std_exception, e.what());                                   \
     } catch (...) {                                                                                          \
-        criterion_test_die(cr_msg_test_##what##_other_exception);                                            \
+        criterion_test_die(cr_msg_test_##stage##_other_exception);                                           \
     }
 #else
-#define THREADLEAK_CRITERION_STEP_(what, call) call;
+#define THREADLEAK_CRITERION_STEP_(stage, call) call;
 #endif
 #define CR_TEST_TRAMPOLINE_(Category, Name)                                                                  \
     static inline void CR_IDENTIFIER_(Category, Name, jmp)(void)                                             \
