@@ -137,10 +137,18 @@ class CheckedRun:
             each.why = STILL_RUNS if each.pid in running else ""
         program = programs.latest(ended.pid)
         if program is None and not programs.only:
-            if not os.WIFEXITED(ended.status) or os.WEXITSTATUS(ended.status) != NOT_EXECUTABLE:
-                programs.blind(ended.pid, self._path, self._why or UNHEARD)
+            why = self._why or _why_unheard(ended.status)
+            if why:
+                programs.blind(ended.pid, self._path, why)
         elif program is not None and program.checked is None and not program.why:
             program.why = _why_unchecked(program, ended)
+
+
+def _why_unheard(status: int) -> str:
+    """Nothing where nobody takes it for clean: it could not be run, or was ended, be it before it could tell."""
+    if os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == NOT_EXECUTABLE:
+        return ""
+    return UNHEARD
 
 
 def _why_unchecked(program: Program, ended: Ended) -> str:
