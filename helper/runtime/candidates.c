@@ -86,13 +86,20 @@ static bool look_finds_none(const struct selection *selection)
     return false;
 }
 
+/* The counters are read first: if another check marks the calling thread meanwhile, it is one too many, not
+ * one too few. */
+static bool counters_say_none(const struct threadleak_record *self)
+{
+    int64_t unexpected = (int64_t)registry_unexpected();
+    bool self_counts = self && !(self->state & THREADLEAK_STATE_MAIN) && !record_is_expected(self);
+    return unexpected <= (int64_t)self_counts;
+}
+
 bool candidates_none(const struct selection *selection)
 {
-    const struct threadleak_record *self = selection->self;
-    bool self_counts = self && !(self->state & THREADLEAK_STATE_MAIN) && !record_is_expected(self);
+    bool needs_look = selection->first_id > 1 || selection->allows_detached;
     if (!selection->scope)
-        return (int64_t)registry_unexpected() <= (int64_t)self_counts ||
-               ((selection->first_id > 1 || selection->allows_detached) && look_finds_none(selection));
+        return counters_say_none(selection->self) || (needs_look && look_finds_none(selection));
     const struct threadleak_scope *scope = table_entry(&threadleak_registry.scopes, selection->scope);
     /* the caller's own use of it is one */
     return __atomic_load_n(&scope->users, __ATOMIC_ACQUIRE) == 1 || look_finds_none(selection);

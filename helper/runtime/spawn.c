@@ -25,10 +25,12 @@ static char stack[STACK_SIZE] __attribute__((aligned(64)));
 
 static struct {
     const struct spawn_command *command;
-    long keeper;  /* pid, 0: none */
-    int fd, peer; /* our end of the connection, and the program's */
-    int error;    /* changes: written by the keeper or its child */
-} running = {.fd = -1};
+    long keeper; /* pid, 0: none */
+    int fd;      /* our end of the connection */
+    int peer;    /* the program's end, as we have it before the others exist; -1: closed */
+    int given;   /* the same, as they have it in their copies of our descriptors: it stays */
+    int error;   /* changes: written by the keeper or its child */
+} running = {.fd = -1, .peer = -1};
 
 /* struct sigaction as the kernel has it; zero: the default action. */
 struct kernel_action {
@@ -58,8 +60,8 @@ static void close_from(unsigned first)
 static void arrange_descriptors(void)
 {
     const char *output = running.command->output;
-    system_call(SYS_dup3, running.peer, SPAWN_FD_IN, 0);
-    system_call(SYS_dup3, running.peer, SPAWN_FD_OUT, 0);
+    system_call(SYS_dup3, running.given, SPAWN_FD_IN, 0);
+    system_call(SYS_dup3, running.given, SPAWN_FD_OUT, 0);
     close_from(FIRST_FD);
     long null = system_call(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
     if (null > 0)
@@ -103,7 +105,7 @@ __attribute__((noreturn, noinline)) static void become_program(void)
 static void keep(long program)
 {
     const uint64_t child_signal = (uint64_t)1 << (SIGCHLD - 1);
-    system_call(SYS_dup3, running.peer, 0, 0);
+    system_call(SYS_dup3, running.given, 0, 0);
     close_from(1);
     long signals = system_call(SYS_signalfd4, -1, &child_signal, KERNEL_SIGSET, 0);
     struct pollfd events[2] = {{.fd = 0}, {.fd = (int)signals, .events = POLLIN}};
@@ -144,6 +146,13 @@ static int move_up(int fd)
     return (int)moved;
 }
 
+static void close_end(int *end)
+{
+    if (*end >= 0)
+        system_call(SYS_close, *end);
+    *end = -1;
+}
+
 static long connect_ends(void)
 {
     int ends[2];
@@ -152,11 +161,12 @@ static long connect_ends(void)
         return error;
     running.fd = move_up(ends[0]);
     running.peer = move_up(ends[1]);
+    running.given = running.peer;
     if (running.fd >= 0 && running.peer >= 0)
         return 0;
     error = running.fd < 0 ? running.fd : running.peer;
-    system_call(SYS_close, running.fd);
-    system_call(SYS_close, running.peer);
+    close_end(&running.fd);
+    close_end(&running.peer);
     return error;
 }
 
@@ -168,18 +178,15 @@ int spawn_start(const struct spawn_command *command)
     running.error = 0;
     running.keeper = 0;
     long result = connect_ends();
-    if (result) {
-        running.fd = -1;
+    if (result)
         return (int)result;
-    }
     /* A handler of the program must not run in a process that it knows nothing of. */
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &mask, KERNEL_SIGSET);
     result = system_call_clone(CLONE_VM | CLONE_UNTRACED, stack + sizeof stack, keeper);
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, KERNEL_SIGSET);
-    system_call(SYS_close, running.peer);
+    close_end(&running.peer);
     if (result < 0) {
-        system_call(SYS_close, running.fd);
-        running.fd = -1;
+        close_end(&running.fd);
         return (int)result;
     }
     running.keeper = result;
@@ -194,9 +201,7 @@ int spawn_error(void)
 
 void spawn_close(void)
 {
-    if (running.fd >= 0)
-        system_call(SYS_close, running.fd);
-    running.fd = -1;
+    close_end(&running.fd);
     ptracer_restore();
 }
 
@@ -214,8 +219,7 @@ bool spawn_reap(bool waits)
 
 void spawn_fork_child(void)
 {
-    if (running.fd >= 0)
-        system_call(SYS_close, running.fd);
-    running.fd = -1;
+    close_end(&running.fd);
+    close_end(&running.peer);
     running.keeper = 0;
 }
