@@ -60,6 +60,7 @@ void library_watch_exit(void)
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
         library_watch_exit_again();
     if (exit_check_wanted())
+        if (exit_check_wanted())
         result_creates();
 }
 

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""The check at exit, in real programs under THREADLEAK_OPTIONS=at_exit=check: when it comes, and the status."""
+
+import os
+import subprocess
+from typing import Dict, List, NamedTuple, Optional
+
+import pytest
+from run_shell import TIMEOUT_S, environment
+from test_runtime_options import sanitizer_library
+from workshop import EMBEDDED, HIDDEN, LIBRARY, LINKED, PRELOADED, STATIC, STATIC_PIE, Workshop
+
+CHECK = "at_exit=check:settle_ms=0"
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def reports(self) -> List[str]:
+        """The headlines."""
+        return [line for line in self.err.splitlines() if line.startswith("threadleak: ")]
+
+    def says(self, summary: str) -> bool:
+        return len(self.reports) == 1 and self.reports[0].startswith(f"threadleak: {summary} ")
+
+
+def end(
+    *command: str,
+    options: str = CHECK,
+    preload: str = LIBRARY,
+    cwd: Optional[str] = None,
+    timeout: int = TIMEOUT_S,
+) -> Ended:
+    env: Dict[str, str] = environment(THREADLEAK_OPTIONS=options)
+    if preload:
+        env["LD_PRELOAD"] = preload
+    done = subprocess.run(
+        command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout
+    )
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def exits(workshop: Workshop) -> str:
+    return workshop.program("exits").path
+
+
+OUTLIVED, UNJOINED = "1 leaked thread (1 outlived)", "1 leaked thread (1 unjoined)"
+
+
+@pytest.mark.parametrize(
+    "how", ["return", "exit", "quick_exit", "err_0", "thread", "in_handler", "in_signal_handler"]
+)
+@pytest.mark.parametrize(
+    "left, summary", [("alive", OUTLIVED), ("unjoined", UNJOINED), ("detached", OUTLIVED)]
+)
+def test_whoever_says_0_ends_with_3(exits: str, left: str, summary: str, how: str) -> None:
+    ended = end(exits, left, how)
+    assert ended.status == 3
+    assert ended.says(summary), ended.err
+    if (
+        how != "err_0"
+    ):  # it is libc that exits: this is seen by an exit handler, which is among the last
+        assert ended.err.index("leaked") < ended.err.index("handler\n")
+    assert ended.err.count("handler\n") == 1
+    assert ended.out == ("" if how == "quick_exit" else "main\n")
+
+
+@pytest.mark.parametrize("left", ["none", "joined"])
+@pytest.mark.parametrize("how", ["return", "exit", "quick_exit", "err_0", "thread", "last_thread"])
+def test_nothing_is_said_where_nothing_leaked(exits: str, left: str, how: str) -> None:
+    ended = end(exits, left, how)
+    assert ended.status == 0 and ended.reports == []
+
+
+@pytest.mark.parametrize("how, status", [("exit_4", 4), ("err_1", 1)])
+def test_a_status_of_its_own_stays(exits: str, how: str, status: int) -> None:
+    ended = end(exits, "alive", how)
+    assert ended.status == status and ended.says(OUTLIVED)
+
+
+@pytest.mark.parametrize(
+    "options, status", [("at_exit=report", 0), ("exitcode=17", 17), ("exitcode=0", 0)]
+)
+def test_the_status_is_an_option(exits: str, options: str, status: int) -> None:
+    ended = end(exits, "alive", "return", options=f"{CHECK}:{options}")
+    assert ended.status == status and ended.says(OUTLIVED)
+
+
+def test_the_last_thread_ends_the_process(exits: str) -> None:
+    ended = end(exits, "unjoined", "last_thread")
+    assert ended.status == 3 and ended.says(UNJOINED)
+
+
+def test_two_threads_exit_at_once(exits: str) -> None:
+    """One checks, and both end with its result; the other one may be counted as alive."""
+    for _ in range(20):
+        ended = end(exits, "unjoined", "by_two")
+        assert ended.status == 3 and len(ended.reports) == 1
+
+
+@pytest.mark.parametrize("how", ["_exit", "disarmed"])
+def test_ends_that_are_not_checked(exits: str, how: str) -> None:
+    ended = end(exits, "alive", how)
+    assert ended.status == 0 and ended.reports == []
+
+
+def test_detached_threads_may_be_allowed(exits: str) -> None:
+    assert end(exits, "detached", "return", options=f"{CHECK}:allow=detached").status == 0
+    assert end(exits, "alive", "return", options=f"{CHECK}:allow=detached").status == 3
+
+
+def test_without_the_option_all_is_as_before(exits: str) -> None:
+    ended = end(exits, "alive", "return", options="")
+    assert ended == Ended(0, "main\n", "handler\n")
+    assert "libthreadleak" not in end(exits, "none", "frames", options="").out
+    assert "libthreadleak" in end(exits, "none", "frames").out
+
+
+def test_fork_children_are_checked_in_their_own_right(exits: str) -> None:
+    """The parent's thread is not theirs; a copy that _Fork made is not checked."""
+    ended = end(exits, "alive", "children")
+    assert ended.out == "main\nchildren: 0 3 0\n"
+    assert [line.split(" at ")[0] for line in ended.reports] == [
+        f"threadleak: {UNJOINED}",
+        f"threadleak: {OUTLIVED}",
+    ]
+    assert ended.status == 3
+
+
+def test_a_program_that_becomes_another_one(exits: str) -> None:
+    ended = end(exits, "alive", "exec", exits, "unjoined", "exec", exits, "none", "exit")
+    assert ended.status == 0 and ended.reports == []
+    ended = end(exits, "none", "exec", exits, "unjoined", "exit")
+    assert ended.status == 3 and ended.says(UNJOINED)
+
+
+@pytest.mark.parametrize("link", [LINKED, EMBEDDED, HIDDEN, STATIC, STATIC_PIE])
+@pytest.mark.parametrize("how", ["return", "exit", "quick_exit", "err_0", "last_thread"])
+def test_however_it_comes_by_the_library(workshop: Workshop, link: str, how: str) -> None:
+    path = workshop.program("exits", link).path
+    ended = end(path, "unjoined", how, options=f"{CHECK}:engine={engine()}", preload="")
+    assert ended.status == 3 and ended.says(UNJOINED), ended.err
+    ended = end(path, "joined", how, preload="")
+    assert ended.status == 0 and ended.reports == []
+
+
+def engine() -> str:
+    """An archive does not know where it was taken from."""
+    return os.path.join(os.path.dirname(LIBRARY), "..", "scripts", "threadleak")
+
+
+@pytest.mark.parametrize("link", [LINKED, EMBEDDED, HIDDEN])
+def test_two_copies_check_once(workshop: Workshop, link: str) -> None:
+    ended = end(workshop.program("exits", link).path, "unjoined", "exit")
+    assert ended.err.count(UNJOINED) == 1 and ended.status == 3
+
+
+@pytest.mark.parametrize(
+    "compiler, sanitizer, library",
+    [
+        ("gcc", "address", "libasan.so"),
+        ("gcc", "thread", "libtsan.so"),
+        ("clang", "address", None),
+        ("clang", "thread", None),
+    ],
+)
+def test_programs_with_sanitizers(
+    workshop: Workshop, compiler: str, sanitizer: str, library: Optional[str]
+) -> None:
+    flags = (f"-fsanitize={sanitizer}",)
+    path = workshop.program("exits", PRELOADED, flags=flags, compiler=compiler).path
+    preload = ":".join([sanitizer_library(library)] * bool(library) + [LIBRARY])
+    ended = end(path, "alive", "exit", preload=preload)
+    assert ended.status == 3 and "outlived" in ended.reports[0]
+    assert ended.err.index("leaked") < ended.err.index("handler\n")
+    ended = end(path, "joined", "return", preload=preload)
+    assert ended.status == 0 and ended.reports == []
+
+
+def test_before_static_destructors(workshop: Workshop) -> None:
+    """Bare, the program hangs as it exits and says nothing; so it does with the check, but after the report."""
+    path = workshop.program("static_condition").path
+    for options, reported in (("", False), (CHECK, True)):
+        with pytest.raises(subprocess.TimeoutExpired) as hang:
+            end(path, options=options, timeout=3)
+        err = (hang.value.stderr or b"").decode()
+        assert err.endswith("destructor\n")
+        assert (OUTLIVED in err) == reported
+
+
+@pytest.mark.parametrize(
+    "glob, is_checked",
+    [
+        *(
+            ("exits", True),
+            ("exit?", True),
+            ("e*s", True),
+            ("nothing,ex*", True),
+            ("*/exits", True),
+        ),
+        *(("exit", False), ("*xit", False), ("nothing", False), ("/exits", False)),
+    ],
+)
+def test_only_programs_of_that_name(exits: str, glob: str, is_checked: bool) -> None:
+    ended = end(exits, "alive", "return", options=f"{CHECK}:only={glob}")
+    assert (ended.status, len(ended.reports)) == ((3, 1) if is_checked else (0, 0))
+
+
+def test_only_a_script_of_that_name(exits: str, tmp_path: "os.PathLike[str]") -> None:
+    """What the kernel was asked to execute counts: not only its interpreter."""
+    script = os.path.join(tmp_path, "test_it")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(
+            f"#!{exits} alive\n"
+        )  # main gets "alive" and the script's path, which is no way to end
+    os.chmod(script, 0o755)
+    assert end(script, options=f"{CHECK}:only=test_*").status == 3
+    assert end(script, options=f"{CHECK}:only=test").status == 0
+
+
+def test_loaded_too_late_it_cannot_tell(exits: str) -> None:
+    ended = end(exits, "alive", "late", LIBRARY, preload="")
+    assert ended.status == 2 and "cannot tell" in ended.err
+    assert end(exits, "alive", "late", LIBRARY, preload="", options="at_exit=report").status == 0
