@@ -54,7 +54,7 @@ def failing() -> None:
         wall = [found["failing"][0] for found, _ in runs]
         processor = statistics.median(found["engine"][0] for found, _ in runs)
         row(
-            f"failing, {count:,} leaks, settle 0, wall",
+            f"failing, leaks: {count:,}, settle 0, wall",
             spread(wall, 0) + " ms",
             f"must be <= {must[count]}; CPU of the engine {processor:.0f}; goleak {goleak[count]}",
         )
