@@ -15,6 +15,7 @@ from image import (
     TEXT,
     image,
     mark,
+    module,
     record,
     scope,
     site,
@@ -231,6 +232,12 @@ def test_the_fix_speaks_of_the_api_that_made_the_thread() -> None:
     seen = report([record(2, ENDED), record(3, ENDED | abi.C11)])
     fixes = [seen.evidence.fix(verdict) or "" for verdict in seen.verdicts[1:]]
     assert "pthread_join" in fixes[0] and "thrd_join" in fixes[1]
+
+
+def test_the_fix_of_a_std_thread_speaks_of_its_members() -> None:
+    modules = [module(b"/usr/lib/libstdc++.so.6", TEXT)]
+    seen = report([record(2, ENDED)], modules=modules)
+    assert "std::thread::join" in (seen.evidence.fix(seen.verdicts[1]) or "")
 
 
 def test_rules_say_what_is_expected() -> None:

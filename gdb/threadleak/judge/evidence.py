@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Why a verdict is what it is, and what to do: sentences for the threads that are shown."""
 
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Copy
@@ -10,6 +10,7 @@ from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
 
+_CXX_LIBRARIES = ("libstdc++.so", "libc++.so")  # in which their threads begin
 _CALLS = {"futex": ": a lock, a condition variable, a semaphore or the like"}
 
 
@@ -170,15 +171,25 @@ class Evidence:
             return "Load the library when the program starts (LD_PRELOAD), so that it sees all creations."
         if record is None or verdict.class_ == ALIVE or verdict.waiting:
             return None
-        api = "thrd" if record.state & abi.C11 else "pthread"
-        detach = f"{api}_detach"
-        if verdict.class_ == UNJOINED:
-            return f"Join it where it is created ({api}_join), or detach it there ({detach})."
         copy = verdict.thread.copy
+        join, detach = _calls(copy, record)
+        if verdict.class_ == UNJOINED:
+            return f"Join it where it is created ({join}), or detach it there ({detach})."
         in_scope = copy is not None and self.judge.ended_scope(copy, record.scope) is not None
         until = "before its scope ends" if in_scope else "before the process ends"
         occasion = self.at.settings.occasion
         until = until if occasion is None else occasion.until
         if record.state & abi.DETACHED:
             return f"Make it joinable, tell it to end, and join it {until}."
-        return f"Tell it to end, and join it ({api}_join), {until}."
+        return f"Tell it to end, and join it ({join}), {until}."
+
+
+def _calls(copy: Optional[Copy], record: abi.Record) -> Tuple[str, str]:
+    """The functions that join and detach such a thread, as whoever made it would write them."""
+    if record.state & abi.C11:
+        return "thrd_join", "thrd_detach"
+    index = record.start_module
+    module = copy.modules[index] if copy is not None and index < len(copy.modules) else None
+    if module is not None and module.name.rsplit("/", 1)[-1].startswith(_CXX_LIBRARIES):
+        return "std::thread::join", "std::thread::detach"
+    return "pthread_join", "pthread_detach"
