@@ -7,7 +7,7 @@ Type checkers never see this file, and nothing else that is run uses it.
 """
 
 import sys
-from collections import namedtuple
+from operator import itemgetter
 from types import ModuleType
 
 
@@ -45,12 +45,43 @@ class _MakesTuples(type):
             return super().__new__(mcs, name, bases, namespace)
         fields = namespace.get("__annotations__", {})
         defaults = tuple(namespace[field] for field in fields if field in namespace)
-        module = namespace["__module__"]
-        made = namedtuple(name, fields, defaults=defaults, module=module)  # type: ignore[misc]
-        for key, value in namespace.items():
-            if key not in fields and key not in ("__module__", "__qualname__"):
-                setattr(made, key, value)
-        return made
+        methods = {key: value for key, value in namespace.items() if key not in fields}
+        getters = {field: property(itemgetter(at)) for at, field in enumerate(fields)}
+        new = _new(fields, defaults)  # type: ignore[no-untyped-call]
+        made = {"__slots__": (), "_fields": tuple(fields), "__new__": new}
+        return type(name, (_Tuple,), {**getters, **made, **methods})
+
+
+def _new(fields, defaults):  # type: ignore[no-untyped-def]
+    """As collections.namedtuple has it, but without compiling a function for each class."""
+    count = len(fields)
+    names = tuple(fields)
+    default_of = dict(zip(names[count - len(defaults) :], defaults))
+
+    def new(cls, *values, **named):  # type: ignore[no-untyped-def]
+        if len(values) != count:
+            given = {**default_of, **named}
+            values += tuple(given[name] for name in names[len(values) :] if name in given)
+        if len(values) != count or not named.keys() <= fields.keys():
+            raise TypeError(f"{cls.__name__} has the fields {', '.join(names)}")
+        return tuple.__new__(cls, values)
+
+    return new
+
+
+class _Tuple(tuple):  # type: ignore[type-arg]
+    __slots__ = ()
+
+    @classmethod
+    def _make(cls, values):  # type: ignore[no-untyped-def]
+        return tuple.__new__(cls, values)
+
+    def _replace(self, **named):  # type: ignore[no-untyped-def]
+        return type(self)(**{**dict(zip(self._fields, self)), **named})  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        pairs = zip(self._fields, self)  # type: ignore[attr-defined]
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
 class _NamedTuple(metaclass=_MakesTuples):

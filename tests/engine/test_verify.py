@@ -462,11 +462,17 @@ frame = Frame(7, function="f")._replace(line=3)
 print(*Frame._fields, frame == (7, "f", None, None, None, 3), Frame.__module__, Frame.__doc__[:7])
 print(Settings(), Settings(settle_ms=3).settle_ms, abi.HEADER.size, abi.RECORD.fields[3].code)
 print("typing" in sys.modules, "re" in sys.modules)
+for wrong in ((), (1, 2, 3, 4, 5, 6, 7)), ((), (1, 2), ), ((("colour", 3),), (1,)):
+    try:
+        print(Frame(*wrong[1], **dict(wrong[0])).function)
+    except TypeError as error:
+        print("TypeError")
 """
     fields = "pc function module offset file line"
     assert " ".join(run_lean(code)) == (
         f"{fields} True threadleak.target.base A place"
         f" {Settings()} 3 {abi.HEADER.size} {abi.RECORD.fields[3].code} True False"
+        " TypeError 2 TypeError"
     )
 
 

@@ -82,9 +82,9 @@ class Check:
         self._open = open_target
 
     def run(self) -> None:
-        self._classify()
+        stacks = self._classify()
         if self._is_report_wanted():
-            self._report()
+            self._report(stacks)
 
     def _look(self) -> Look:
         taken = look(self._open, self.request.registry)
@@ -104,20 +104,18 @@ class Check:
             return Occasion(" at the check of the process", "before the check")
         return Occasion(f" although the test `{title}` is over", "before the test ends")
 
-    def _classify(self) -> None:
+    def _classify(self) -> Stacks:
         taken = self._look()
         now_ns = taken.target.now_ns()
-        judge = Judge(
-            moment(taken.registry, now_ns, self._settings()),
-            Stacks(taken.target, taken.registry.copies),
-            self.rules,
-        )
+        stacks = Stacks(taken.target, taken.registry.copies)
+        judge = Judge(moment(taken.registry, now_ns, self._settings()), stacks, self.rules)
         verdicts = judge.judge_all(taken.threads.infos)
         if self.baseline is not None:
             self.baseline.apply(verdicts, judge.values)
         lines = list(_marks(taken.registry.copies[0], verdicts, self.of_call))
         left = sum(verdict.leaked for verdict in verdicts)
         self.answer.send([*lines, f"classified {left}"])
+        return stacks
 
     def _is_report_wanted(self) -> bool:
         line = b""
@@ -128,11 +126,11 @@ class Check:
             line += data
         return line == b"report\n"
 
-    def _report(self) -> None:
+    def _report(self, earlier: Stacks) -> None:
         from ..judge.report import Report
         from .verify_report import tell
 
-        report = Report(self._look(), self._settings(), self.rules, self.baseline)
+        report = Report(self._look(), self._settings(), self.rules, self.baseline, earlier)
         tell(self.request, self.answer, report)
 
 

@@ -3,11 +3,10 @@
 
 import os
 from functools import lru_cache
-from itertools import takewhile
 from typing import Dict, Iterable, List, Optional
 
 from ..target.base import Frame
-from .globs import SPECIAL, matcher
+from .globs import matcher, start
 
 
 class _Globs:
@@ -15,20 +14,15 @@ class _Globs:
 
     def __init__(self, globs: Iterable[str]) -> None:
         globs = set(globs)
-        self._texts = {glob for glob in globs if glob == _start(glob)}
-        starts = {glob for glob in globs if glob == _start(glob) + "*"}
-        self._starts = tuple(map(_start, starts))
-        self._rest = [(_start(each), matcher(each)) for each in globs - self._texts - starts]
+        self._texts = {glob for glob in globs if glob == start(glob)}
+        starts = {glob for glob in globs if glob == start(glob) + "*"}
+        self._starts = tuple(map(start, starts))
+        self._rest = [matcher(glob) for glob in globs - self._texts - starts]
 
     def match(self, text: str) -> bool:
         if text in self._texts or text.startswith(self._starts):
             return True
-        return any(text.startswith(start) and matches(text) for start, matches in self._rest)
-
-
-def _start(glob: str) -> str:
-    """What stands in front of the first special character."""
-    return "".join(takewhile(lambda each: each not in SPECIAL, glob))
+        return any(matches(text) for matches in self._rest)
 
 
 @lru_cache(maxsize=None)

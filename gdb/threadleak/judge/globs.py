@@ -1,25 +1,44 @@
 # SPDX-License-Identifier: MIT
 """Globs as in fnmatch, case-sensitive: `*`, `?`, `[...]`, and the whole text must match.
 
-Most are a plain text, or have their one `*` at the end or the beginning; a regular expression, which takes
-Python milliseconds to make, is for the others alone.
+Most are plain texts with a `*` here and there. A regular expression, which takes Python milliseconds to make, is
+for the others alone, and is made when a text begins as the glob does.
 """
 
-from typing import Callable, Optional
+from itertools import takewhile
+from typing import Callable, List, Optional
 
 SPECIAL = "*?["
 
 
 def matcher(glob: str) -> Callable[[str], object]:
     """What tells whether a text matches."""
-    body, last = glob[:-1], glob[-1:]
-    if not _is_special(glob):
+    if not any(each in glob for each in SPECIAL):
         return glob.__eq__
-    if last == "*" and not _is_special(body):
-        return lambda text: text.startswith(body)
-    if glob[0] == "*" and not _is_special(glob[1:]):
-        return lambda text: text.endswith(glob[1:])
-    return _Lazily(glob)
+    if "?" in glob or "[" in glob:
+        return _Lazily(glob)
+    first, *inner, last = glob.split("*")
+    if not inner and not last:
+        return lambda text: text.startswith(first)
+    return lambda text: _has_pieces(text, first, inner, last)
+
+
+def start(glob: str) -> str:
+    """What stands in front of the first special character."""
+    return "".join(takewhile(lambda each: each not in SPECIAL, glob))
+
+
+def _has_pieces(text: str, first: str, inner: List[str], last: str) -> bool:
+    """In this order, without an overlap."""
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in inner:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def escaped(text: str) -> str:
@@ -33,18 +52,17 @@ def _escaped(character: str) -> str:
     return "?" if character.isspace() or not character.isprintable() else character
 
 
-def _is_special(text: str) -> bool:
-    return any(each in text for each in SPECIAL)
-
-
 class _Lazily:
     """Made when it is first asked for."""
 
     def __init__(self, glob: str) -> None:
         self._glob = glob
+        self._start = start(glob)
         self._match: Optional[Callable[[str], object]] = None
 
     def __call__(self, text: str) -> object:
+        if not text.startswith(self._start):
+            return False
         if self._match is None:
             import re
             from fnmatch import translate

@@ -36,8 +36,15 @@ class Notice(NamedTuple):
 
 
 class Report:
+    """`earlier`: of a look at the same process shortly before."""
+
     def __init__(
-        self, look: Look, settings: Settings, rules: RuleSet, baseline: Optional[Baseline] = None
+        self,
+        look: Look,
+        settings: Settings,
+        rules: RuleSet,
+        baseline: Optional[Baseline] = None,
+        earlier: Optional[Stacks] = None,
     ):
         self.look = look
         self.target = target = look.target
@@ -45,6 +52,8 @@ class Report:
         self.settings = settings
         self.rules = rules
         self.stacks = Stacks(target, registry.copies)
+        if earlier is not None:
+            self.stacks.take_names(earlier)
         rules.begin()
         threads = look.threads
         main = [info for info in threads.infos if info.is_main]

@@ -51,6 +51,13 @@ class Stacks:
         self._places: Dict[Tuple[int, int, int, int], List[Frame]] = {}
         self._current: Dict[CurrentStack, Stack] = {}
 
+    def take_names(self, earlier: "Stacks") -> None:
+        """Those that an earlier look at the same process found: a module of the registry is one file at one place,
+        for good, so what its addresses are called does not change. What has no module there is not taken.
+        """
+        known = {key: frames for key, frames in earlier._places.items() if key[0] and key[2]}
+        self._places.update(known)
+
     def creation(self, copy: Copy, index: int) -> Stack:
         key = (copy.number, index)
         if key not in self._sites:
