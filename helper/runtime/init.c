@@ -61,7 +61,7 @@ void library_watch_exit(void)
         library_watch_exit_again();
     if (exit_check_wanted())
         if (exit_check_wanted())
-        result_creates();
+            result_creates();
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation

@@ -244,16 +244,19 @@ struct joining {
 
 static void join_begin(struct joining *joining, pthread_t pthread)
 {
-    uint64_t nobody = 0;
+    joining->is_first = false;
     joining->found = find_for(MISUSE_JOIN, pthread, joining->pc);
     joining->before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED);
     struct threadleak_record *record = joining->found.record;
-    joining->is_first = record && __atomic_compare_exchange_n(&record->join_begun_ns, &nobody, registry_now(),
-                                                              0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-    if (joining->is_first)
+    if (!record)
+        return;
+    joining->is_first = !__atomic_load_n(&record->join_begun_ns, __ATOMIC_RELAXED);
+    if (joining->is_first) {
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
-    else if (record)
+        __atomic_store_n(&record->join_begun_ns, registry_now(), __ATOMIC_RELEASE);
+    } else {
         misuse_look_at_joiner(pthread, joining->found, joining->pc);
+    }
 }
 
 /* The join came to nothing: it failed, timed out, or its thread was cancelled in it. */

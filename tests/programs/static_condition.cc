@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A leaked thread waits on a condition variable that is destroyed when the process exits: the destructor waits
-// for it (glibc, pthread_cond_destroy), for ever. To be reported before that: 1 outlived.
+// A leaked thread waits on a condition variable that is destroyed when the process exits: the destructor
+// waits for it (glibc, pthread_cond_destroy), for ever. To be reported before that: 1 outlived.
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
