@@ -132,9 +132,30 @@ def test_another_creation_is_another(how: Any) -> None:
 
 def test_inner_functions_of_system_libraries_do_not_matter() -> None:
     def through(inner: str) -> str:
-        return of([("start_pool", SERVER), ("main", SERVER), (inner, "/lib/libc.so.6")])
+        return of([("start_pool", SERVER), (inner, "/lib/libc.so.6"), ("main", SERVER)])
 
-    assert through("") == through("__libc_start_call_main") != of(CREATION[1:])
+    assert through("") == through("__pthread_once_slow") != of(CREATION[1:])
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        [("__libc_start_call_main", "/lib/libc.so.6"), ("_start", SERVER)],
+        [("__libc_start_main_impl", SERVER), ("_start", SERVER)],
+        [("", "/lib/libc.so.6"), ("_start", SERVER)],
+    ],
+)
+def test_what_calls_main_does_not_matter(outer: List[Place]) -> None:
+    assert of([*CREATION, *outer]) == of(CREATION)
+
+
+def test_what_calls_a_start_routine_does_not_matter() -> None:
+    within = [("spawn", SERVER), ("worker", SERVER)]
+    ends = [
+        [("start_thread", SERVER), ("clone3", SERVER)],
+        [("start_thread", SERVER), ("__clone", "")],
+    ]
+    assert len({of([*within, *end]) for end in ends}) == 1
 
 
 def test_a_fingerprint_never_changes() -> None:

@@ -3,8 +3,9 @@
 of a library: 16 hexadecimal digits, made of the functions and files of the creation stack and of the start routine.
 
 Left out is what differs from build to build though nobody changed the place: addresses, lines, argument lists and
-results, inlined functions, clones that the optimizer makes, recursion, and the versions of libraries. Of system
-libraries the file alone counts, since their own functions have names only where debug information is installed.
+results, inlined functions, clones that the optimizer makes, recursion, the versions of libraries, and whatever calls
+main or a start routine. Of system libraries the file alone counts, since their own functions have names only where
+debug information is installed; of a static program libc's functions have several names.
 """
 
 from typing import Iterator
@@ -17,12 +18,15 @@ from ..target.base import RETURN, START, Frame
 from .blame import is_wrapper_file
 from .names import without_arguments, without_result
 
+# What calls main, or a start routine, in a static program.
+_BEGINNINGS = {
+    *("_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main"),
+    *("start_thread", "clone", "clone3", "__clone", "__clone3"),
+}
 FRAMES_MAX = 32  # as many as are kept by default: the option `frames` changes no fingerprint
 _CLONE = Pattern(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)\b|\[clone |\[abi:).*")
-_FNV_PRIME, _FNV_BASIS = (
-    0x100000001B3,
-    0xCBF29CE484222325,
-)  # FNV-1a, 64 bits: hashlib takes 12 ms to load
+# FNV-1a, 64 bits: hashlib takes 12 ms to load
+_FNV_PRIME, _FNV_BASIS = 0x100000001B3, 0xCBF29CE484222325
 
 
 def fingerprint(stacks: Stacks, copy: Copy, kind: Kind) -> str:
@@ -41,10 +45,15 @@ def creation_places(stacks: Stacks, copy: Copy, index: int) -> Iterator[str]:
     frames = site.frames[:FRAMES_MAX] if site is not None else ()
     last = ""
     for pc, module in frames:
-        place = _place(stacks.at(copy, pc, module, RETURN)[-1])  # what is inlined stands before
+        frame = stacks.at(copy, pc, module, RETURN)[-1]  # what is inlined stands before
+        if frame.function in _BEGINNINGS and not is_wrapper_file(frame):
+            return
+        place = _place(frame)
         if place != last:
             yield place
         last = place
+        if frame.function == "main":
+            return
 
 
 def _place(frame: Frame) -> str:
