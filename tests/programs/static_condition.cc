@@ -14,7 +14,8 @@ static struct queue {
     std::condition_variable condition;
     ~queue()
     {
-        std::fputs("destructor\n", stderr);
+        std::puts("destructor");
+        std::fflush(stdout);
         pthread_cond_destroy(condition.native_handle());
     }
 } queue;

@@ -183,13 +183,14 @@ def test_programs_with_sanitizers(
 
 def test_before_static_destructors(workshop: Workshop) -> None:
     """Bare, the program hangs as it exits and says nothing; so it does with the check, but after the report."""
-    path = workshop.program("static_condition").path
+    program = workshop.program("static_condition")
     for options, reported in (("", False), (CHECK, True)):
-        with pytest.raises(subprocess.TimeoutExpired) as hang:
-            end(path, options=options, timeout=3)
-        err = (hang.value.stderr or b"").decode()
-        assert err.endswith("destructor\n")
-        assert (OUTLIVED in err) == reported
+        running = workshop.start(program, env={"THREADLEAK_OPTIONS": options}, ready="")
+        assert running.line() == "destructor"
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(1)
+        assert (OUTLIVED in running.errors()) == reported
+        running.end()
 
 
 @pytest.mark.parametrize(
