@@ -155,7 +155,8 @@ struct threadleak_site {
     uint32_t expected;     /* changes: index into rules: why what is created here is expected */
     uint64_t created;      /* changes: threads made here by this process, ever */
     uint64_t first_ns;
-    uint64_t reserved[3];
+    uint64_t expected_start; /* changes: the start routine that `expected` speaks of; since 1.1 */
+    uint64_t reserved[2];
 };
 
 #define THREADLEAK_SCOPE_ENDED 0x1u /* threadleak_scope.flags */

@@ -86,19 +86,20 @@ static void expected(char *at)
     }
 }
 
-/* Threads that were created there already are expected too. */
+/* Threads that were created there already, to begin in that routine, are expected too. */
 static void site(char *at)
 {
     const struct threadleak_table *records = &threadleak_registry.records;
     uint64_t number = take_number(&at);
     uint32_t index = rule_of(take_number(&at));
-    if (!index || number > UINT32_MAX || !site_expect((uint32_t)number, index))
+    uint64_t start = take_number(&at);
+    if (!index || number > UINT32_MAX || !site_expect((uint32_t)number, start, index))
         return;
     uint64_t used = __atomic_load_n(&records->used, __ATOMIC_ACQUIRE);
     for (uint64_t n = 0; n < used; n++) {
         struct threadleak_record *record = table_entry(records, (uint32_t)n);
         uint64_t id = __atomic_load_n(&record->id, __ATOMIC_ACQUIRE);
-        if (id && record->site == number)
+        if (id && record->site == number && record->start == start)
             record_expect(record, id, index);
     }
 }

@@ -18,7 +18,8 @@
  *
  *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_UNJOINED or 0
  *   expected ID NUMBER       this thread is expected, by that rule
- *   site INDEX NUMBER        what is created there is: the rule speaks of the creation alone
+ *   site INDEX NUMBER START  what is created there to begin in that routine (a number) is: the rule speaks of
+ *                            the creation alone
  *   classified LEFT          that was all; so many leaks as it looks now
  *
  * The library lets threads end, and then either closes the connection (all is well; the engine is ended) or

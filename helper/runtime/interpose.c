@@ -88,7 +88,7 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
     record->site = site_of(caller, creator ? creator->site : 0);
     record->scope = scope_hold(thread.scope);
     record->tid = 0;
-    record_init_facts(record, state, site_expected(record->site));
+    record_init_facts(record, state, site_expected(record->site, start));
     record->finished_ns = record->join_begun_ns = record->joiner = 0;
     record->start_module = module;
     inherit_name(record, creator);

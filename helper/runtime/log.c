@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -42,10 +44,29 @@ void log_begin(struct log *log)
         open_file(log);
 }
 
+/* Where nobody reads, the write fails; it must not end the program, which may not write there itself. The
+ * signal is sent to the thread that writes (signal(7), SIGPIPE), and is taken back here unless it was pending
+ * before. */
+static long write_without_signal(int fd, const char *text, size_t size)
+{
+    const uint64_t pipe_signal = (uint64_t)1 << (SIGPIPE - 1);
+    const struct timespec now = {0, 0};
+    uint64_t mask, pending = 0;
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &pipe_signal, &mask, sizeof mask);
+    long written = syscall(SYS_write, fd, text, size);
+    int error = errno;
+    if (written < 0 && error == EPIPE && !(pending & pipe_signal))
+        syscall(SYS_rt_sigtimedwait, &pipe_signal, NULL, &now, sizeof pipe_signal);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+    errno = error;
+    return written;
+}
+
 static void flush(struct log *log)
 {
     for (size_t done = 0; done < log->length;) {
-        long n = syscall(SYS_write, log->fd, log->text + done, log->length - done);
+        long n = write_without_signal(log->fd, log->text + done, log->length - done);
         if (n <= 0 && errno != EINTR)
             break; /* nobody to tell */
         done += n > 0 ? (size_t)n : 0;

@@ -29,6 +29,8 @@ EXPORT int threadleak_verify_since_(threadleak_checkpoint_t checkpoint, const st
         __typeof__(threadleak_verify_since_) *active = active_copy("threadleak_verify_since_");
         return active ? active(checkpoint, how) : verify_unable(how, "this copy of the library is passive");
     }
+    if (checkpoint > __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_ACQUIRE))
+        return verify_unable(how, "the checkpoint was not taken in this process");
     struct verify_request request = {.what = VERIFY_SINCE, .id = checkpoint, .how = how};
     return verify(&request);
 }

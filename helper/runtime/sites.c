@@ -160,17 +160,23 @@ void site_uncount(uint32_t site)
         __atomic_fetch_sub(&site_at(site)->created, 1, __ATOMIC_RELAXED);
 }
 
-bool site_expect(uint32_t site, uint32_t rule)
+bool site_expect(uint32_t site, uint64_t start, uint32_t rule)
 {
     if (!site || site >= __atomic_load_n(&sites()->used, __ATOMIC_ACQUIRE) || !site_at(site)->frame_count)
         return false;
+    /* a mark of another start routine gives way; nobody sees its rule together with this routine */
+    __atomic_store_n(&site_at(site)->expected, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&site_at(site)->expected_start, start, __ATOMIC_RELEASE);
     __atomic_store_n(&site_at(site)->expected, rule, __ATOMIC_RELEASE);
     return true;
 }
 
-uint32_t site_expected(uint32_t site)
+uint32_t site_expected(uint32_t site, uint64_t start)
 {
-    return site ? __atomic_load_n(&site_at(site)->expected, __ATOMIC_ACQUIRE) : 0;
+    if (!site)
+        return 0;
+    uint32_t rule = __atomic_load_n(&site_at(site)->expected, __ATOMIC_ACQUIRE);
+    return rule && __atomic_load_n(&site_at(site)->expected_start, __ATOMIC_RELAXED) == start ? rule : 0;
 }
 
 void sites_fork_child(void)

@@ -29,12 +29,12 @@ uint32_t site_count(struct threadleak_site *draft, unsigned count, uint32_t flag
 /* Takes back one thread that was counted at `site` but could not be created. */
 void site_uncount(uint32_t site);
 
-/* Marks what is created at `site` from now on as expected: `rule` is an index into the table of rules. False:
- * there is no such site. */
-bool site_expect(uint32_t site, uint32_t rule);
+/* Marks what is created at `site` from now on, to begin in the routine `start`, as expected: `rule` is an
+ * index into the table of rules. False: there is no such site. */
+bool site_expect(uint32_t site, uint64_t start, uint32_t rule);
 
-/* The mark of `site`, 0: none. */
-uint32_t site_expected(uint32_t site);
+/* The mark of what begins in `start` and is created at `site`, 0: none. */
+uint32_t site_expected(uint32_t site, uint64_t start);
 
 /* The calling thread ends: gives its draft to others. */
 void site_thread_ends(void);

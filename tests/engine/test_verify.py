@@ -275,7 +275,7 @@ def test_rules_expect_and_mark_records_and_sites(check: Checks, tmp_path: Path) 
     assert said.lines == [
         f"rule 1 0 site:start_worker the pool ({path}:1)",
         f"rule 2 0 name:worker-4 a daemon ({path}:2)",
-        *("expected 2 1", "site 1 1", "expected 3 1", "expected 4 2"),
+        *("expected 2 1", f"site 1 1 {TEXT + 0x1100}", "expected 3 1", "expected 4 2"),
         *("classified 0", "leaked 0"),
     ]
 
@@ -288,12 +288,13 @@ def test_unjoined_threads_need_a_rule_that_says_so(check: Checks, tmp_path: Path
     assert said.last == "leaked 0"
 
 
-def test_a_place_that_starts_several_routines_is_not_marked(check: Checks, tmp_path: Path) -> None:
+def test_a_place_is_marked_for_the_routine_that_the_rule_took(
+    check: Checks, tmp_path: Path
+) -> None:
     records = [record(2, scope=TEST), record(3, scope=TEST, start=TEXT + 0x1400)]
     said = check(records, rules_file(tmp_path, "start:worker the pool"))
-    assert said.lines_of("expected") == ["2 1"] and not said.lines_of("site")
-    said = check(records[:1], rules_file(tmp_path, "start:worker the pool"))
-    assert said.lines_of("site") == ["1 1"]
+    assert said.lines_of("expected") == ["2 1"]
+    assert said.lines_of("site") == [f"1 1 {TEXT + 0x1100}"]
 
 
 def test_what_holds_for_this_check_alone_marks_nothing(check: Checks, tmp_path: Path) -> None:

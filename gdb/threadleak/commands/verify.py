@@ -18,7 +18,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
     to the library, after the first look:
         rule NUMBER FLAGS TEXT      numbers from 1; FLAGS: those of threadleak_rule
         expected ID NUMBER          to be marked with that rule, for good
-        site INDEX NUMBER           the same for whatever is created there, too
+        site INDEX NUMBER START     the same for whatever is created there to begin in that routine
         classified LEFT             how many leaked as it looks now
     from the library, once threads had the time to end:
         report                      or the end of the pipe: all is well, and this process exits
@@ -32,7 +32,7 @@ being stopped. Rules of the call, with `max`, and of a baseline hold for this lo
 
 import gc
 import os
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
 
 from ..judge.rule_set import load_all
 from ..judge.rules import Rule, RuleError
@@ -144,7 +144,7 @@ def _marks(copy: Copy, verdicts: List[Verdict], of_call: List[Rule]) -> List[str
     numbers: Dict[str, int] = {}
     rules: List[str] = []
     marks: List[str] = []
-    sites: Dict[Tuple[int, int], bool] = {}
+    sites: Set[Tuple[int, int]] = set()
     for verdict in verdicts:
         rule, thread = verdict.decision.rule, verdict.thread
         if rule is None or rule.max is not None or rule in of_call or thread.kind is None:
@@ -155,17 +155,8 @@ def _marks(copy: Copy, verdicts: List[Verdict], of_call: List[Rule]) -> List[str
             flags = abi.RULE_UNJOINED if rule.covers_unjoined else 0
             rules.append(f"rule {number} {flags} {escaped(rule.told)}")
         marks.append(f"expected {copy.records.ids[thread.index]} {number}")
-        site = thread.kind.site
-        if (site, number) not in sites:
-            sites[site, number] = rule.is_of_creation and _has_one_start(copy, site)
-            if sites[site, number]:
-                marks.append(f"site {site} {number}")
+        site, start = thread.kind.site, thread.kind.start
+        if rule.is_of_creation and copy.site(site) is not None and (site, start) not in sites:
+            sites.add((site, start))
+            marks.append(f"site {site} {number} {start}")
     return rules + marks
-
-
-def _has_one_start(copy: Copy, site: int) -> bool:
-    """A rule may speak of the start routine, and one place may start several. Not of no place at all."""
-    if copy.site(site) is None:
-        return False
-    kinds = [kind for kind in copy.records.distinct_kinds() if kind.site == site]
-    return len({(kind.start, kind.start_module) for kind in kinds}) == 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
+import _signal  # signal loads enum
 from typing import List, Optional
 
 from ..judge.classes import PROOF, UNTRACKED
@@ -34,8 +35,18 @@ def tell(request: Request, answer: Answer, report: Report) -> None:
     shown = failure.failure(report, leaked, name, where, request.expect)
     lines = failure.lines(shown)
     if not request.flags & QUIET:
-        write(STDOUT, _text(request, shown, lines))
+        _print(_text(request, shown, lines))
     answer.send([*_messages(lines), f"leaked {abs(len(leaked) - announced)}"])
+
+
+def _print(text: str) -> None:
+    """Where nobody reads, the answer still counts."""
+    before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    try:
+        write(STDOUT, text)
+    except OSError:
+        pass
+    _signal.signal(_signal.SIGPIPE, before)
 
 
 def _why_blind(request: Request, report: Report, leaked: List[Verdict]) -> Optional[str]:

@@ -179,16 +179,12 @@ class Judge:
             yield from self.declared.rules(thread.copy, thread.kind)
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
-        """Why the process itself holds that the thread is expected: by its record, or by its site."""
+        """Why the process itself holds that the thread is expected."""
         kind, copy = thread.kind, thread.copy
         if kind is None or copy is None or thread.is_main:
             return None
-        site = copy.site(kind.site)
-        for index in (kind.expected, site.expected if site is not None else 0):
-            mark = copy.mark(index)
-            if mark is not None and (mark.unjoined or class_ != UNJOINED):
-                return mark.text
-        return None
+        mark = copy.mark(kind.expected)
+        return mark.text if mark is not None and (mark.unjoined or class_ != UNJOINED) else None
 
     def _classify(self, thread: ThreadInfo, wait: str) -> Decision:
         kind, copy = thread.kind, thread.copy

@@ -138,7 +138,8 @@ class Site(NamedTuple):
     expected: U32
     created: U64
     first_ns: U64
-    reserved: Annotated[bytes, "24s"]
+    expected_start: U64  # since 1.1; before, 0
+    reserved: Annotated[bytes, "16s"]
 
 
 SITE_COMPLETE = 0x1

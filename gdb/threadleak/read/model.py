@@ -27,7 +27,6 @@ class Site(NamedTuple):
     flags: int
     creator_site: int
     created: int
-    expected: int = 0  # index of a mark
 
 
 class Mark(NamedTuple):

@@ -170,7 +170,7 @@ def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]
             start = at * table.entry_size + frames_at
             words = memoryview(data)[start : start + 8 * min(raw.frame_count, most)].cast("Q")
             frames = tuple((abi.frame_pc(word), abi.frame_module(word)) for word in words)
-            site = Site(frames, raw.flags, raw.creator_site, raw.created, raw.expected)
+            site = Site(frames, raw.flags, raw.creator_site, raw.created)
             sites.append(site)
     return sites
 
