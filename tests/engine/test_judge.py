@@ -271,7 +271,10 @@ def test_fields_of_rules(rule: str, applies: bool) -> None:
 
 def test_marks_of_the_process_say_what_is_expected() -> None:
     marks = [mark(b"daemon: the log"), mark(b"class=unjoined site:x y", abi.RULE_UNJOINED)]
-    sites = [site([TEXT + 0x1205]), site([TEXT + 0x1405], expected=1)]  # of which records have copies
+    sites = [
+        site([TEXT + 0x1205]),
+        site([TEXT + 0x1405], expected=1),
+    ]  # of which records have copies
     data = [
         record(2, scope=CLOSED, expected=1),
         record(3, ENDED, expected=1),  # this mark speaks of threads that are alive
@@ -285,7 +288,14 @@ def test_marks_of_the_process_say_what_is_expected() -> None:
     assert [verdict.expected_by for verdict in seen.verdicts[1:]] == [
         *(daemon, None, "class=unjoined site:x y", "name:* whatever", None, daemon)
     ]
-    assert [verdict.leaked for verdict in seen.verdicts[1:]] == [False, True, False, False, True, False]
+    assert [verdict.leaked for verdict in seen.verdicts[1:]] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
     main = report([], marks=marks, main=record(1, abi.STARTED | abi.MAIN, expected=1)).verdicts[0]
     assert main.expected_by is None
 
