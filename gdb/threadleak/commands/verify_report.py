@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
-import _signal  # signal loads enum
+import _signal  # type: ignore[import]  # signal loads enum
 from typing import List, Optional
 
 from ..judge.classes import PROOF, UNTRACKED
