@@ -10,6 +10,8 @@
 
 #include "options.h"
 
+#define DIGITS 24 /* room for any 64-bit number, decimal or as 0x..., and its zero byte */
+
 void log_path(struct text *path)
 {
     for (const char *from = options.log_path; *from; from++) {
@@ -83,25 +85,20 @@ void log_text(struct log *log, const char *text)
     }
 }
 
-static void log_digits(struct log *log, uint64_t number, unsigned base)
-{
-    char digits[24], *at = digits + sizeof digits - 1;
-    *at = '\0';
-    do
-        *--at = "0123456789abcdef"[number % base];
-    while (number /= base);
-    log_text(log, at);
-}
-
 void log_number(struct log *log, uint64_t number)
 {
-    log_digits(log, number, 10);
+    char digits[DIGITS];
+    struct text text = text_in(digits, sizeof digits);
+    text_add_number(&text, number);
+    log_text(log, digits);
 }
 
 void log_address(struct log *log, uint64_t address)
 {
-    log_text(log, "0x");
-    log_digits(log, address, 16);
+    char digits[DIGITS];
+    struct text text = text_in(digits, sizeof digits);
+    text_add_address(&text, address);
+    log_text(log, digits);
 }
 
 void log_end(struct log *log)

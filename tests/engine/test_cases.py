@@ -92,9 +92,9 @@ def test_github_takes_our_commands_and_no_others(found: List[Case]) -> None:
 
 
 def test_what_they_look_like(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_WORKSPACE", "/work")
+    monkeypatch.setenv("GITHUB_WORKSPACE", "/src")
     case = Case(
-        "Pool.Stop, 1", FAILED, "2 leaked", "2 leaked\nby a\n", (Spot("/work/a.c", 7, "here"),)
+        "Pool.Stop, 1", FAILED, "2 leaked", "2 leaked\nby a\n", (Spot("/src/a.c", 7, "here"),)
     )
     assert document("github", [case]) == (
         "::error file=a.c,line=7,title=threadleak%3A Pool.Stop%2C 1::here\n2 leaked\nby a\n"

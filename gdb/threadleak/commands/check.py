@@ -80,8 +80,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
 def _case(
     report: Report, failing: List[Verdict], status: int, sentence: str, options: argparse.Namespace
 ) -> cases.Case:
-    program = (report.target.exe or "").rsplit("/", 1)[-1]
-    name = " ".join(filter(None, (program, options.target))) or "check"
+    name = " ".join(filter(None, (report.program, options.target))) or "check"
     if failing:
         shown = failure.failure(report, failing, name, f"in {name}")
         return failure.case(shown, "\n".join(failure.lines(shown)) + "\n")

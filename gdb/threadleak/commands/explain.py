@@ -3,10 +3,9 @@
 
 import argparse
 
-from ..judge.report import BLIND
+from ..judge.report import BLIND, CLEAN
 from ..show import explain, json
-from ..target.base import TargetError
-from .options import ONE, Outcome, Parser, UsageError, add_ids, add_judging, add_output
+from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each
 from .session import Session
 
 NAME = "explain"
@@ -27,22 +26,13 @@ def parser(shell: bool = False) -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
-    ids = options.ids + options.more
-    if not ids:
-        raise UsageError("threadleak explain: which thread? Give an ID, as `threadleak list` shows")
+    ids = asked_ids(NAME, options)
     report = session.report(options)
-    verdicts, errors = [], []
-    for name in ids:
-        try:
-            verdicts.append(report.find(name))
-        except TargetError as error:
-            errors.append(str(error))
+    verdicts, error = each(ids, report.find)
     report.read_states(verdicts)
     if options.format == "json":
         shown = json.document(report, verdicts, True)
     else:
         blocks = [explain.block(report, verdict, session.style(options)) for verdict in verdicts]
         shown = "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""
-    if errors:
-        return Outcome(shown, BLIND, "cannot tell: " + "; ".join(errors))
-    return Outcome(shown)
+    return Outcome(shown, BLIND if error else CLEAN, error)

@@ -5,15 +5,24 @@ import argparse
 import re
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, TypeVar
 
 from ..judge import classes
 from ..judge.report import Report
 from ..judge.verdicts import Settings, Verdict
 from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
 from ..show.cases import Case
+from ..target.base import TargetError
 
+DOCUMENTS = (
+    "json",
+    "junit",
+    "tap",
+)  # formats of `run` not to be mixed with what the program writes
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
+
+
+T = TypeVar("T")
 
 
 class UsageError(Exception):
@@ -135,6 +144,27 @@ def add_ids(parser: Parser, shell: bool) -> None:
         group.add_argument("ids", nargs="*", metavar="ID", help=help)
         help = "the same"
     group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help=help)
+
+
+def asked_ids(command: str, options: argparse.Namespace) -> List[str]:
+    """Those of add_ids. A UsageError if there are none."""
+    ids: List[str] = options.ids + options.more
+    if not ids:
+        raise UsageError(
+            f"threadleak {command}: which thread? Give an ID, as `threadleak list` shows"
+        )
+    return ids
+
+
+def each(ids: Sequence[str], act: Callable[[str], T]) -> Tuple[List[T], Optional[str]]:
+    """What `act` gives for those that this target has, and the error of an outcome if there are others."""
+    results, errors = [], []
+    for name in ids:
+        try:
+            results.append(act(name))
+        except TargetError as error:
+            errors.append(str(error))
+    return results, "cannot tell: " + "; ".join(errors) if errors else None
 
 
 def add_judging(parser: Parser) -> None:

@@ -6,13 +6,13 @@ import argparse
 import os
 import sys
 
+from ..show import cases
 from ..target.program import why_not_preloaded
-from .options import Outcome, Parser, UsageError, count
+from .options import DOCUMENTS, Outcome, Parser, UsageError, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
-FORMATS = ("text", "json", "junit", "tap", "github")
-TO_FILE = ("json", "junit", "tap")  # not to be mixed with what the program writes
+FORMATS = ("text", "json", *cases.FORMATS)
 
 
 def parser() -> Parser:
@@ -118,7 +118,7 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
 
 def _check(options: argparse.Namespace) -> None:
     """What would otherwise be said by each program that is checked, or come too late."""
-    if options.format in TO_FILE and options.output is None:
+    if options.format in DOCUMENTS and options.output is None:
         raise UsageError(f"threadleak run: --format {options.format} needs --output FILE")
     if options.no_check and (options.format != "text" or options.output is not None):
         raise UsageError("threadleak run: --no-check has nothing to write")

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 from ..judge.programs import Programs
 from ..show import programs as shown
 from ..target.base import TargetError
-from .options import UsageError
+from .options import DOCUMENTS, UsageError
 from .preload import option
 
 if TYPE_CHECKING:
     from .hang import Hanging
-
-DOCUMENTS = ("json", "junit", "tap")
 
 
 class RunReport:

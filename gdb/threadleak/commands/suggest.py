@@ -3,11 +3,10 @@
 
 import argparse
 
-from ..judge.report import BLIND
+from ..judge.report import BLIND, CLEAN
 from ..judge.suggest import suggest
 from ..show.sanitize import clean
-from ..target.base import TargetError
-from .options import ONE, Outcome, Parser, UsageError, add_ids, add_judging, add_output
+from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each
 from .session import Session
 
 NAME = "suggest"
@@ -28,17 +27,8 @@ def parser(shell: bool = False) -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
-    ids = options.ids + options.more
-    if not ids:
-        raise UsageError("threadleak suggest: which thread? Give an ID, as `threadleak list` shows")
+    ids = asked_ids(NAME, options)
     report = session.report(options)
-    lines, errors = [], []
-    for name in ids:
-        try:
-            lines.append(f"{clean(str(suggest(report, report.find(name))))}\n")
-        except TargetError as error:
-            errors.append(str(error))
-    shown = "".join(dict.fromkeys(lines))
-    if errors:
-        return Outcome(shown, BLIND, "cannot tell: " + "; ".join(errors))
-    return Outcome(shown)
+    rules, error = each(ids, lambda name: suggest(report, report.find(name)))
+    shown = "".join(dict.fromkeys(f"{clean(str(rule))}\n" for rule in rules))
+    return Outcome(shown, BLIND if error else CLEAN, error)

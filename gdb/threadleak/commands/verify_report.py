@@ -31,7 +31,7 @@ def tell(request: Request, answer: Answer, report: Report) -> None:
     name = shorten(clean(request.title), TITLE_WIDTH)
     where = _where(request, report, name)
     if name == PROCESS:
-        name = clean((report.target.exe or "").rsplit("/", 1)[-1]) or name
+        name = clean(report.program) or name
     shown = failure.failure(report, leaked, name, where, request.expect)
     lines = failure.lines(shown)
     if not request.flags & QUIET:
@@ -63,8 +63,7 @@ def _why_blind(request: Request, report: Report, leaked: List[Verdict]) -> Optio
 
 def _where(request: Request, report: Report, name: str) -> str:
     if request.what == "exit":
-        program = clean((report.target.exe or "").rsplit("/", 1)[-1])
-        return f"at the exit of {program or 'the process'} (pid {request.pid})"
+        return f"at the exit of {clean(report.program) or 'the process'} (pid {request.pid})"
     return "in the process" if name == PROCESS else f"in test {name}"
 
 

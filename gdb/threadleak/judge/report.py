@@ -75,6 +75,11 @@ class Report:
         """Alive, the main thread too, and unjoined, and untracked."""
         return len(self.verdicts)
 
+    @property
+    def program(self) -> str:
+        """The name of its file; empty if that is not known."""
+        return (self.target.exe or "").rsplit("/", 1)[-1]
+
     def by_class(self, leaked_only: bool = False) -> Dict[str, int]:
         counts = dict.fromkeys(ALL, 0)
         for decision, count in self._decisions.items():
