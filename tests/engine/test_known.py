@@ -27,7 +27,7 @@ from test_subcommands import Bench
 from threadleak.judge.baseline import Baseline, Entry, Key, load
 from threadleak.judge.report import Report
 from threadleak.judge.rule_set import RuleSet
-from threadleak.judge.rules import RuleError, parse_rule
+from threadleak.judge.rules import PLACEHOLDER, RuleError, parse_rule
 from threadleak.judge.suggest import suggest
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
@@ -426,7 +426,9 @@ def test_a_suggested_rule_takes_that_creation_and_no_other(
         except TargetError:
             raise AssertionError("every recorded thread has a rule")
         assert line.isprintable()
-        again = look(records, rules=[line], **shape)
+        with pytest.raises(RuleError, match="has no reason yet: replace `WHY "):
+            look(records, rules=[line], **shape)
+        again = look(records, rules=[line.replace(PLACEHOLDER, "it stays")], **shape)
         taken = {each.thread.id for each in again.verdicts if each.expected_by}
         own = report.judge.values.value(verdict.thread, "fingerprint")
         alike = {

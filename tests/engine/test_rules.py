@@ -40,6 +40,7 @@ def applies(line: str, class_: str = "alive", **known: str) -> bool:
         ("name: reason", "has no glob"),
         ("name:worker-*", "has no reason"),
         ("name:worker-* max=3", "the rule name:worker-\\* max=3 has no reason"),
+        ("name:x WHY (say why such a thread is expected)", "the rule name:x has no reason yet"),
         ("class=leaky name:x y", "unknown class 'leaky'"),
         ("class= name:x y", "unknown class ''"),
         ("detached=maybe name:x y", "detached=maybe: it is yes or no"),

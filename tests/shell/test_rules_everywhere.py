@@ -11,6 +11,8 @@ from run_gdb import run_gdb
 from run_shell import CLEAN, LEAKS, SETTLED, USAGE, run_shell
 from workshop import Running, Workshop
 
+PLACEHOLDER = "WHY (say why such a thread is expected)"
+
 SHARED = ("-shared", "-fPIC")
 AT_END = ("--at-end", *SETTLED)
 
@@ -82,9 +84,13 @@ def test_suggested_rules_make_it_green(workshop: Workshop, tmp_path: Path) -> No
     assert suggested.status == CLEAN
     path = tmp_path / "rules"
     path.write_text(suggested.out)
+    unread = run_shell("check", pid, *AT_END, "--rules", str(path))
+    assert unread.status == 64 and f"{path}:1: " in unread.err
+    assert "has no reason yet: replace `WHY " in unread.err
+    path.write_text(suggested.out.replace(PLACEHOLDER, "it stays"))
     assert run_shell("check", pid, *AT_END, "--rules", str(path)).status == CLEAN
     one = run_shell("suggest", pid, *AT_END, "--id", ids[0]).out
-    path.write_text(one)
+    path.write_text(one.replace(PLACEHOLDER, "it stays"))
     assert run_shell("check", pid, *AT_END, "--rules", str(path)).status == LEAKS
     by_gdb = run_gdb("-p", pid, commands=[f"threadleak suggest --at-end --settle-ms 0 {ids[0]}"])
     assert by_gdb.outputs[0].startswith(one)

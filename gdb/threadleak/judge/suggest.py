@@ -12,10 +12,8 @@ from .blame import is_wrapper_file
 from .globs import escaped
 from .names import without_arguments
 from .report import Report
-from .rules import Rule, parse_rule
+from .rules import PLACEHOLDER, Rule, parse_rule
 from .verdicts import Verdict
-
-REASON = "WHY (say why such a thread is expected)"
 
 
 def suggest(report: Report, verdict: Verdict) -> Rule:
@@ -29,7 +27,8 @@ def suggest(report: Report, verdict: Verdict) -> Rule:
     ]
     for words in (readable, [*exact, *readable], exact):
         if words:
-            rule = parse_rule(" ".join([*class_, *words, REASON]))
+            rule = parse_rule(" ".join([*class_, *words, "suggested"]))
+            rule.reason = PLACEHOLDER  # which nobody takes for one, so that a person has to
             if _is_narrow(report, rule, verdict):
                 return rule
     raise TargetError(f"no rule can tell thread {verdict.thread.id or '-'} from all others")
