@@ -234,6 +234,27 @@ def test_it_only_shrinks_unless_forced(tmp_path: Path) -> None:
     assert check(leaky({"1": 1, "2": 1}), f"--baseline {path}").status == 0
 
 
+def test_what_is_not_taken_in_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "known"
+    update = f"--baseline {path} --update-baseline"
+    assert "--force" not in check(leaky({"1": 3}), update).text
+    grown = check(leaky({"1": 5, "2": 2}), update).text
+    assert "3 leaked threads are known (+0); 4 new ones are not: --force takes new leaks in" in grown
+
+
+def test_a_baseline_that_begins_empty_says_so(tmp_path: Path) -> None:
+    update = "--baseline {} --update-baseline"
+    alive = Bench([MAIN, record(2)])
+    alive.target.fakes = {tid: FakeThread(tid) for tid in (PID, PID + 1)}
+    first = tmp_path / "known"
+    shown = check(alive, update.format(first)).text
+    assert "it is empty, although 1 thread is alive: use --at-end" in shown
+    assert "it is empty" not in check(alive, update.format(first)).text
+    assert "1 new one is not: --force" in check(alive, "--at-end " + update.format(first)).text
+    clean = check(leaky({}), update.format(tmp_path / "none")).text
+    assert "it is empty: nothing leaked" in clean
+
+
 def test_what_is_no_longer_there_is_said(tmp_path: Path) -> None:
     path = tmp_path / "known"
     check(leaky({"1": 3, "2": 1}), f"--baseline {path} --update-baseline")

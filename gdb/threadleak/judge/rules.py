@@ -40,7 +40,7 @@ MADE_BY = (
 _OF_CREATION = {"module", "through", "fingerprint", "start", "site", MADE_BY}
 _OF_THREAD = ("name", "top", "stack", "idle")
 OPTIONS = ("class", "detached", "idle", "max", "until")
-PLACEHOLDER = "WHY (say why such a thread is expected)"  # no reason: where `suggest` leaves room for one
+PLACEHOLDER = "WHY (say why such a thread is expected)"  # of `suggest`: a reason is yet to be given
 _ORDER = {field: order for order, field in enumerate(("detached", MADE_BY, *FIELDS, "idle"))}
 _ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
 
@@ -151,7 +151,9 @@ def parse_rule(line: str, origin: str = "") -> Rule:
     if not rule.reason:
         raise RuleError(f"the rule {rule.pattern} has no reason: say why such a thread is expected")
     if PLACEHOLDER in rule.reason:
-        raise RuleError(f"the rule {rule.pattern} has no reason yet: replace `{PLACEHOLDER}` by one")
+        raise RuleError(
+            f"the rule {rule.pattern} has no reason yet: replace `{PLACEHOLDER}` by one"
+        )
     return rule
 
 
