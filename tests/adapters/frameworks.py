@@ -8,6 +8,8 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 LIBRARY = os.path.join(ROOT, "build", "libthreadleak.so")
@@ -15,7 +17,9 @@ BUILD = os.path.join(ROOT, "build", "tests", "adapters")
 TIMEOUT_S = 300
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-pedantic", "-Werror")
 INCLUDE = f"-I{ROOT}/helper/include"
-UNITY = os.environ.get("UNITY_DIR", os.path.join(HERE, "unity", "stand_in"))
+FETCHED = os.path.join(ROOT, "build", "frameworks")  # by scripts/frameworks
+CATCH2_V3_DIR = os.path.join(FETCHED, "catch2-3", "usr")
+UNITY_DIR = os.path.join(FETCHED, "unity", "src")
 HEADLINE = re.compile(r"threadleak: \d+ leaked threads? \(")
 NOT_LOADED = "threads are not checked"
 
@@ -65,7 +69,9 @@ def of_check(out: str, _path: str) -> Dict[str, str]:
 
 
 def of_unity(out: str, _path: str) -> Dict[str, str]:
-    return {name: text for name, text in re.findall(r":\d+:(\w+):FAIL: (.*)", out)}
+    return {
+        name: text for name, text in re.findall(r"^[^:]+:\d+:(\w+):FAIL: (.*)", out, re.MULTILINE)
+    }
 
 
 def of_tap(out: str, _path: str) -> Dict[str, str]:
@@ -81,8 +87,11 @@ def of_tap(out: str, _path: str) -> Dict[str, str]:
 
 
 def unity_options() -> List[str]:
-    real = os.path.join(UNITY, "unity.c")
-    return [f"-isystem{UNITY}", *([real] if os.path.exists(real) else [])]
+    """The real one, or what stands in for it."""
+    source = os.path.join(UNITY_DIR, "unity.c")
+    if os.path.exists(source):
+        return [f"-isystem{UNITY_DIR}", source]
+    return [f"-isystem{HERE}/unity/stand_in"]
 
 
 class Example(NamedTuple):
@@ -98,6 +107,7 @@ class Example(NamedTuple):
     unchecked: AbstractSet[str] = frozenset()  # their process ended
     repeated: int = 0  # reports of which the framework repeats the first line
     suites: int = 0  # suites that leak, where XML does not tell
+    needs: str = ""  # a folder that scripts/frameworks fetches
 
     @property
     def path(self) -> str:
@@ -116,6 +126,8 @@ def changed_at(path: str) -> float:
 
 
 def build(example: Example) -> str:
+    if example.needs and not os.path.isdir(example.needs):
+        pytest.skip(f"{example.needs} is not there: scripts/frameworks fetches it")
     os.makedirs(BUILD, exist_ok=True)
     source = os.path.join(HERE, example.source)
     used = (os.path.dirname(source), os.path.join(HERE, "threads.h"), f"{ROOT}/helper/include")
@@ -204,8 +216,19 @@ CATCH2 = Example(
         "leaves alive",
         "one section leaves unjoined",
         "one generated value leaves unjoined",
+        "one of two parallel threads leaves unjoined",
     },
     fails={"throws and leaves unjoined"},
+)
+CATCH2_V3 = CATCH2._replace(
+    name="catch2_v3",
+    options=[
+        "-DCATCH_3",
+        f"-isystem{CATCH2_V3_DIR}/include",
+        f"-L{CATCH2_V3_DIR}/lib",
+        *("-lCatch2Main", "-lCatch2"),
+    ],
+    needs=CATCH2_V3_DIR,
 )
 BOOST = Example(
     "boost_test",
@@ -268,7 +291,7 @@ CRITERION = Example(
     fails={"fails_and_leaves_unjoined"},
     loud={"fails_and_leaves_unjoined"},
 )
-UNITY_ = Example(
+UNITY = Example(
     "unity",
     "unity/example.c",
     unity_options(),

@@ -11,11 +11,12 @@ from frameworks import NOT_LOADED, Example, run
 EXAMPLES = [
     frameworks.GTEST,
     frameworks.CATCH2,
+    frameworks.CATCH2_V3,
     frameworks.BOOST,
     frameworks.CMOCKA,
     frameworks.CHECK,
     frameworks.CRITERION,
-    frameworks.UNITY_,
+    frameworks.UNITY,
     frameworks.PLAIN,
 ]
 

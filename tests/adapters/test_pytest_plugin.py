@@ -5,6 +5,7 @@ import functools
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -60,6 +61,18 @@ def test_a_fixture_is_blamed_for_its_own_threads() -> None:
     shown = run()
     text = shown.failed["test_is_the_last_to_use_it"]
     assert "in test class fixture leaky_pool:" in text
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="needs pytest-xdist")
+def test_workers_of_xdist_check_their_own_tests() -> None:
+    shown = run("-p", "xdist", "-n", "2", "--dist", "loadfile")
+    assert set(shown.failed) == LEAKS | FAILS, shown
+    assert shown.headlines == len(LEAKS | FAILS)
+    spread = run("-p", "xdist", "-n", "2")
+    # The fixture of a class is made in each worker that has tests of the class.
+    assert set(spread.failed) - {"test_uses_it"} == (LEAKS | FAILS) - {"test_uses_it"}, spread
+    for name in set(spread.failed) & {"test_uses_it", "test_is_the_last_to_use_it"}:
+        assert "in test class fixture leaky_pool:" in spread.failed[name]
 
 
 def test_without_the_library_tests_pass_and_the_header_says_so() -> None:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * threadleak/unity.h - every test of Unity is checked for threads that it leaves behind. Since 0.3.0.
+ * threadleak/unity.h - every test of Unity (2.4 and later) is checked for threads that it leaves behind. Since 0.3.0.
  *
  *     #include <threadleak/unity.h>                      after <unity.h>
  *     void setUp(void) { threadleak_unity_set_up(); ... }
@@ -25,7 +25,10 @@ static inline void threadleak_unity_tear_down(void)
 {
     if (!threadleak_test_end(&threadleak_unity_test_, 0))
         return;
-    Unity.CurrentTestIgnored = 0; /* else it would stay ignored */
+    if (Unity.CurrentTestIgnored) {
+        Unity.CurrentTestIgnored = 0; /* else it would stay ignored, */
+        UNITY_PRINT_EOL();            /* and share its line (unity.c, UnityConcludeTest) */
+    }
     TEST_FAIL_MESSAGE(threadleak_test_headline(&threadleak_unity_test_));
 }
 

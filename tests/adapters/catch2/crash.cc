@@ -3,8 +3,12 @@
 // Catch2: a test case that dies of a signal.
 #include <csignal>
 
+#if defined(CATCH_3)
+#include <catch2/catch_all.hpp>
+#else
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
+#endif
 #include <threadleak/catch2.h>
 
 #include "../threads.h"

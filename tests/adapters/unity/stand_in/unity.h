@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stands in for Unity, which Debian has not: as much of its interface (2.x) as the example and the adapter
- * use, with Unity's order of things: setUp, the test and tearDown are left by longjmp where one fails, and a
- * test that has failed or is ignored hears nothing more. UNITY_DIR=... makes the tests use a real one.
+ * Stands in for Unity, where scripts/frameworks could not fetch it: as much of its interface (2.x) as the
+ * example and the adapter use, with Unity's order of things: setUp, the test and tearDown are left by longjmp
+ * where one fails, a test that has failed or is ignored hears nothing more, and its line ends with the test.
  */
 #ifndef UNITY_H
 #define UNITY_H
@@ -19,10 +19,12 @@ static struct {
     jmp_buf AbortFrame;
 } Unity;
 
+#define UNITY_PRINT_EOL() putchar('\n')
+
 static inline void unity_end_test(const char *what, const char *message, int line)
 {
     if (!Unity.CurrentTestFailed && !Unity.CurrentTestIgnored)
-        printf("%s:%d:%s:%s: %s\n", __FILE__, line, Unity.CurrentTestName, what, message);
+        printf("%s:%d:%s:%s: %s", __FILE__, line, Unity.CurrentTestName, what, message);
     if (!Unity.CurrentTestIgnored)
         *(*what == 'F' ? &Unity.CurrentTestFailed : &Unity.CurrentTestIgnored) = 1;
     longjmp(Unity.AbortFrame, 1);
@@ -41,7 +43,8 @@ static inline void unity_run(void (*test)(void), const char *name)
         tearDown();
     Unity.TestFailures += Unity.CurrentTestFailed;
     if (!Unity.CurrentTestFailed && !Unity.CurrentTestIgnored)
-        printf("%s:0:%s:PASS\n", __FILE__, name);
+        printf("%s:0:%s:PASS", __FILE__, name);
+    UNITY_PRINT_EOL();
 }
 
 #define TEST_FAIL_MESSAGE(message) unity_end_test("FAIL", message, __LINE__)
