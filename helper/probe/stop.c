@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -168,6 +169,18 @@ static void await(struct stop *stop)
             stop->threads[i].state = LOOSE;
 }
 
+/* Whether those that we hold are all that the process has, so that nobody is left who could make another one.
+ * The kernel's count has a main thread that left in it, and we have not: then a second list tells. */
+static bool has_all(const struct stop *stop)
+{
+    struct stat status;
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < stop->count; i++)
+        held += stop->threads[i].state != GONE;
+    /* "." and ".." (fs/proc/base.c: proc_task_getattr) */
+    return !fstat(stop->task, &status) && status.st_nlink == held + 2;
+}
+
 static bool hold_all(struct stop *stop)
 {
     for (int pass = 0; pass < PASSES; pass++) {
@@ -186,6 +199,8 @@ static bool hold_all(struct stop *stop)
         if (!added)
             return true;
         await(stop);
+        if (has_all(stop))
+            return true;
     }
     probe_error("process %d makes threads faster than they can be stopped", stop->pid);
     return false;
@@ -240,6 +255,9 @@ static bool start_tracer(struct stop *stop)
 {
     sigset_t all, before;
     sigfillset(&all);
+    /* Each thread that stops sends one to the tracer: ignored as by default, the kernel drops it at once, but a
+     * blocked one it keeps, and wakes the thread that asked, each time (kernel/signal.c: sig_ignored). */
+    sigdelset(&all, SIGCHLD);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&stop->tracer, NULL, trace, stop);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
