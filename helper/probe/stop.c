@@ -255,8 +255,8 @@ static bool start_tracer(struct stop *stop)
 {
     sigset_t all, before;
     sigfillset(&all);
-    /* Each thread that stops sends one to the tracer: ignored as by default, the kernel drops it at once, but a
-     * blocked one it keeps, and wakes the thread that asked, each time (kernel/signal.c: sig_ignored). */
+    /* Each thread that stops sends one to the tracer: ignored as by default, the kernel drops it at once, but
+     * a blocked one it keeps, and wakes the thread that asked, each time (kernel/signal.c: sig_ignored). */
     sigdelset(&all, SIGCHLD);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&stop->tracer, NULL, trace, stop);
