@@ -16,6 +16,7 @@ from .commands import execution
 from .commands.options import MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
+from .escapes import ESCAPED
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .show import cases, json
@@ -50,7 +51,7 @@ def main(words: List[str]) -> int:
     if sys.stdout is None or sys.stderr is None:
         return BLIND  # closed: what is opened next would be written into in their place
     for stream in (sys.stdout, sys.stderr):  # names may hold what the locale cannot write
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+        stream.reconfigure(errors=ESCAPED)  # type: ignore[attr-defined]
     try:
         return _main(words)
     except (UsageError, RuleError) as error:

@@ -239,7 +239,9 @@ def test_what_is_not_taken_in_is_said(tmp_path: Path) -> None:
     update = f"--baseline {path} --update-baseline"
     assert "--force" not in check(leaky({"1": 3}), update).text
     grown = check(leaky({"1": 5, "2": 2}), update).text
-    assert "3 leaked threads are known (+0); 4 new ones are not: --force takes new leaks in" in grown
+    assert (
+        "3 leaked threads are known (+0); 4 new ones are not: --force takes new leaks in" in grown
+    )
 
 
 def test_a_baseline_that_begins_empty_says_so(tmp_path: Path) -> None:

@@ -13,7 +13,17 @@ MAY_IMPORT_GDB = {
 STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
 STANDARD = {
     "_signal",  # what signal is made of, without the enum that it loads
-    *("argparse", "bisect", "collections", "contextlib", "ctypes", "difflib", "errno", "fnmatch"),
+    *(
+        "argparse",
+        "bisect",
+        "codecs",
+        "collections",
+        "contextlib",
+        "ctypes",
+        "difflib",
+        "errno",
+        "fnmatch",
+    ),
     *("functools", "gc", "importlib", "itertools", "json", "mmap", "operator", "os", "re"),
     *(
         "resource",

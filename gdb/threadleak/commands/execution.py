@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Callable, Iterator, List
 
+from ..escapes import ESCAPED
 from ..judge.report import BLIND
 from ..judge.rules import RuleError
 from ..show import cases, json
@@ -57,7 +58,7 @@ def deliver(outcome: Outcome, options: argparse.Namespace) -> Outcome:
     if path is None or not outcome.text:
         return outcome
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", errors=ESCAPED) as file:
             file.write(outcome.text)
     except OSError as failure:
         raise UsageError(f"{path} cannot be written: {failure.strerror}") from None

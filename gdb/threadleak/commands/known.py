@@ -54,7 +54,9 @@ def _why_empty(report: Report, options: argparse.Namespace) -> str:
     if options.at_end or not alive:
         return ": nothing leaked"
     count = "1 thread is" if alive == 1 else f"{alive:,} threads are"
-    return f", although {count} alive: use --at-end to have them judged as at the end of the process"
+    return (
+        f", although {count} alive: use --at-end to have them judged as at the end of the process"
+    )
 
 
 def _may_outlive(verdict: Verdict) -> bool:

@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from typing import Dict
 
+from ..escapes import decoded
 from ..judge.programs import Checked, Programs
 from ..target.family import as_typed
 
@@ -65,7 +66,7 @@ class Results:
 
     def _told(self, pid: int, data: bytes) -> None:
         head, _, command = data.partition(b"\0command=")
-        what, *words = head.decode("utf-8", "backslashreplace").split("\0")
+        what, *words = decoded(head).split("\0")
         fields: Dict[str, str] = dict.fromkeys(_FIELDS, "")
         fields.update((name, value) for name, _, value in (word.partition("=") for word in words))
         if what == "begun":

@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Dict, List, Optional
 
+from ..escapes import ESCAPED
 from ..judge.programs import Programs
 from ..show import programs as shown
 from ..target.base import TargetError
@@ -92,7 +93,7 @@ class RunReport:
         found = {}
         for name in os.listdir(self._folder or "."):
             with suppress(OSError, ValueError), open(
-                os.path.join(self._folder or ".", name), encoding="utf-8", errors="backslashreplace"
+                os.path.join(self._folder or ".", name), encoding="utf-8", errors=ESCAPED
             ) as file:
                 found[int(name)] = file.read()
         return found
@@ -108,5 +109,5 @@ class RunReport:
 
     def _write(self, text: str, mode: str) -> None:
         if self._output is not None:
-            with open(self._output, mode, encoding="utf-8", errors="backslashreplace") as file:
+            with open(self._output, mode, encoding="utf-8", errors=ESCAPED) as file:
                 file.write(text)

@@ -5,6 +5,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Iterable, Iterator, List, NamedTuple, Optional
 
+from ..escapes import readable
 from ..target import elf
 from ..target.base import Target, TargetError
 from .options import UsageError
@@ -66,7 +67,7 @@ class Opened:
         if target.stood_ns:
             yield f"process {target.pid} stood still for {target.stood_ns / 1e6:.0f} ms"
         given, found = self._named.program, target.exe
-        if given and found and os.path.realpath(given) != os.path.realpath(found):
+        if given and found and readable(os.path.realpath(given)) != os.path.realpath(found):
             yield f"{given} is not the program of {self._named.core}, {found} is"
 
     def __enter__(self) -> "Opened":

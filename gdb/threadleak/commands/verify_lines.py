@@ -4,6 +4,7 @@
 import os
 from typing import Dict, List, NamedTuple, Optional
 
+from ..escapes import encoded
 from ..judge.part import Part
 
 PROTOCOL = "1"
@@ -80,7 +81,7 @@ def escaped(text: str) -> str:
 
 def write(file: int, text: str) -> None:
     """All of it, also where the file does not block: whoever we are started by may have made it so."""
-    data = memoryview(text.encode("utf-8", "backslashreplace"))
+    data = memoryview(encoded(text))
     while data:
         try:
             data = data[os.write(file, data) :]

@@ -4,6 +4,7 @@
 import _signal  # type: ignore[import]  # signal loads enum
 from typing import List, Optional
 
+from ..escapes import encoded
 from ..judge.classes import PROOF, UNTRACKED
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
@@ -83,7 +84,7 @@ def _messages(lines: List[str]) -> List[str]:
     room = MESSAGE_MAX
     found: List[str] = []
     for line in lines:
-        room -= len(line.encode("utf-8", "backslashreplace")) + 1
+        room -= len(encoded(line)) + 1
         if room < 0 and found:
             break
         found.append(f"message {escaped(line)}")

@@ -10,6 +10,7 @@ debug information is installed; of a static program libc's functions have severa
 
 from typing import Iterator
 
+from ..escapes import encoded
 from ..patterns import Pattern
 from ..read.model import Copy
 from ..read.records import Kind
@@ -34,7 +35,7 @@ def fingerprint(stacks: Stacks, copy: Copy, kind: Kind) -> str:
     places = list(creation_places(stacks, copy, kind.site))
     places.append("> " + _place(stacks.at(copy, kind.start, kind.start_module, START)[-1]))
     value = _FNV_BASIS
-    for byte in "\n".join(places).encode("utf-8", "backslashreplace"):
+    for byte in encoded("\n".join(places)):
         value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
 

@@ -4,6 +4,7 @@
 from bisect import bisect_left
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ..escapes import decoded
 from . import abi
 from .records import Records
 
@@ -169,4 +170,4 @@ class Registry(NamedTuple):
 
 def text_of(raw: bytes) -> str:
     """A string of the registry: up to its NUL if it has one, bytes that are not UTF-8 as \\xNN."""
-    return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+    return decoded(raw.split(b"\0", 1)[0])

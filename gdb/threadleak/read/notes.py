@@ -10,6 +10,7 @@ import stat
 import struct
 from typing import Callable, Iterator, List, Optional, Tuple
 
+from ..escapes import decoded
 from ..target.base import Target, TargetError
 from .model import Module
 
@@ -42,7 +43,7 @@ def rule_texts(target: Target, module: Module) -> List[str]:
     if module.build_id and ids[:1] != [module.build_id]:
         return []
     found = [content for name, kind, content in notes if (name, kind) == (NAME, TYPE)]
-    return [content.split(b"\0", 1)[0].decode("utf-8", "backslashreplace") for content in found]
+    return [decoded(content.split(b"\0", 1)[0]) for content in found]
 
 
 def _of_file(path: str) -> List[Note]:

@@ -3,6 +3,7 @@
 
 from typing import Any, Dict, Iterable, Optional
 
+from ..escapes import readable
 from ..judge.blame import own_frame
 from ..judge.groups import Group, group, id_ranges
 from ..judge.report import Report
@@ -22,11 +23,25 @@ def parse(text: str) -> Any:
     return json.loads(text)
 
 
-def dump(shown: Dict[str, Any]) -> str:
-    """A line for each key, and for each element of a list: indented text takes json ten times as long."""
+def encode(value: Any) -> str:
+    """On one line, ASCII."""
     import json
 
-    encode = json.JSONEncoder().encode
+    text = json.JSONEncoder().encode(value)
+    # half a surrogate pair is no Unicode, and readers refuse it; most look-alikes are halves of real ones
+    return json.JSONEncoder().encode(_readable(value)) if "\\udc" in text else text
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    return list(map(_readable, value)) if isinstance(value, (list, tuple)) else value
+
+
+def dump(shown: Dict[str, Any]) -> str:
+    """A line for each key, and for each element of a list: indented text takes json ten times as long."""
     lines = []
     for key, value in shown.items():
         if isinstance(value, list) and value:
@@ -209,7 +224,4 @@ def _group(report: Report, each: Group) -> Dict[str, Any]:
 
 def line(name: str, text: str) -> str:
     """A document as one line of several, with what the command line calls its target."""
-    import json
-
-    shown: Dict[str, Any] = {"name": name, **(parse(text) if text else {"error": None})}
-    return json.dumps(shown, separators=(",", ":")) + "\n"
+    return encode({"name": name, **(parse(text) if text else {"error": None})}) + "\n"

@@ -5,6 +5,7 @@ from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..judge.history import History, Rate
 from ..target.base import Frame
+from .json import encode
 from .places import place
 from .sanitize import clean
 from .style import Style
@@ -117,8 +118,6 @@ def sample(
     subject: Subject, history: History, time: float, rates: Iterable[Rate], at: FrameOf
 ) -> str:
     """One object, one line. What is not known is null."""
-    import json  # by those alone who ask for JSON: it takes long to load
-
     now = history.last
     shown = {
         "schema": SCHEMA,
@@ -136,7 +135,7 @@ def sample(
         "sites": [_site(rate, at(rate)) for rate in rates],
         "notes": list(subject.notes),
     }
-    return json.dumps(shown) + "\n"
+    return encode(shown) + "\n"
 
 
 def _rounded(per_s: Optional[float]) -> Optional[float]:

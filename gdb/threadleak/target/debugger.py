@@ -6,6 +6,7 @@ need the thread to be selected; whatever is selected is selected again afterward
 """
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
@@ -21,6 +22,7 @@ from .debugger_frames import (
     name_of,
     path_of,
     symbol_at,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class DebuggerTarget:
         self.pid: Optional[int] = self.inferior.pid
         if self.local and procfs.has_died(self.inferior.pid):
             raise TargetError(f"process {self.pid} has died")
-        self.exe: Optional[str] = gdb.current_progspace().filename
+        self.exe: Optional[str] = text(lambda: gdb.current_progspace().filename)
         self._core: Optional[elf.Core] = None
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
@@ -132,7 +134,7 @@ class DebuggerTarget:
         return found
 
     def thread_name(self, thread: Thread) -> Optional[str]:
-        return self._handles[thread.tid].name  # type: ignore[no-any-return]
+        return text(lambda: self._handles[thread.tid].name)  # type: ignore[no-any-return]
 
     def number_of(self, thread: Thread) -> Optional[int]:
         return self._handles[thread.tid].num  # type: ignore[no-any-return]
@@ -258,10 +260,11 @@ class DebuggerTarget:
 
     def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)
-        return mapping.path if mapping is not None else gdb.solib_name(pc)
+        return mapping.path if mapping is not None else text(lambda: gdb.solib_name(pc))
 
     def files(self) -> Dict[str, Optional[str]]:
         if self._files is None:
             own = [objfile for objfile in gdb.objfiles() if objfile.owner is None]
-            self._files = {each.filename: each.build_id for each in own if each.filename}
+            named = [(text(partial(getattr, each, "filename")), each.build_id) for each in own]
+            self._files = {name: build_id for name, build_id in named if name}
         return self._files

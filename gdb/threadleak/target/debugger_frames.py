@@ -4,12 +4,21 @@
 import contextlib
 import os
 import re
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import gdb
 
+from ..escapes import decoded
 from .base import EXACT, RETURN, CurrentStack
 from .elf import is_core
+
+
+def text(get: Callable[[], Any]) -> Any:
+    """A text of GDB, which raises where its bytes are no UTF-8; None where there is none."""
+    try:
+        return get()
+    except UnicodeDecodeError as error:
+        return decoded(error.object)
 
 
 @contextlib.contextmanager
@@ -74,8 +83,8 @@ def functions_at(pc: int) -> List[Any]:
 
 def name_of(function: Any) -> str:
     """GDB gives whatever is written in C++ an argument list, main and what is extern "C" too."""
-    name: str = function.print_name
-    if not name.endswith(")") or (function.linkage_name or "").startswith("_Z"):
+    name: str = text(lambda: function.print_name)
+    if not name.endswith(")") or (text(lambda: function.linkage_name) or "").startswith("_Z"):
         return name
     with contextlib.suppress(gdb.error, AttributeError):
         in_file = symbol_at(int(function.value().address))
@@ -87,15 +96,19 @@ def path_of(symtab: Any) -> Optional[str]:
     """Absolute, where it is known in which folder the compiler ran."""
     if symtab is None:
         return None
-    full = os.path.normpath(symtab.fullname())
-    return full if os.path.isabs(full) else str(symtab.filename)
+    full = os.path.normpath(text(symtab.fullname))
+    return full if os.path.isabs(full) else str(text(lambda: symtab.filename))
+
+
+def _output(command: str) -> str:
+    return str(text(lambda: gdb.execute(command, to_string=True)))
 
 
 def symbol_at(pc: int) -> Optional[str]:
     """By the symbol table alone. The name is what stands before " + OFFSET" or " in section"."""
     with contextlib.suppress(gdb.error):
-        text = gdb.execute(f"info symbol {pc:#x}", to_string=True).split("\n", 1)[0]
-        match = re.match(r"(.+?)(?: \+ \d+)? in section ", text)
+        line = _output(f"info symbol {pc:#x}").split("\n", 1)[0]
+        match = re.match(r"(.+?)(?: \+ \d+)? in section ", line)
         if match:
             return match.group(1)
     return None
@@ -104,11 +117,10 @@ def symbol_at(pc: int) -> Optional[str]:
 def core_path() -> str:
     """Of the core file, or "". GDB 13 has no call that tells: it is the one core file among those that GDB has
     open, or what `info files` says, which costs 5 us for each segment."""
-    lines = gdb.execute("maint info bfds", to_string=True).splitlines()
+    lines = _output("maint info bfds").splitlines()
     paths = {line.split(None, 2)[2].strip() for line in lines if len(line.split()) > 2}
     cores: List[str] = [path for path in paths if is_core(path)]
     if len(cores) == 1:
         return cores[0]
-    text = gdb.execute("info files", to_string=True)
-    match = re.search(r"^Local core dump file:\s*`(.*)', file type", text, re.M)
+    match = re.search(r"^Local core dump file:\s*`(.*)', file type", _output("info files"), re.M)
     return str(match.group(1)) if match else ""

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from operator import add, le
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from ..escapes import decoded
 from .base import Region, TargetError
 
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -192,7 +193,7 @@ class Core:
             data = self._read(content, size)
             count = min((len(data) - 16) // 24, int.from_bytes(data[:8], "little"))
             names_at = 16 + 24 * max(0, count)
-            names = data[names_at:].decode("utf-8", "backslashreplace").split("\0", count)
+            names = decoded(data[names_at:]).split("\0", count)
             rows = struct.iter_unpack("<QQQ", data[16:names_at])
             return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
         return None

@@ -6,6 +6,7 @@ import shlex
 from contextlib import suppress
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
+from ..escapes import decoded
 from .procfs import thread_count
 
 _LINE_BYTES = 4096
@@ -83,9 +84,7 @@ def as_typed(words: bytes) -> str:
     """What cmdline holds, as a shell would take it."""
     if not words:
         return ""
-    return shlex.join(
-        word.decode("utf-8", "backslashreplace") for word in words.removesuffix(b"\0").split(b"\0")
-    )
+    return shlex.join(map(decoded, words.removesuffix(b"\0").split(b"\0")))
 
 
 def program_of(pid: int) -> str:

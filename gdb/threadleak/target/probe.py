@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import libraries
+from ..escapes import decoded
 from .base import TargetError
 
 ABI = 1
@@ -149,7 +150,7 @@ def _declare(library: Any) -> None:
 
 
 def _text(raw: Optional[bytes]) -> Optional[str]:
-    return None if raw is None else raw.decode("utf-8", "backslashreplace")
+    return None if raw is None else decoded(raw)
 
 
 def _string(address: int) -> Optional[str]:

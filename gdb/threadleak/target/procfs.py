@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from ..escapes import ESCAPED, decoded
 from ..patterns import Pattern
 from .base import Region, TargetError
 
@@ -120,7 +121,7 @@ def read_maps(pid: int) -> str:
 
 def _read_maps(folder: str) -> str:
     with open(f"{folder}/maps", "rb", buffering=0) as file:
-        return file.read().decode("utf-8", "backslashreplace")
+        return decoded(file.read())
 
 
 def ns_ids(task: str) -> List[int]:
@@ -144,7 +145,7 @@ def thread_count(pid: int) -> int:
 def command(pid: int) -> str:
     """Its name, as its main thread has it; "": the process is gone."""
     try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="backslashreplace") as file:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors=ESCAPED) as file:
             return file.read().rstrip("\n")
     except OSError:
         return ""
