@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the engine needs of `typing` when it runs, for a start in half the time.
 
-`threadleak verify` keeps the program waiting that it checks. Half of what it does before its first look would be
-to load typing, with re and enum, and to make objects of the hints of a thousand functions, which nobody asks for.
-Type checkers never see this file, and nothing else that is run uses it.
+For the shell command; `threadleak verify` keeps the program waiting that it checks, and others are run again and
+again. Half of what verify does before its first look would be to load typing, with re and enum, and to make objects
+of the hints of a thousand functions, which nobody asks for. Type checkers and GDB never see this file.
 """
 
 import sys
