@@ -61,7 +61,7 @@ def of_check(out: str, _path: str) -> Dict[str, str]:
     for line in out.splitlines():
         match = re.match(r".*?:\d+:([A-Z]):(\w+):(\w+):(\d+): (.*)", line)
         if match:
-            name = "" if match[1] == "P" else f"{match[3]}:{match[4]}"
+            name = "" if match[1] == "P" else ":".join(match.groups()[1:4])
             line = match[5]
         if name:
             found[name] = found.get(name, "") + line + "\n"
@@ -270,9 +270,16 @@ CHECK = Example(
     [],
     {},
     of_check,
-    leaks={"leaves_unjoined:0", "leaves_alive:0", "second_of_three_leaves_unjoined:1"},
-    fails={"fails_and_leaves_unjoined:0"},
-    unchecked={"fails_and_leaves_unjoined:0"},
+    leaks={
+        "simple:leaves_unjoined:0",
+        "simple:leaves_alive:0",
+        "simple:second_of_three_leaves_unjoined:1",
+        "unchecked:second_of_three_leaves_unjoined:1",
+        "leaky:leaves_its_fixture:0",
+        "leaky:leaves_its_fixture:1",
+    },
+    fails={"simple:fails_and_leaves_unjoined:0"},
+    unchecked={"simple:fails_and_leaves_unjoined:0"},
 )
 CRITERION = Example(
     "criterion",
@@ -287,9 +294,10 @@ CRITERION = Example(
         "leaves_unjoined_of_init",
         "leaves_unjoined_beside",
         "two_leaves_unjoined",
+        "five_leaves_unjoined",
     },
-    fails={"fails_and_leaves_unjoined"},
-    loud={"fails_and_leaves_unjoined"},
+    fails={"fails_and_leaves_unjoined", "six_fails_and_leaves_unjoined"},
+    loud={"fails_and_leaves_unjoined", "six_fails_and_leaves_unjoined"},
 )
 UNITY = Example(
     "unity",

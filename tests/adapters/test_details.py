@@ -44,6 +44,12 @@ def test_gtest_repeated_tests_are_checked_each_time() -> None:
     assert shown.out.count("1 leaked thread (1 unjoined) in test Pool.LeavesUnjoined:") == 3
 
 
+def test_gtest_the_order_of_tests_does_not_matter() -> None:
+    shown = run(frameworks.GTEST, "--gtest_shuffle", "--gtest_random_seed=7")
+    assert set(shown.failed) == frameworks.GTEST.leaks | frameworks.GTEST.fails
+    assert shown.headlines == run(frameworks.GTEST).headlines
+
+
 def test_gtest_a_leaking_environment_fails_the_program() -> None:
     example = frameworks.GTEST._replace(name="environment", source="gtest/environment.cc")
     frameworks.build(example)
@@ -124,11 +130,22 @@ def test_cmocka_a_leaking_group_fails_and_none_of_its_tests() -> None:
     assert "[  FAILED  ] GROUP TEARDOWN" in text
 
 
+def test_cmocka_threads_of_a_group_are_no_concern_of_its_tests() -> None:
+    shown = run(frameworks.CMOCKA, "good_group")
+    assert (set(shown.failed), shown.status) == ({"leaves_unjoined"}, 1), shown
+    assert shown.headlines == 2  # on stderr, and the first line as the text of the failure
+
+
+def test_cmocka_a_group_whose_setup_failed_is_torn_down_as_ever() -> None:
+    shown = run(frameworks.CMOCKA, "group_without_setup")
+    assert (shown.status, shown.headlines) == (1, 0), shown
+
+
 def test_check_without_fork() -> None:
     shown = run(frameworks.CHECK, CK_FORK="no")
     assert set(shown.failed) == frameworks.CHECK.leaks | frameworks.CHECK.fails
     assert shown.headlines == len(frameworks.CHECK.leaks)
-    assert "Assertion '1 == 2' failed" in shown.failed["fails_and_leaves_unjoined:0"]
+    assert "Assertion '1 == 2' failed" in shown.failed["simple:fails_and_leaves_unjoined:0"]
 
 
 def test_criterion_workers_in_parallel() -> None:

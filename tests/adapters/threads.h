@@ -35,6 +35,14 @@ static inline void join(pthread_t thread)
         abort();
 }
 
+/* Of one that stays alive. */
+static inline void end(pthread_t thread)
+{
+    if (pthread_cancel(thread) != 0)
+        abort();
+    join(thread);
+}
+
 static inline void join_one(void)
 {
     join(start(finish_at_once));

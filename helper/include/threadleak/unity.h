@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * threadleak/unity.h - every test of Unity (2.4 and later) is checked for threads that it leaves behind. Since 0.3.0.
+ * threadleak/unity.h - every test of Unity (2.4 and later) is checked for threads that it leaves behind.
+ * Since 0.3.0.
  *
  *     #include <threadleak/unity.h>                      after <unity.h>
  *     void setUp(void) { threadleak_unity_set_up(); ... }

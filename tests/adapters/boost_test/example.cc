@@ -56,7 +56,21 @@ BOOST_FIXTURE_TEST_CASE(joins_in_its_fixture, Fixture)
 {
 }
 
-BOOST_AUTO_TEST_SUITE(good_suite, *boost::unit_test::fixture<Fixture>())
+struct SuiteFixture {
+    pthread_t thread = start(stay_alive);
+    ~SuiteFixture()
+    {
+        end(thread);
+    }
+};
+
+BOOST_AUTO_TEST_SUITE(good_suite, *boost::unit_test::fixture<SuiteFixture>())
+BOOST_DATA_TEST_CASE(each_joins, boost::unit_test::data::make({1, 2}) ^ boost::unit_test::data::xrange(2), a,
+                     b)
+{
+    BOOST_TEST(a > b);
+    join_one();
+}
 BOOST_AUTO_TEST_CASE(joins)
 {
     join_one();

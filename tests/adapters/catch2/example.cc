@@ -95,6 +95,30 @@ struct Fixture {
     }
 };
 
+#if defined(CATCH_3)
+/* One object for all runs of its test case: its thread outlives each run. */
+struct PersistentFixture {
+    pthread_t thread = start(stay_alive);
+    ~PersistentFixture()
+    {
+        end(thread);
+    }
+};
+
+TEST_CASE_PERSISTENT_FIXTURE(PersistentFixture, "joins in its persistent fixture")
+{
+    SECTION("one")
+    {
+        join_one();
+    }
+    SECTION("two")
+    {
+        join_one();
+    }
+    SUCCEED();
+}
+#endif
+
 TEST_CASE_METHOD(Fixture, "joins in its fixture")
 {
     SUCCEED();

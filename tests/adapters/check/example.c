@@ -52,11 +52,28 @@ static void join_it(void)
     join(thread);
 }
 
+START_TEST(leaves_its_fixture)
+{
+    join_one();
+}
+END_TEST
+
 START_TEST(joins_in_fixture)
 {
     ck_assert_int_eq(1, 1);
 }
 END_TEST
+
+/* Unchecked fixtures run in the process of the runner, and last for all tests of a tcase. */
+static void start_for_all(void)
+{
+    thread = start(stay_alive);
+}
+
+static void end_for_all(void)
+{
+    end(thread);
+}
 
 int main(void)
 {
@@ -76,6 +93,19 @@ int main(void)
     tcase_add_checked_fixture(fixture, start_one, join_it);
     tcase_add_test(fixture, joins_in_fixture);
     suite_add_tcase(suite, fixture);
+
+    TCase *unchecked = tcase_create("unchecked");
+    threadleak_check_tcase(unchecked);
+    tcase_add_unchecked_fixture(unchecked, start_for_all, end_for_all);
+    tcase_add_test(unchecked, joins);
+    tcase_add_loop_test(unchecked, second_of_three_leaves_unjoined, 0, 3);
+    suite_add_tcase(suite, unchecked);
+
+    TCase *leaky = tcase_create("leaky");
+    threadleak_check_tcase(leaky);
+    tcase_add_checked_fixture(leaky, start_for_all, NULL);
+    tcase_add_loop_test(leaky, leaves_its_fixture, 0, 2);
+    suite_add_tcase(suite, leaky);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_VERBOSE);

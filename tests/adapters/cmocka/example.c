@@ -99,15 +99,45 @@ static const struct CMUnitTest pool[] = {
     {"leaves_unjoined_in_teardown", uses_it, start_one, leave_it, "from the array"},
 };
 
+static const struct CMUnitTest joining[] = {
+    cmocka_unit_test(joins),
+    cmocka_unit_test(leaves_unjoined),
+};
+
 static const struct CMUnitTest leaky_group[] = {
     cmocka_unit_test(joins),
     cmocka_unit_test(sees_the_state_of_the_group),
 };
+
+static int start_in_group(void **state)
+{
+    static pthread_t thread;
+    thread = start(stay_alive);
+    *state = &thread;
+    return 0;
+}
+
+static int end_in_group(void **state)
+{
+    end(*(pthread_t *)*state);
+    return 0;
+}
+
+static int start_and_fail(void **state)
+{
+    start_in_group(state);
+    return -1;
+}
 
 /* The group that is named on the command line. */
 int main(int count, char **words)
 {
     if (count > 1 && strcmp(words[1], "leaky_group") == 0)
         return threadleak_cmocka_run_group_tests(leaky_group, leave_alive_in_group, tear_down_group);
+    if (count > 1 && strcmp(words[1], "good_group") == 0)
+        return threadleak_cmocka_run_group_tests_name("good_group", joining, start_in_group, end_in_group);
+    if (count > 1 && strcmp(words[1], "group_without_setup") == 0)
+        return threadleak_cmocka_run_group_tests_name("group_without_setup", joining, start_and_fail,
+                                                      end_in_group);
     return threadleak_cmocka_run_group_tests(pool, NULL, NULL);
 }

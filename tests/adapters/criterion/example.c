@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <criterion/theories.h>
 #include <threadleak/criterion.h>
 
 #include "../threads.h"
@@ -72,4 +73,37 @@ ParameterizedTest(int *number, numbers, two_leaves_unjoined)
 {
     if (*number == 2)
         leave_unjoined();
+}
+
+TheoryDataPoints(numbers, five_leaves_unjoined) = {
+    DataPoints(int, 4, 5, 6),
+};
+
+Theory((int number), numbers, five_leaves_unjoined)
+{
+    cr_assume_neq(number, 4);
+    if (number == 5)
+        leave_unjoined();
+}
+
+TheoryDataPoints(numbers, six_fails_and_leaves_unjoined) = {
+    DataPoints(int, 5, 6),
+};
+
+Theory((int number), numbers, six_fails_and_leaves_unjoined)
+{
+    if (number == 6)
+        leave_unjoined();
+    cr_assert_neq(number, 6);
+}
+
+TheoryDataPoints(numbers, each_joins) = {
+    DataPoints(int, 1, 2),
+    DataPoints(char, 'a', 'b'),
+};
+
+Theory((int number, char letter), numbers, each_joins)
+{
+    cr_assume_neq(number + letter, 0);
+    join_one();
 }

@@ -65,11 +65,11 @@ class GoodSuite : public testing::Test
     static pthread_t thread_;
     static void SetUpTestSuite()
     {
-        thread_ = start(finish_at_once);
+        thread_ = start(stay_alive);
     }
     static void TearDownTestSuite()
     {
-        join(thread_);
+        end(thread_);
     }
 };
 pthread_t GoodSuite::thread_;
@@ -98,6 +98,8 @@ TEST_F(SuiteLeavesAlive, ButItsTestDoesNot)
     join_one();
 }
 
+typedef testing::Types<int, char> IntAndChar;
+
 class Numbers : public testing::TestWithParam<int>
 {
 };
@@ -109,10 +111,32 @@ TEST_P(Numbers, TwoLeavesUnjoined)
 }
 INSTANTIATE_TEST_SUITE_P(From1To3, Numbers, testing::Values(1, 2, 3));
 
+// Threads of the suite outlive each value's test and each type's; nothing leaks.
+class GoodNumbers : public GoodSuite, public testing::WithParamInterface<int>
+{
+};
+
+TEST_P(GoodNumbers, Joins)
+{
+    join_one();
+}
+INSTANTIATE_TEST_SUITE_P(From1To3, GoodNumbers, testing::Values(1, 2, 3));
+
+template <class T> class GoodTypes : public GoodSuite
+{
+};
+TYPED_TEST_SUITE_P(GoodTypes);
+
+TYPED_TEST_P(GoodTypes, Joins)
+{
+    join_one();
+}
+REGISTER_TYPED_TEST_SUITE_P(GoodTypes, Joins);
+INSTANTIATE_TYPED_TEST_SUITE_P(IntAndChar, GoodTypes, IntAndChar);
+
 template <class T> class Types : public testing::Test
 {
 };
-typedef testing::Types<int, char> IntAndChar;
 TYPED_TEST_SUITE(Types, IntAndChar);
 
 TYPED_TEST(Types, CharLeavesUnjoined)
