@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`threadleak stacks`: threads at one place are one block, with and without the library; in GDB too."""
 
+import os
 from typing import Any, List
 
 import pytest
@@ -15,10 +16,18 @@ def blocks(text: str) -> List[str]:
     return text.rstrip("\n").split("\n\n")
 
 
+def state(pid: int) -> str:
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rsplit(") ", 1)[1][0]
+
+
 @pytest.fixture(scope="module")
 def crowd(workshop: Workshop) -> str:
     """100 blocked threads, 3 that were not joined."""
-    return str(workshop.start(workshop.program("crowd"), "100", "3").pid)
+    pid = workshop.start(workshop.program("crowd"), "100", "3").pid
+    while state(pid) == "R":  # main has said that it is ready, and is about to pause
+        os.sched_yield()
+    return str(pid)
 
 
 def test_equal_threads_are_one_block(crowd: str) -> None:
