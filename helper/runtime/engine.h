@@ -6,7 +6,7 @@
  * The verify protocol, version 1. The library executes (spawn.h, engine_command.h)
  *
  *   threadleak verify protocol=1 pid=PID registry=0xADDRESS self=ID what=WHAT title=TEXT ask=FD answer=FD
- * flags=N format=FORMAT [rules=FILE]... [baseline=FILE] [ruletext=TEXT] [expect=N]
+ * flags=N format=FORMAT [rules=FILE]... [no_builtin=1] [baseline=FILE] [ruletext=TEXT] [expect=N]
  *
  *   self    id of the calling thread, which never counts, 0: it has no record
  *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit

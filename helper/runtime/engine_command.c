@@ -158,6 +158,8 @@ static void add_files(struct list *list)
         text_add_bytes(&list->text, file, length);
         file += length + (file[length] != 0);
     }
+    if (options.no_builtin)
+        add_text(list, "no_builtin=", "1");
     if (options.baseline[0])
         add_text(list, "baseline=", options.baseline);
 }

@@ -33,6 +33,8 @@ static const struct option {
      "1: a check cannot tell while there are threads that the library does not know", NULL},
     {"rules", offsetof(struct options, rules), 1, 0, 0,
      "file of rules that say which threads are expected; may be given several times", NULL},
+    {"no_builtin", offsetof(struct options, no_builtin), 0, 1, 0,
+     "1: without the rules for well-known libraries", NULL},
     {"baseline", offsetof(struct options, baseline), 0, 0, 0, "file of leaks that are known already", NULL},
     {"format", offsetof(struct options, format), 0, 4, FORMAT_TEXT, "of the reports of checks",
      "text|json|junit|tap|github"},

@@ -21,6 +21,7 @@ struct options {
     uint32_t eagain_report;         /* 1: print the plain report when a creation fails with EAGAIN */
     uint32_t settle_ms;             /* how long a check lets threads end */
     uint32_t strict;                /* 1: threads that the registry does not know are "cannot tell" */
+    uint32_t no_builtin;            /* 1: checks do without the built-in rules */
     uint32_t format;                /* enum format: of the reports of checks */
     uint32_t at_exit;               /* enum at_exit */
     uint32_t exitcode;              /* of a program that says 0 and leaked; 0: it stays so */

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -143,6 +144,17 @@ def test_edits_of_a_file_keep_what_else_is_in_it(tmp_path: Path) -> None:
     assert run_shell(*words, "add", "name:c", "third").out == "rule 3: name:c third\n"
     assert run_shell(*words, "remove", "2").out == "removed: thread:b\n"
     assert path.read_text() == "# ours\nrace:x\n  name:a first\n\nname:c third\n"
+
+
+def test_run_without_the_built_in_rules(tmp_path: Path) -> None:
+    source, program = tmp_path / "omp.c", str(tmp_path / "omp")
+    source.write_text("int main(void) {\n#pragma omp parallel num_threads(2)\n{}\nreturn 0; }\n")
+    subprocess.run(["gcc", "-fopenmp", str(source), "-o", program], check=True)
+    words = ("run", "--settle-ms", "0")
+    assert run_shell(*words, "--", program).status == CLEAN
+    for without in (["--no-builtin"], ["--options", "no_builtin=1"]):
+        seen = run_shell(*words, *without, "--", program)
+        assert seen.status == LEAKS and "1 leaked thread (1 outlived)" in seen.err
 
 
 def test_the_built_in_rules_are_printed() -> None:

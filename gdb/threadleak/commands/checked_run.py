@@ -17,6 +17,7 @@ from .run_report import RunReport
 from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, kernel_core, supervise
 
 if TYPE_CHECKING:
+    from ..judge.rule_set import RuleSet
     from .exits import Exits
 
 HUNG = 124  # exit status, as timeout(1) has it
@@ -85,6 +86,8 @@ class CheckedRun:
             given.append(f"settle_ms={options.settle_ms}")
         if options.strict:
             given.append("strict=1")
+        if options.no_builtin:
+            given.append("no_builtin=1")
         files = [("rules", path) for path in options.rules]
         files += [("baseline", options.baseline)] if options.baseline is not None else []
         for name, path in files:
@@ -97,9 +100,12 @@ class CheckedRun:
 
         if not self._options.no_check:
             return Exits(CoreOfLeaky(self._has_leaked, self._report.say).look)
+        return Exits(ExitLook(self._rules(), self._report.say).look)
+
+    def _rules(self) -> "RuleSet":
         from ..judge.rule_set import load_all
 
-        return Exits(ExitLook(load_all(self._options.rules), self._report.say).look)
+        return load_all(self._options.rules, with_builtin=not self._options.no_builtin)
 
     def _has_leaked(self, pid: int) -> bool:
         self._results.take()  # it told before it was held

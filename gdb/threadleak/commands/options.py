@@ -191,10 +191,13 @@ def add_judging(parser: Parser) -> None:
         metavar="FILE",
         help="rules that say which threads are expected; may be repeated",
     )
-    group.add_argument(
-        "--no-builtin", action="store_true", help="without the rules for well-known libraries"
-    )
+    add_no_builtin(group)
     group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
+
+
+def add_no_builtin(group: Any) -> None:
+    help = "without the rules for well-known libraries"
+    group.add_argument("--no-builtin", action="store_true", help=help)
 
 
 def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> None:

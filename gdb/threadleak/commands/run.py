@@ -8,7 +8,7 @@ import sys
 
 from ..show import cases
 from ..target.program import why_not_preloaded
-from .options import DOCUMENTS, Outcome, Parser, UsageError, count
+from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
@@ -50,6 +50,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="rules that say which threads are expected; may be repeated",
     )
+    add_no_builtin(group)
     group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
     group = parser.add_argument_group("what is done")
     group.add_argument(

@@ -11,6 +11,7 @@ nothing is imported here that is not needed. Version 1 of the protocol (helper/r
     flags=N                                             ALLOW_DETACHED, QUIET, STRICT, as in threadleak.h
     format=text|json|junit|tap|github
     rules=FILE...  ruletext=TEXT  baseline=FILE         of the options; of the call, newlines inside; of the options
+    no_builtin=1                                        without the built-in rules
     expect=N                                            so many leaks are announced
 
 and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
@@ -77,7 +78,9 @@ class Check:
         self.request = request
         self.answer = answer
         self.of_call = load_all(texts=request.rule_texts).given
-        self.rules = load_all(request.rules, session=self.of_call)
+        self.rules = load_all(
+            request.rules, session=self.of_call, with_builtin=not request.no_builtin
+        )
         self.baseline = _load(request.baseline) if request.baseline else None
         self._open = open_target
 

@@ -24,6 +24,7 @@ class Request(NamedTuple):
     format: str
     rules: List[str]
     rule_texts: List[str]
+    no_builtin: bool
     baseline: Optional[str]
     expect: Optional[int]
 
@@ -57,6 +58,7 @@ def parse(words: List[str]) -> Request:
         format=last.get("format", "") or "text",
         rules=list(filter(None, given.get("rules", []))),
         rule_texts=given.get("ruletext", []),
+        no_builtin=last.get("no_builtin") == "1",
         baseline=last.get("baseline") or None,
         expect=int(last["expect"]) if last.get("expect") else None,
     )
