@@ -5,7 +5,16 @@ import struct
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from threadleak.read import abi
-from threadleak.target.base import EXACT, RETURN, CurrentStack, Frame, Region, TargetError, Thread
+from threadleak.target.base import (
+    EXACT,
+    RETURN,
+    CurrentStack,
+    Frame,
+    Region,
+    SystemCall,
+    TargetError,
+    Thread,
+)
 
 REGISTRY = 0x555555600000
 TABLES = {"records": 0x7E0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
@@ -163,6 +172,7 @@ class FakeThread(NamedTuple):
     state: str = "blocked"
     own_tid: int = 0
     name: str = "kernel-name"
+    call: Optional[SystemCall] = None
 
 
 FUNCTIONS = {
@@ -179,6 +189,7 @@ class FakeTarget:
     """A core, unless `now` is given; then a stopped process."""
 
     moves = blurred = False
+    machine = 62
     unwinder = "none"
 
     def __init__(
@@ -261,6 +272,12 @@ class FakeTarget:
 
     def system_call(self, thread: Thread) -> Optional[str]:
         return None
+
+    def system_calls(
+        self, threads: Sequence[Thread], again: bool = False
+    ) -> List[Optional[SystemCall]]:
+        self.register_reads += len(threads)
+        return [self.fakes[thread.tid].call for thread in threads]
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         function, file, line = self.functions.get(pc, (None, None, None))

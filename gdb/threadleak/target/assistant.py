@@ -7,7 +7,7 @@ the registers of a thread that was stopped outside the kernel, the debugger tell
 
 from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .base import CurrentStack, TargetError, Thread
+from .base import CurrentStack, SystemCall, TargetError, Thread
 from .native import NativeTarget
 
 # DWARF number -> GDB's name. System V ABI for x86-64, figure 3.36; DWARF for the Arm 64-bit architecture, 4.1.
@@ -46,6 +46,18 @@ class Assistant:
 
     def state_of(self, thread: Thread) -> Optional[str]:
         return self._native.state_of(thread) if thread.tid in self._known else None
+
+    def system_calls(
+        self, threads: Sequence[Thread], again: bool
+    ) -> List[Tuple[bool, Optional[SystemCall]]]:
+        """With each whether it could be told."""
+        shared = [thread for thread in threads if thread.tid in self._known]
+        calls = self._native.system_calls(shared, again)
+        found = {
+            thread.tid: (self._native.state_of(thread) != "alive", call)
+            for thread, call in zip(shared, calls)
+        }
+        return [found.get(thread.tid, (False, None)) for thread in threads]
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[Optional[CurrentStack]]:
         """None for a thread that is the debugger's alone."""

@@ -44,6 +44,17 @@ class CurrentStack(NamedTuple):
     end: str  # why the outer frames are missing, or ""
 
 
+class SystemCall(NamedTuple):
+    """The one that a thread is blocked in, as its registers tell."""
+
+    number: int
+    arguments: Tuple[
+        int, ...
+    ]  # six, unsigned 64 bits each; those that the call does not have are anything
+    pc: int
+    sp: int
+
+
 class Region(NamedTuple):
     """Addresses."""
 
@@ -57,6 +68,7 @@ class Target(Protocol):
     kind: str  # "process" or "core"
     pid: Optional[int]
     exe: Optional[str]
+    machine: int  # e_machine (elf.h): EM_X86_64 is 62, EM_AARCH64 183
     moves: bool  # it is alive and was not stopped: it has gone on since it was read
     blurred: bool  # a core that was made while the process ran on: not of one moment
 
@@ -82,7 +94,8 @@ class Target(Protocol):
         """All of it, across adjacent mappings, or an error."""
 
     def symbol(self, name: str) -> List[int]:
-        """The addresses of a data symbol, as far as symbol tables tell: of one copy or of more."""
+        """The addresses of a data symbol, as far as symbol tables tell: of one copy or of more. Those that a
+        library exports to its like alone (GLIBC_PRIVATE) are found too."""
 
     def writable_regions(self, of_file: bool) -> Iterable[Region]:
         """Memory that the process can write, adjacent mappings joined: private copies of a file's pages,
@@ -115,6 +128,13 @@ class Target(Protocol):
 
     def system_call(self, thread: Thread) -> Optional[str]:
         """Name of the one that the thread is blocked in; None: it is in none, or that cannot be told."""
+
+    def system_calls(
+        self, threads: Sequence[Thread], again: bool = False
+    ) -> List[Optional[SystemCall]]:
+        """One a thread, as it was when it was looked at first or its stack was read, whichever was later; with
+        `again` as it is now. None: it is in none, it is gone, or that cannot be told. TargetError: never.
+        """
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         """The function at `pc`, preceded by those that are inlined there; never empty. What `pc` is: RETURN,

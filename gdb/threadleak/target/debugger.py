@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 import gdb
 
 from . import elf, procfs
-from .base import RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
+from .base import RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
 from .debugger_events import is_native, last_ran_ns
 from .debugger_frames import (
     core_path,
@@ -24,6 +24,7 @@ from .debugger_frames import (
     symbol_at,
     text,
 )
+from .debugger_registers import machine_of, system_call_of
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -55,6 +56,7 @@ class DebuggerTarget:
         if self.local and procfs.has_died(self.inferior.pid):
             raise TargetError(f"process {self.pid} has died")
         self.exe: Optional[str] = text(lambda: gdb.current_progspace().filename)
+        self.machine = machine_of(self.inferior.architecture())
         self._core: Optional[elf.Core] = None
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
@@ -214,6 +216,25 @@ class DebuggerTarget:
         return "blocked" if before == b"\x0f\x05" else "running"  # the instruction `syscall`
 
     def system_call(self, thread: Thread) -> Optional[str]:
+        return None
+
+    def system_calls(
+        self, threads: Sequence[Thread], again: bool = False
+    ) -> List[Optional[SystemCall]]:
+        alone = len(threads) <= FEW
+        assistant = self._helps if alone else self._assistant()
+        told = assistant.system_calls(threads, again) if assistant is not None else []
+        if len(told) == len(threads) and all(is_told for is_told, _ in told):
+            return [call for _, call in told]
+        known = {each.tid: call for each, (is_told, call) in zip(threads, told) if is_told}
+        return [
+            known[each.tid] if each.tid in known else self._system_call(each) for each in threads
+        ]
+
+    def _system_call(self, thread: Thread) -> Optional[SystemCall]:
+        with contextlib.suppress(TargetError):
+            with self._in(thread) as frame:
+                return system_call_of(frame, self.read)
         return None
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:

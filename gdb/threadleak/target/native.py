@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from . import elf, procfs
 from . import probe as native
 
-from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, TargetError, Thread
+from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
 from .system_calls import system_call
 
 MANY = 8  # threads that are unwound one by one; for more, all of them cost hardly more
@@ -40,6 +40,7 @@ class NativeTarget:
         self.kind = "core" if info.kind == native.CORE else "process"
         self.pid: Optional[int] = info.pid or None
         self.exe = info.program
+        self.machine = info.machine
         self.moves = False
         made = core.made() if core is not None else None
         self.blurred = made is not None and not made.stopped_ns
@@ -166,7 +167,20 @@ class NativeTarget:
         if self.state_of(thread) != "blocked":
             return None
         number = int(self._probe.thread(self._index(thread))["syscall"])
-        return system_call(self._probe.info().machine, number) if number >= 0 else None
+        return system_call(self.machine, number) if number >= 0 else None
+
+    def system_calls(
+        self, threads: Sequence[Thread], again: bool = False
+    ) -> List[Optional[SystemCall]]:
+        indices = [self._index(thread) for thread in threads]
+        if len(indices) == len(self._states) and not again:
+            self._probe.look(native.ALL)
+        else:
+            for index in indices:
+                if again or self._states[index] == native.ALIVE:
+                    self._probe.look(index)
+        rows = self._probe.system_calls() if indices else []
+        return [_system_call(rows[index]) for index in indices]
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
         limit = max(1, min(limit, native.FRAMES_MAX))
@@ -238,6 +252,11 @@ class NativeTarget:
                 if module.file or module.is_other
             }
         return self._files
+
+
+def _system_call(row: Tuple[int, ...]) -> Optional[SystemCall]:
+    sp, pc, number = row[:3]
+    return SystemCall(number, row[3:], pc, sp) if number >= 0 else None
 
 
 def _only_first(count: int) -> str:

@@ -51,6 +51,7 @@ LAYOUTS = {
     for name, fields in FIELDS.items()
 }
 _WORDS = LAYOUTS["thread"].size // 4  # of 32 bits, from one thread to the next
+_CALLS = struct.Struct("@24xQQq6Q")  # of a thread, from sp on
 _POSITIONS = {"tid": 0, "own_tid": 1, "state": 2, "stack": 3}
 
 
@@ -212,6 +213,13 @@ class Probe:
         address = self._library.threadleak_probe_threads(self._handle) + index * layout.size
         fields = layout.unpack(ctypes.string_at(address, layout.size))
         return dict(zip((name for name, _ in FIELDS["thread"]), fields))
+
+    def system_calls(self) -> List[Tuple[int, ...]]:
+        """(sp, pc, number, six arguments) of every thread as it was looked at last; number -1: it is in none."""
+        size = self.info().thread_count * LAYOUTS["thread"].size
+        address = self._library.threadleak_probe_threads(self._handle)
+        data = ctypes.string_at(address, size) if size and address else b""
+        return list(_CALLS.iter_unpack(data))
 
     def look(self, index: int) -> bool:
         """False: that thread is gone."""

@@ -16,7 +16,8 @@ futex 98, nanosleep 101, clock_nanosleep 115, restart_syscall 128, rt_sigsuspend
 mq_timedsend 182, mq_timedreceive 183, msgrcv 188, msgsnd 189, semtimedop 192, semop 193, accept 202, connect 203,
 sendto 206, recvfrom 207, sendmsg 211, recvmsg 212, accept4 242, recvmmsg 243, wait4 260, io_uring_enter 426,
 epoll_pwait2 441, futex_waitv 449"""
-_NAMES = {62: _X86_64, 183: _AARCH64}  # by e_machine (elf.h): EM_X86_64, EM_AARCH64
+X86_64, AARCH64 = 62, 183  # e_machine (elf.h): EM_X86_64, EM_AARCH64
+_NAMES = {X86_64: _X86_64, AARCH64: _AARCH64}
 
 
 def system_call(machine: int, number: int) -> str:
