@@ -191,6 +191,7 @@ class FakeTarget:
     moves = blurred = False
     machine = 62
     unwinder = "none"
+    local_pid: Optional[int] = None
 
     def __init__(
         self,

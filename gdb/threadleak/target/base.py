@@ -80,6 +80,10 @@ class Target(Protocol):
     def core(self) -> Optional[str]:
         """Path of the core file."""
 
+    @property
+    def local_pid(self) -> Optional[int]:
+        """The pid by which /proc of this machine knows it; None: a core, or a process elsewhere."""
+
     def own_pid(self) -> int:
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""
 

@@ -85,6 +85,10 @@ class DebuggerTarget:
             self._core = elf.Core(self.core)
         return self._core
 
+    @property
+    def local_pid(self) -> Optional[int]:
+        return self.pid if self.local else None
+
     def own_pid(self) -> int:
         if self._made is not None:
             return self._made.own_pid

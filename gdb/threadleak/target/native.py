@@ -97,6 +97,10 @@ class NativeTarget:
         """A core file of this process; in it `memory`, (address, bytes), is as given here."""
         return self._probe.snapshot(path, memory)
 
+    @property
+    def local_pid(self) -> Optional[int]:
+        return self.pid if self.kind == "process" else None
+
     def own_pid(self) -> int:
         return self._own_pid
 
