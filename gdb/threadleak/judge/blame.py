@@ -5,7 +5,7 @@ import os
 from functools import lru_cache
 from typing import Dict, Iterable, List, Optional
 
-from ..target.base import Frame
+from ..target.base import Frame, base_name
 from .globs import matcher, start
 
 
@@ -45,7 +45,7 @@ def is_wrapper(frame: Frame) -> bool:
 
 def is_wrapper_file(frame: Frame) -> bool:
     """Whether all that lies in that file is none of the user's own."""
-    return bool(frame.module and _wrappers()["module"].match(frame.module.rsplit("/", 1)[-1]))
+    return bool(frame.module and _wrappers()["module"].match(base_name(frame.module)))
 
 
 def first_own(frames: Iterable[Frame]) -> Optional[Frame]:

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Tuple
 from ..read.model import Copy
 from ..read.notes import rule_texts
 from ..read.records import Kind
-from ..target.base import Target
+from ..target.base import Target, base_name
 from .rule_files import parse_rules
 from .rules import Rule, RuleError
 
@@ -38,7 +38,7 @@ class Declared:
         texts = rule_texts(self._target, module) if module is not None else []
         if module is None or not texts:
             return []
-        name = module.name.rsplit("/", 1)[-1]
+        name = base_name(module.name)
         lines = (line for text in texts for line in text.splitlines())
         rules: List[Rule] = []
         for line in islice(lines, RULES_MAX):

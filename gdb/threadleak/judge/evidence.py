@@ -6,6 +6,7 @@ from typing import List, Optional, Tuple
 from ..read import abi
 from ..read.model import Copy
 from ..read.threads import ENDING, STARTING
+from ..target.base import base_name
 from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
@@ -190,6 +191,6 @@ def _calls(copy: Optional[Copy], record: abi.Record) -> Tuple[str, str]:
         return "thrd_join", "thrd_detach"
     index = record.start_module
     module = copy.modules[index] if copy is not None and index < len(copy.modules) else None
-    if module is not None and module.name.rsplit("/", 1)[-1].startswith(_CXX_LIBRARIES):
+    if module is not None and base_name(module.name).startswith(_CXX_LIBRARIES):
         return "std::thread::join", "std::thread::detach"
     return "pthread_join", "pthread_detach"

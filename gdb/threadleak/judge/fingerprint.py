@@ -15,7 +15,7 @@ from ..patterns import Pattern
 from ..read.model import Copy
 from ..read.records import Kind
 from ..read.stacks import Stacks
-from ..target.base import RETURN, START, Frame
+from ..target.base import RETURN, START, Frame, base_name
 from .blame import is_wrapper_file
 from .names import without_arguments, without_result
 
@@ -66,7 +66,7 @@ def _place(frame: Frame) -> str:
 
 def bare_file(path: str) -> str:
     """libfoo.so.1.2.3 is libfoo.so."""
-    name = path.rsplit("/", 1)[-1]
+    name = base_name(path)
     return name.partition(".so.")[0] + ".so" if ".so." in name else name
 
 

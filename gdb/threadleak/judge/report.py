@@ -13,7 +13,7 @@ from ..read.look import Look
 from ..read.model import Registry, text_of
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo, Threads
-from ..target.base import TargetError
+from ..target.base import TargetError, base_name
 from .baseline import Baseline
 from .classes import ALL, UNTRACKED
 from .evidence import Evidence
@@ -78,7 +78,7 @@ class Report:
     @property
     def program(self) -> str:
         """The name of its file; empty if that is not known."""
-        return (self.target.exe or "").rsplit("/", 1)[-1]
+        return base_name(self.target.exe)
 
     def by_class(self, leaked_only: bool = False) -> Dict[str, int]:
         counts = dict.fromkeys(ALL, 0)

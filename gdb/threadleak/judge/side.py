@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read.model import Copy
 from ..read.records import Kind
-from ..target.base import Frame, TargetError
+from ..target.base import Frame, TargetError, base_name
 from .blame import own_frame
 from .classes import UNJOINED
 from .names import without_arguments
@@ -72,16 +72,12 @@ def _site(frames: Iterable[Frame], start: Optional[Frame]) -> Site:
 def _place(frame: Frame) -> Tuple[object, ...]:
     if frame.offset is None:
         return (frame.pc,)
-    return (_base(frame.module or ""), frame.offset)
-
-
-def _base(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
+    return (base_name(frame.module), frame.offset)
 
 
 def _look(frame: Frame) -> Tuple[object, ...]:
     if frame.function and frame.line:
-        return (without_arguments(frame.function), _base(frame.file or ""), frame.line)
+        return (without_arguments(frame.function), base_name(frame.file), frame.line)
     return _place(frame)
 
 

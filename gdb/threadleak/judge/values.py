@@ -8,7 +8,7 @@ from ..read.model import Copy, text_of
 from ..read.records import Kind
 from ..read.stacks import Stack, Stacks
 from ..read.threads import ThreadInfo
-from ..target.base import Frame, TargetError
+from ..target.base import Frame, TargetError, base_name
 from .blame import is_wrapper_file
 from .fingerprint import fingerprint
 from .names import without_arguments
@@ -71,7 +71,7 @@ class Values:
             site = copy.site(kind.site)
             indices = [module for _, module in site.frames] if site is not None else []
         paths = [module.name for module in map(copy.module, dict.fromkeys(indices)) if module]
-        return tuple(each for path in paths for each in (path, path.rsplit("/", 1)[-1]))
+        return tuple(each for path in paths for each in (path, base_name(path)))
 
     def _name(self, thread: ThreadInfo) -> Texts:
         if thread.copy is not None:
@@ -94,7 +94,7 @@ class Values:
 
 def _of_stack(stack: Stack) -> Dict[str, Texts]:
     frames = stack.frames
-    in_libc = [_base(frame).startswith(_LIBC) for frame in frames]
+    in_libc = [base_name(frame.module).startswith(_LIBC) for frame in frames]
     tops = in_libc.index(False) + 1 if False in in_libc else len(frames)
     is_idle = all(map(is_wrapper_file, frames))
     return {
@@ -102,10 +102,6 @@ def _of_stack(stack: Stack) -> Dict[str, Texts]:
         "stack": function_names(frames),
         "idle": ("yes" if is_idle else "no",) if frames and stack.complete else (),
     }
-
-
-def _base(frame: Frame) -> str:
-    return (frame.module or "").rsplit("/", 1)[-1]
 
 
 def function_names(frames: Iterable[Frame]) -> Texts:

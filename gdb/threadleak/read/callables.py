@@ -7,7 +7,7 @@ object that lives as long as the callable runs, and whose class is named after t
 from typing import Optional
 
 from ..patterns import Pattern
-from ..target.base import Frame, Target, TargetError
+from ..target.base import Frame, Target, TargetError, base_name
 from .threads import ALIVE, BLOCKED, RUNNING, ThreadInfo
 
 STD_THREAD = "std::thread"
@@ -17,7 +17,7 @@ _POINTERS = 1 << 47  # of user space, x86-64
 
 def std_thread_callable(target: Target, thread: ThreadInfo, start: Frame) -> Optional[str]:
     """The callable's type; "std::thread" if only that can be told; None for a thread that is none."""
-    module = (start.module or "").rsplit("/", 1)[-1]
+    module = base_name(start.module)
     if start.function != "execute_native_thread_routine" and not (
         start.function is None and module.startswith("libstdc++.so")
     ):

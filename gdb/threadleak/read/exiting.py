@@ -5,7 +5,7 @@ Exit handlers run in reverse: those that were registered after the library's, at
 before it (man 3 exit). The main thread's stack shows them.
 """
 
-from ..target.base import Frame, Target, TargetError
+from ..target.base import Frame, Target, TargetError, base_name
 from .threads import ThreadInfo
 
 FRAMES = 64
@@ -25,5 +25,5 @@ def _is_exit(frame: Frame) -> bool:
     """libc's; a program may have a function of its own called exit."""
     if frame.function == "__run_exit_handlers":
         return True
-    file = (frame.module or "").rsplit("/", 1)[-1]
+    file = base_name(frame.module)
     return frame.function in ("exit", "__GI_exit") and file.startswith(("libc.so", "libc-"))

@@ -22,7 +22,7 @@ from typing import (
     Union,
 )
 
-from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread
+from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread, base_name
 from . import abi
 from .callables import std_thread_callable
 from .model import Copy, Module
@@ -181,7 +181,7 @@ class Stacks:
         program = files.get(exe) if exe is not None else None
         used = [module.build_id for module in modules]
         if exe and program and used and program not in used:
-            found = [name for name in found if _base(name) != _base(exe)] + [exe]
+            found = [name for name in found if base_name(name) != base_name(exe)] + [exe]
         return found
 
 
@@ -189,10 +189,6 @@ class Stacks:
 def _is_same_file(path: str, name: str) -> bool:
     """`path`: as the kernel has it; `name`: as the dynamic linker has it: mostly a link, which tells less of the
     version, or leads to another name, if it can still be followed."""
-    base = _base(name)
-    same = _base(path).startswith(base) if ".so" in base else _base(path) == base
+    base = base_name(name)
+    same = base_name(path).startswith(base) if ".so" in base else base_name(path) == base
     return same or os.path.realpath(name) == path
-
-
-def _base(path: str) -> str:
-    return path.rsplit("/", 1)[-1]

@@ -16,11 +16,11 @@ from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.stacks import Stack
 from ..read.threads import BLOCKED, RUNNING
-from ..target.base import Frame, TargetError
+from ..target.base import Frame, TargetError, base_name
 from . import text
 from .ancestry import ancestry
 from .cases import FAILED, Case, Spot
-from .places import base_name, function, in_module, place
+from .places import function, in_module, place
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
 

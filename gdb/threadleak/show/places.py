@@ -5,15 +5,11 @@ from typing import Iterable, List, Optional
 
 from ..judge.blame import first_own, own_frame
 from ..judge.names import brief
-from ..target.base import Frame
+from ..target.base import Frame, base_name
 from .sanitize import clean
 from .style import PLAIN, Style
 
 NAME_WIDTH = 60  # of a function in a table; C++ has names of thousands of characters
-
-
-def base_name(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
 
 
 def in_module(frame: Frame) -> Optional[str]:

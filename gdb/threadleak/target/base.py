@@ -8,6 +8,11 @@ that runs on while it is looked at (`moves`).
 from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 
+def base_name(path: Optional[str]) -> str:
+    """The file's name without its folder; "" where the file is not known."""
+    return (path or "").rsplit("/", 1)[-1]
+
+
 class TargetError(Exception):
     """Something cannot be told; one sentence for the user says what and why."""
 
