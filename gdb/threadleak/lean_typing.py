@@ -99,4 +99,5 @@ def install() -> None:
     lean.Annotated = _Annotated  # type: ignore[attr-defined]
     lean.Generic = lean.Protocol = _Base  # type: ignore[attr-defined]
     lean.NamedTuple = _NamedTuple  # type: ignore[attr-defined]
+    lean.cast = lambda kind, value: value  # type: ignore[attr-defined]
     sys.modules["typing"] = lean
