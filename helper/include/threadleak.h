@@ -166,7 +166,9 @@ static inline int threadleak_verify_since(threadleak_checkpoint_t checkpoint,
 
 /* The current scope of the calling thread leaves exactly `count` leaked threads behind, as its check will
  * see; where it has none, the next check on this thread will. Another number is reported, and what the check
- * returns is how far off it is. For tests of a leak, and of this library. */
+ * returns is how far off it is. While threads are left the check waits until its deadline, also where their
+ * number fits: one of them may be about to end, and then it would not. settle_ms 0 judges at once. For tests
+ * of a leak, and of this library. */
 static inline void threadleak_expect(unsigned count)
 {
     if (threadleak_expect_)
