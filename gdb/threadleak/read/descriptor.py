@@ -15,7 +15,9 @@ class Descriptor(NamedTuple):
     stack_size: int
     guard_size: int
     own_stack: bool  # the program gave the stack (pthread_attr_setstack)
+    end_seen: bool = False  # glibc itself saw it end, or saw that it is about to
 
     @property
     def finished(self) -> bool:
+        """Or it is being created: then `end_seen` is false, as it is after a raw exit system call."""
         return self.tid == 0
