@@ -11,7 +11,6 @@ than the threads that Linux can have.
 """
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
-from weakref import WeakKeyDictionary
 
 from ..target.base import Target, TargetError
 from .descriptor import Descriptor
@@ -192,18 +191,19 @@ def _is_at_least(version: str, wanted: Iterable[int]) -> bool:
     return tuple(map(int, version.split("."))) >= tuple(wanted) if version else False
 
 
-_known: "WeakKeyDictionary[Target, Glibc]" = WeakKeyDictionary()
-_failed: "WeakKeyDictionary[Target, str]" = WeakKeyDictionary()
+_latest: List[Tuple[Target, Optional[Glibc], str]] = []  # one look at a time
 
 
 def glibc_of(target: Target) -> Glibc:
     """One a target. TargetError as Glibc raises it."""
-    if target in _failed:
-        raise TargetError(_failed[target])
-    if target not in _known:
+    if not _latest or _latest[0][0] is not target:
+        glibc, why = None, ""
         try:
-            _known[target] = Glibc(target)
+            glibc = Glibc(target)
         except TargetError as error:
-            _failed[target] = str(error)
-            raise
-    return _known[target]
+            why = str(error)
+        _latest[:] = [(target, glibc, why)]
+    _, glibc, why = _latest[0]
+    if glibc is None:
+        raise TargetError(why)
+    return glibc

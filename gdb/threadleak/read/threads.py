@@ -5,6 +5,7 @@ from typing import List, NamedTuple, Optional
 
 from ..target.base import Thread
 from . import abi
+from .descriptor import Descriptor
 from .model import Copy
 from .records import Kind
 
@@ -16,7 +17,7 @@ STATES = (RUNNING, BLOCKED, ALIVE, STARTING, ENDING, FINISHED)
 class ThreadInfo:
     """One thread: its record, or None if untracked, and its kernel thread, or None if that is gone."""
 
-    __slots__ = ("copy", "index", "kind", "kernel", "state", "is_main", "_record")
+    __slots__ = ("copy", "index", "kind", "kernel", "state", "is_main", "descriptor", "_record")
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class ThreadInfo:
         kernel: Optional[Thread],
         state: str,
         is_main: bool = False,
+        descriptor: Optional[Descriptor] = None,
     ):
         self.copy = copy
         self.index = index  # of its record in copy.records, whose kind is `kind`; -1 if it has none
@@ -33,6 +35,7 @@ class ThreadInfo:
         self.kernel = kernel
         self.state = state  # one of STATES
         self.is_main = is_main
+        self.descriptor = descriptor  # glibc's own, where it was asked for
         self._record: Optional[abi.Record] = None
 
     @property
