@@ -26,10 +26,11 @@ _WRITABLE = 2 << 32  # PF_W, in the upper half of the first word
 _PN_XNUM = 0xFFFF  # the number of segments is in section header 0 then
 _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
-_FILE_NOTE_MAX = 16 << 20  # the kernel's sysctl core_file_note_size_limit goes no further
+_NOTE_MAX = 16 << 20  # NT_FILE's: the kernel's sysctl core_file_note_size_limit goes no further
 _SEGMENTS_MAX = 1 << 22  # Linux makes one for each mapping, of which it allows 65,530 unless told
 _MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
 _NOTE_MADE = 0x544C0001  # SNAPSHOT_NOTE_MADE there
+_NOTE_FILES = 0x544C0003  # SNAPSHOT_NOTE_FILES
 
 
 class Made(NamedTuple):
@@ -170,17 +171,33 @@ class Core:
             self._files = self._read_files()
         return self._files
 
+    def open_files(self) -> Optional[str]:
+        """What a snapshot says of open files, a line for each: helper/probe/snapshot_notes.h."""
+        data = self._note(_NOTE_FILES, 0)
+        return None if data is None else decoded(data)
+
     def _read_files(self) -> List[Tuple[int, int, str]]:
+        data = self._note(_NT_FILE, 16)
+        if data is None:
+            return []
+        count = min((len(data) - 16) // 24, int.from_bytes(data[:8], "little"))
+        names_at = 16 + 24 * max(0, count)
+        names = decoded(data[names_at:]).split("\0", count)
+        rows = struct.iter_unpack("<QQQ", data[16:names_at])
+        return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
+
+    def _note(self, wanted: int, least: int) -> Optional[bytes]:
+        """The content of the first note of that type, of `least` bytes or more."""
         for index, kind in enumerate(self._kinds):
             if kind & 0xFFFFFFFF == _PT_NOTE:
                 offset = self._offsets[index]
                 size = min(self._sizes[index], max(0, self._size - offset))
-                found = self._file_note(offset, offset + size)
+                found = self._note_within(offset, offset + size, wanted, least)
                 if found is not None:
                     return found
-        return []
+        return None
 
-    def _file_note(self, at: int, end: int) -> Optional[List[Tuple[int, int, str]]]:
+    def _note_within(self, at: int, end: int, wanted: int, least: int) -> Optional[bytes]:
         for _ in range(_NOTES_MAX):
             header = self._read(at, min(_NHDR.size, end - at))
             if len(header) < _NHDR.size:
@@ -188,14 +205,8 @@ class Core:
             name_size, size, kind = _NHDR.unpack(header)
             content = at + _NHDR.size + (name_size + 3 & ~3)
             at = content + (size + 3 & ~3)
-            if kind != _NT_FILE or content + size > end or not 16 <= size <= _FILE_NOTE_MAX:
-                continue
-            data = self._read(content, size)
-            count = min((len(data) - 16) // 24, int.from_bytes(data[:8], "little"))
-            names_at = 16 + 24 * max(0, count)
-            names = decoded(data[names_at:]).split("\0", count)
-            rows = struct.iter_unpack("<QQQ", data[16:names_at])
-            return [(start, stop, name) for (start, stop, _), name in zip(rows, names)]
+            if kind == wanted and content + size <= end and least <= size <= _NOTE_MAX:
+                return self._read(content, size)
         return None
 
 
