@@ -20,7 +20,7 @@ from image import (
     scope,
     site,
 )
-from threadleak.judge.evidence import duration
+from threadleak.judge.durations import duration
 from threadleak.judge.report import BLIND, CLEAN, LEAKS, Report
 from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.rules import parse_rule

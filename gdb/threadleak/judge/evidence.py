@@ -8,26 +8,12 @@ from ..read.model import Copy
 from ..read.threads import ENDING, STARTING
 from ..target.base import base_name
 from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
+from .durations import duration
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
 
 _CXX_LIBRARIES = ("libstdc++.so", "libc++.so")  # in which their threads begin
 _CALLS = {"futex": ": a lock, a condition variable, a semaphore or the like"}
-
-
-def duration(ns: int) -> str:
-    """A length of time as people say it, rounded down: 12 ms, 3.4 s, 5 min, 2 h, 3 days."""
-    ms = max(0, ns) // 1_000_000
-    if ms < 1000:
-        return f"{ms} ms"
-    seconds = ms // 1000
-    if seconds < 60:
-        return f"{ms // 100 / 10} s" if seconds < 10 else f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86400} days"
 
 
 class Evidence:

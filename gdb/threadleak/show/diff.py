@@ -3,7 +3,7 @@
 
 from typing import Iterable, List, Sequence
 
-from ..judge.evidence import duration
+from ..judge.durations import duration
 from ..judge.groups import ranges
 from ..judge.growth import Change, Growth
 from ..judge.side import Seen, Side

@@ -3,7 +3,7 @@
 
 from typing import List
 
-from ..judge.evidence import duration
+from ..judge.durations import duration
 from ..judge.groups import id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict

@@ -12,7 +12,11 @@ from .base import TargetError
 from .open_files import folder_of
 from .procfs import read_maps, thread_count
 
-MAPS, SPACE, TASKS = "maps", "space", "tasks"  # what it is counted in: mappings, bytes, threads that are alive
+MAPS, SPACE, TASKS = (
+    "maps",
+    "space",
+    "tasks",
+)  # what it is counted in: mappings, bytes, threads that are alive
 
 _CAP_SYS_ADMIN, _CAP_SYS_RESOURCE = 1 << 21, 1 << 24
 _ADDRESSES = 1 << 47  # bytes that a process can map, but for pages of five levels
@@ -93,7 +97,9 @@ def _of_cgroups(folder: str) -> Iterator[Limit]:
 
 def _pids_directories(folder: str) -> Iterator[Tuple[str, str]]:
     """(that of the process, where its hierarchy is mounted)"""
-    mounts: Dict[str, Tuple[str, str]] = {}  # controller, or "" for version 2 -> (root, mount point)
+    mounts: Dict[
+        str, Tuple[str, str]
+    ] = {}  # controller, or "" for version 2 -> (root, mount point)
     for line in _lines("/proc/self/mountinfo"):
         before, _, after = line.partition(" - ")
         words, kinds = before.split(), after.split()

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""What a blocked thread waits for, since when, who holds that and what that one does, who could wake it, and which
+other threads hang on it: sentences that say what is known and nothing else. Whether nothing can wake it is not
+decided here, but in stuck.py.
+"""
+
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
+
+from ..read import wait as kinds
+from ..read.threads import ALIVE, BLOCKED, FINISHED, ThreadInfo
+from ..read.wait import Wait
+from ..target.base import Target
+from .descriptors import Descriptors
+from .durations import duration
+from .groups import ranges
+from .wait_words import words
+from .waiting import Waiting
+
+CHAIN_MAX = 8  # owners of what owners wait for: more than anyone reads
+IDS_WIDTH = 60
+
+
+class Explanation(NamedTuple):
+    waits: str  # "for the mutex `cache.lock` (0x4040), which thread 7 `reader` holds"
+    sentences: List[str]
+
+
+class Explainer:
+    """`name`: of a thread; `began`: " 3 s ago" where the registry knows when a thread began to join, else ""."""
+
+    def __init__(
+        self,
+        target: Target,
+        waiting: Waiting,
+        name: Callable[[ThreadInfo], Optional[str]],
+        began: Callable[[ThreadInfo], str] = lambda info: "",
+    ):
+        self.target = target
+        self.waiting = waiting
+        self.descriptors = Descriptors(target)
+        self._name = name
+        self._began = began
+
+    def of(self, info: ThreadInfo, is_proven: bool = False) -> Optional[Explanation]:
+        """None: it is not blocked, or that cannot be told. `is_proven`: other sentences say already that it is stuck,
+        and why."""
+        wait = self.waiting.of(info)
+        if wait is None:
+            return None
+        found = list(self._when(info, wait))
+        if not is_proven:
+            found += self._holders(info, wait)
+            found += self._wakers(info, wait)
+        found += self._hanging(info, wait)
+        return Explanation(self.waits(info, wait), found)
+
+    # ---- what ------------------------------------------------------------------------------------
+
+    def label(self, info: ThreadInfo) -> str:
+        """thread 7 `reader`"""
+        name = self._name(info)
+        id = info.id or f"tid:{info.tid or '?'}"
+        return f"thread {id} `{name}`" if name else f"thread {id}"
+
+    def object_name(self, address: int) -> str:
+        name = self.target.data_symbol(address)
+        return f"`{name}` ({address:#x})" if name else f"{address:#x}"
+
+    def waits(self, info: ThreadInfo, wait: Wait) -> str:
+        owner = self.waiting.owner(wait)
+        ending = self.label(owner) if owner is not None else None
+        said = words(wait, self.object_name, self.descriptors.name, ending)
+        if wait.kind == kinds.CONDITION and wait.mutex:
+            said += f", with the mutex {self.object_name(wait.mutex)}"
+        if wait.kind == kinds.JOIN or not (wait.owner or wait.owner_tid):
+            return said
+        if owner is info:
+            return f"{said}, which it {_holds(wait)} itself"
+        if owner is not None:
+            return f"{said}, which {ending} {_holds(wait)}"
+        return f"{said}, {self._unknown_owner(wait)}"
+
+    def _unknown_owner(self, wait: Wait) -> str:
+        tid = f" by its own words tid {wait.owner_tid}" if wait.owner_tid else ""
+        if wait.shared:
+            return f"whose owner,{tid}, may be in another process" if tid else "shared by processes"
+        if wait.in_kernel_hands:
+            return "which is just being handed over"
+        return f"whose owner,{tid}, is no thread that is alive" if tid else "whose owner is gone"
+
+    # ---- since when ------------------------------------------------------------------------------
+
+    def _when(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
+        began = self._began(info) if wait.kind == kinds.JOIN else ""
+        if began:
+            yield f"It began to wait{began}."
+        else:
+            idle = self._idle_ns(info)
+            if idle is not None:
+                yield f"It has not run for {duration(idle)}."
+        if wait.kind == kinds.TIME or wait.timed:
+            yield f"The wait ends by itself{self._deadline(wait)}: there is a timeout."
+
+    def _idle_ns(self, info: ThreadInfo) -> Optional[int]:
+        """None: not known. To be stopped is to run a moment, so a process that was stopped tells nothing."""
+        if info.kernel is None or self.target.local_pid is None or not self.target.moves:
+            return None
+        from ..target.last_ran import since_ns
+
+        return since_ns(self.target.local_pid, [info.kernel.tid]).get(info.kernel.tid)
+
+    def _deadline(self, wait: Wait) -> str:
+        now = self.target.now_ns()
+        if wait.deadline_ns is None or now is None:
+            return ""
+        left = wait.deadline_ns - now
+        return f" in {duration(left)}" if left > 0 else ", just now"
+
+    # ---- who holds it ----------------------------------------------------------------------------
+
+    def _holders(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
+        """What the owner does, and if it waits itself, the owner of that."""
+        seen = [info]
+        owner = self.waiting.owner(wait)
+        while owner is not None and owner not in seen and len(seen) <= CHAIN_MAX:
+            seen.append(owner)
+            theirs = self.waiting.of(owner)
+            who = self.label(owner)
+            who = who[0].upper() + who[1:]
+            if theirs is None:
+                yield f"{who} {self._does(owner)}."
+                return
+            following = self.waiting.owner(theirs)
+            said = self.waits(owner, theirs)
+            if following is info:
+                said = said.replace(self.label(info), "this thread")
+            yield f"{who} waits {said}{_timeout(theirs)}."
+            owner = following
+
+    def _does(self, info: ThreadInfo) -> str:
+        if info.kernel is None or info.state == FINISHED:
+            return "has finished"
+        if info.state == ALIVE:
+            info.state = self.target.state_of(info.kernel)
+        return {BLOCKED: "is blocked", ALIVE: "is alive"}.get(info.state, "runs")
+
+    # ---- who could wake it -----------------------------------------------------------------------
+
+    def _wakers(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
+        if wait.kind == kinds.DESCRIPTORS:
+            yield from self.descriptors.suspicions(wait)
+        if wait.kind in (kinds.CONDITION, kinds.RUST_CONDITION):
+            yield "A signal or a broadcast wakes it; who would do that cannot be told, since nobody owns a condition variable."
+        if wait.kind == kinds.SEMAPHORE:
+            yield "sem_post wakes it; who would do that cannot be told, since nobody owns a semaphore."
+        if wait.kind == kinds.RWLOCK_WRITE and not wait.owner:
+            yield "Which threads hold it for reading is not kept."
+        if wait.kind == kinds.CONDITION and wait.mutex:
+            yield from self._mutex_of(wait.mutex)
+        if wait.kind in _ANYBODY_WAKES and not wait.timed and not wait.shared:
+            same = [each for each in self.waiting.at(wait.object) if self._is_endless(each)]
+            if len(same) == len(self.waiting.alive):
+                threads = (
+                    "All threads that are alive wait"
+                    if len(same) > 1
+                    else "It is the only thread that is alive, and waits"
+                )
+                yield f"{threads} for it: a signal handler alone is left to do that."
+
+    def _is_endless(self, info: ThreadInfo) -> bool:
+        wait = self.waiting.of(info)
+        return wait is not None and not wait.timed
+
+    def _mutex_of(self, mutex: int) -> Iterator[str]:
+        """What the other threads tell of it."""
+        waiters = self.waiting.at(mutex)
+        for each in waiters[:1]:
+            wait = self.waiting.of(each)
+            owner = self.waiting.owner(wait) if wait is not None else None
+            held = f"; {self.label(owner)} holds it" if owner is not None else ""
+            yield f"{_count(len(waiters))} for its mutex{held}."
+
+    # ---- who hangs on it -------------------------------------------------------------------------
+
+    def _hanging(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
+        others = [each for each in self.waiting.at(wait.object) if each is not info]
+        if others:
+            yield f"{_count(len(others), 'other ')} for it, too: {self.names(others)}."
+        yield from self.hanging(info)
+
+    def hanging(self, info: ThreadInfo) -> Iterator[str]:
+        """Those that wait for the thread itself, which may run."""
+        joiners = self.waiting.joiners(info)
+        if joiners:
+            yield f"{_count(len(joiners))} for its end: {self.names(joiners)}."
+        held_up = self.waiting.held_up(info)
+        if held_up:
+            yield f"{_count(len(held_up))} for what it holds: {self.names(held_up)}."
+
+    def names(self, infos: Sequence[ThreadInfo]) -> str:
+        """thread 7 `reader`; threads 3-9, 12"""
+        if len(infos) == 1:
+            return self.label(infos[0])
+        ids = [info.id or "" for info in infos]
+        if all(id.isdecimal() for id in ids):
+            return "threads " + ranges(map(int, ids), IDS_WIDTH)
+        shown = ", ".join(id or f"tid:{info.tid}" for id, info in zip(ids, infos[:CHAIN_MAX]))
+        return f"threads {shown}" + (", ..." if len(infos) > CHAIN_MAX else "")
+
+
+_ANYBODY_WAKES = (
+    *(kinds.CONDITION, kinds.RUST_CONDITION, kinds.SEMAPHORE, kinds.FUTURE),
+    *(kinds.ATOMIC, kinds.LATCH, kinds.BARRIER),
+)
+
+
+def _holds(wait: Wait) -> str:
+    return "runs" if wait.kind in (kinds.ONCE, kinds.STATIC_GUARD, kinds.RUST_ONCE) else "holds"
+
+
+def _timeout(wait: Wait) -> str:
+    return ", not longer than a timeout" if wait.timed else ""
+
+
+def _count(number: int, other: str = "") -> str:
+    """3 other threads wait"""
+    return f"1 {other}thread waits" if number == 1 else f"{number:,} {other}threads wait"
