@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The engine's side of the verify protocol, without a process: what it reads, classifies, and answers."""
 
+import ast
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterable, List, NamedTuple, Sequence, Type
+from typing import Any, Iterable, List, NamedTuple, Sequence, Set, Type
 
 import pytest
 from hypothesis import given
@@ -475,6 +476,20 @@ for wrong in ((), (1, 2, 3, 4, 5, 6, 7)), ((), (1, 2), ), ((("colour", 3),), (1,
         f" {Settings()} 3 {abi.HEADER.size} {abi.RECORD.fields[3].code} True False"
         " TypeError 2 TypeError"
     )
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="hints are made when they are asked for")
+def test_what_is_called_of_typing_is_there() -> None:
+    """A hint may be anything; what is called when the engine runs must do what it does in typing."""
+    called: Set[str] = set()
+    for file in (Path(__file__).resolve().parents[2] / "gdb/threadleak").rglob("*.py"):
+        tree = list(ast.walk(ast.parse(file.read_text())))
+        imports = [node for node in tree if isinstance(node, ast.ImportFrom)]
+        names = {name.name for node in imports if node.module == "typing" for name in node.names}
+        callees = [node.func for node in tree if isinstance(node, ast.Call)]
+        called |= names & {callee.id for callee in callees if isinstance(callee, ast.Name)}
+    assert called == {"TypeVar", "cast"}
+    assert run_lean("import typing; print(typing.cast('X', 7))") == ["7"]
 
 
 @pytest.mark.parametrize(
