@@ -51,7 +51,7 @@ static void die_by(int signal)
 
 static void on_sigterm(int signal)
 {
-    exit_check(STATUS_OF_SIGNAL + signal);
+    exit_check_end(STATUS_OF_SIGNAL + signal);
     die_by(signal);
 }
 

@@ -19,7 +19,7 @@
 #define LINE 4096  /* the rest of a longer one is left out */
 #define RULES 1024 /* numbers that the engine may give */
 
-static uint32_t is_taken;
+static uint32_t is_taken, is_kept;
 uint32_t engine_is_left;
 
 static struct {
@@ -207,9 +207,37 @@ static void lost(const char *how)
 
 /* ---- the conversation -------------------------------------------------------------------------------*/
 
+static bool is_connected(void)
+{
+    if (!spawn_is_connected())
+        lost("cannot be reached: its descriptor was closed");
+    return !talk.answer->is_over;
+}
+
+/* Never blocks. Where it has ended already, its last words are still to be heard. */
+static void say(const char *text, size_t size)
+{
+    if (talk.answer->is_over || !is_connected())
+        return;
+    long sent = system_call(SYS_sendto, talk.fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+    if (sent != (long)size && sent != -EPIPE && sent != -ECONNRESET)
+        lost("does not listen");
+}
+
+static bool take_from_keeper(void)
+{
+    static struct engine_answer nobodys;
+    if (!engine_resume(&nobodys))
+        return false;
+    engine_drop();
+    spawn_close();
+    spawn_reap(true);
+    return true;
+}
+
 bool engine_take(void)
 {
-    return !__atomic_exchange_n(&is_taken, 1, __ATOMIC_ACQUIRE);
+    return !__atomic_exchange_n(&is_taken, 1, __ATOMIC_ACQUIRE) || take_from_keeper();
 }
 
 void engine_start(const struct engine_task *task, struct engine_answer *answer)
@@ -240,6 +268,8 @@ void engine_start(const struct engine_task *task, struct engine_answer *answer)
 static bool receive(void)
 {
     static char bytes[LINE];
+    if (!is_connected())
+        return false;
     long count = system_call(SYS_recvfrom, talk.fd, bytes, sizeof bytes, MSG_DONTWAIT, NULL, NULL);
     if (count > 0)
         take_in(bytes, (size_t)count);
@@ -265,12 +295,10 @@ static bool is_silent(uint64_t since)
     return system_call(SYS_ppoll, &event, 1, &time, NULL, 0) == 0;
 }
 
-void engine_report(void)
+static void ask(const char *word)
 {
-    static const char word[] = "report\n";
     uint32_t generation = threadleak_registry.fork_generation;
-    if (!talk.answer->is_over)
-        system_call(SYS_sendto, talk.fd, word, sizeof word - 1, MSG_NOSIGNAL, NULL, 0);
+    say(word, strlen(word));
     for (uint64_t heard = settle_now(); !talk.answer->is_over;) {
         if (threadleak_registry.fork_generation != generation) {
             talk.answer->is_over = true; /* a signal handler has forked: the engine is our parent's */
@@ -283,6 +311,56 @@ void engine_report(void)
     }
 }
 
+void engine_report(void)
+{
+    ask("report\n");
+}
+
+void engine_hold(void)
+{
+    ask("hold\n");
+}
+
+void engine_keep(void)
+{
+    spawn_outlive(true);
+    talk.answer = NULL;
+    __atomic_store_n(&is_kept, 1, __ATOMIC_RELEASE);
+}
+
+bool engine_is_kept(void)
+{
+    return __atomic_load_n(&is_kept, __ATOMIC_ACQUIRE);
+}
+
+bool engine_resume(struct engine_answer *answer)
+{
+    if (!__atomic_exchange_n(&is_kept, 0, __ATOMIC_ACQUIRE))
+        return false;
+    talk.answer = answer;
+    talk.length = 0;
+    return true;
+}
+
+void engine_left(uint64_t first, uint64_t last)
+{
+    char line[64];
+    struct text text = text_in(line, sizeof line);
+    text_add(&text, "left ");
+    text_add_number(&text, first);
+    text_add(&text, "-");
+    text_add_number(&text, last);
+    text_add(&text, "\n");
+    say(line, text.length);
+}
+
+void engine_drop(void)
+{
+    static const char word[] = "drop\n";
+    say(word, sizeof word - 1);
+    spawn_outlive(false); /* it is ended as well: it may not have heard */
+}
+
 static void give_away(void)
 {
     __atomic_store_n(&is_taken, 0, __ATOMIC_SEQ_CST);
@@ -291,6 +369,7 @@ static void give_away(void)
 
 void engine_release(bool waits)
 {
+    spawn_outlive(false);
     spawn_close();
     talk.fd = -1;
     __atomic_store_n(&engine_is_left, !spawn_reap(waits), __ATOMIC_RELAXED);
@@ -309,5 +388,5 @@ void engine_fork_child(void)
 {
     spawn_fork_child();
     talk.fd = -1;
-    is_taken = engine_is_left = 0;
+    is_taken = is_kept = engine_is_left = 0;
 }

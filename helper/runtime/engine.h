@@ -9,7 +9,8 @@
  * flags=N format=FORMAT [rules=FILE]... [no_builtin=1] [baseline=FILE] [ruletext=TEXT] [expect=N]
  *
  *   self    id of the calling thread, which never counts, 0: it has no record
- *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit
+ *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit:ID (the
+ *           same, of a process that is exiting)
  *   flags   THREADLEAK_ALLOW_DETACHED, THREADLEAK_QUIET, THREADLEAK_STRICT
  *   expect  the number of leaks that was announced; any other is what is reported
  *
@@ -25,11 +26,18 @@
  * The library lets threads end, and then either closes the connection (all is well; the engine is ended) or
  * says `report`. The engine looks again, prints the report, and answers
  *
- *   message TEXT             for threadleak_options.message: the headline first, 2 KiB at most; any number of
- * them leaked N                 so many, or 0; or: how far off the announced number blind REASON it cannot be
- * told
+ *   message TEXT             for threadleak_options.message: the headline first, 2 KiB at most; any number
+ *   leaked N                 so many, or 0; or: how far off the announced number
+ *   blind REASON             it cannot be told
  *
- * and ends. Silence for ENGINE_SILENCE_NS, or an end without an answer, is "cannot tell".
+ * and ends. To `hold` instead of `report` it answers the same, but prints nothing yet, and waits: for
+ *
+ *   left A-B                 the threads with these ids are still there, any number of such lines; then
+ * `report`, upon which it prints the report on these alone, answers the same again, and ends drop it ends,
+ * and prints nothing
+ *
+ * or the end of the process, after which it prints what it has (gdb/threadleak/commands/verify_held.py).
+ * Silence for ENGINE_SILENCE_NS, or an end without an answer, is "cannot tell".
  */
 #ifndef THREADLEAK_ENGINE_H
 #define THREADLEAK_ENGINE_H
@@ -64,6 +72,24 @@ void engine_listen(void);
 
 /* Asks for the report, and waits for the answer. */
 void engine_report(void);
+
+/* Has the report made and held back, and waits for the answer. */
+void engine_hold(void);
+
+/* After the answer: until engine_resume, others that want the engine may have it, and then nothing is held
+ * any more. */
+void engine_keep(void);
+
+bool engine_is_kept(void);
+
+/* Takes the engine that is kept; false: there is none. It has not answered yet. */
+bool engine_resume(struct engine_answer *answer);
+
+/* Of the threads in the report that is held, those with ids from `first` to `last` are still there. */
+void engine_left(uint64_t first, uint64_t last);
+
+/* What is held is not to be printed. */
+void engine_drop(void);
 
 /* Ends it and lets others have it. `waits`: until it is cleared away, which takes the kernel about as long as
  * a thread may take to notice that it is not needed. */

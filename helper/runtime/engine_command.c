@@ -143,11 +143,9 @@ static void add_number(struct list *list, const char *name, uint64_t value)
 
 static void add_what(struct list *list, const struct verify_request *request)
 {
-    if (request->what == VERIFY_EXIT)
-        add_text(list, "what=", "exit");
-    else
-        add_number(list, request->what == VERIFY_SCOPE ? "what=scope:" : "what=since:",
-                   request->id ? request->id : 1);
+    static const char *const whats[] = {
+        [VERIFY_SCOPE] = "what=scope:", [VERIFY_SINCE] = "what=since:", [VERIFY_EXIT] = "what=exit:"};
+    add_number(list, whats[request->what], request->id ? request->id : 1);
 }
 
 static void add_files(struct list *list)

@@ -9,12 +9,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "candidates.h"
+#include "engine.h"
 #include "exit_socket.h"
+#include "held.h"
 #include "init.h"
 #include "only.h"
 #include "options.h"
 #include "registry.h"
 #include "result_socket.h"
+#include "thread.h"
 #include "threadleak.h"
 #include "verify.h"
 
@@ -43,45 +47,26 @@ __attribute__((visibility("default"))) void threadleak_disarm_(void)
 /* One word, since a signal handler may come at any instruction: whose process, by which thread, how far.
  * What another process left in it, across a fork, does not count. */
 enum phase { NOT_YET, RUNS, DONE };
-static uint64_t progress;
-static int found; /* valid once it is DONE */
+
+static struct once {
+    uint64_t progress;
+    int found; /* valid once it is DONE */
+} first, second;
 
 static uint64_t progress_word(uint32_t pid, uint32_t tid, enum phase phase)
 {
     return (uint64_t)pid << 32 | tid << 2 | phase; /* PID_MAX_LIMIT is 2^22 (proc(5), pid_max) */
 }
 
-static enum phase phase_of(uint64_t word, uint32_t pid)
+static enum phase phase_of(const struct once *once)
 {
-    return word >> 32 == pid ? (enum phase)(word & 3) : NOT_YET;
+    uint64_t word = __atomic_load_n(&once->progress, __ATOMIC_ACQUIRE);
+    return word >> 32 == (uint32_t)getpid() ? (enum phase)(word & 3) : NOT_YET;
 }
 
 bool exit_check_runs(void)
 {
-    return phase_of(__atomic_load_n(&progress, __ATOMIC_ACQUIRE), (uint32_t)getpid()) == RUNS;
-}
-
-static void headline_only(char *message)
-{
-    message[strcspn(message, "\n")] = '\0';
-}
-
-/* The number of leaked threads, 0 if it was disarmed, or THREADLEAK_CANNOT_TELL. */
-static int check(int status)
-{
-    char message[400] = "";
-    struct threadleak_options how = THREADLEAK_OPTIONS_INIT;
-    const struct verify_request request = {.what = VERIFY_EXIT, .id = 1, .how = &how};
-    how.flags = options.allow == ALLOW_DETACHED ? THREADLEAK_ALLOW_DETACHED : 0;
-    how.message = message;
-    how.room = sizeof message;
-    __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
-    bool skipped = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED);
-    int leaked = skipped ? 0 : verify(&request);
-    headline_only(message);
-    result_checked(status, leaked, skipped ? "disarmed by the program" : message);
-    exit_socket_tell();
-    return leaked;
+    return phase_of(&first) == RUNS || phase_of(&second) == RUNS;
 }
 
 static void pause_briefly(void)
@@ -90,29 +75,118 @@ static void pause_briefly(void)
     syscall(SYS_nanosleep, &millisecond, NULL);
 }
 
-/* What the one check of this process finds. */
-static int check_once(int status)
+/* What the one call of `look` in this process finds; others wait for it. */
+static int look_once(struct once *once, int (*look)(int), int status)
 {
-    uint32_t pid = (uint32_t)getpid(), tid = (uint32_t)syscall(SYS_gettid);
-    uint64_t now = __atomic_load_n(&progress, __ATOMIC_ACQUIRE);
-    while (phase_of(now, pid) == NOT_YET) {
-        if (!__atomic_compare_exchange_n(&progress, &now, progress_word(pid, tid, RUNS), 0, __ATOMIC_ACQUIRE,
-                                         __ATOMIC_ACQUIRE))
+    uint32_t pid = (uint32_t)getpid();
+    const uint64_t mine = progress_word(pid, (uint32_t)syscall(SYS_gettid), RUNS);
+    uint64_t now = __atomic_load_n(&once->progress, __ATOMIC_ACQUIRE);
+    while (phase_of(once) == NOT_YET) {
+        if (!__atomic_compare_exchange_n(&once->progress, &now, mine, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
             continue;
-        found = check(status);
-        __atomic_store_n(&progress, progress_word(pid, tid, DONE), __ATOMIC_RELEASE);
-        return found;
+        once->found = look(status);
+        __atomic_store_n(&once->progress, mine ^ RUNS ^ DONE, __ATOMIC_RELEASE);
+        return once->found;
     }
-    while (phase_of(now, pid) == RUNS) {
-        if (now == progress_word(pid, tid, RUNS))
+    while (phase_of(once) == RUNS) {
+        if (__atomic_load_n(&once->progress, __ATOMIC_ACQUIRE) == mine)
             return THREADLEAK_CANNOT_TELL;
         pause_briefly();
-        now = __atomic_load_n(&progress, __ATOMIC_ACQUIRE);
     }
-    return found;
+    return once->found;
+}
+
+/* ---- the two looks --------------------------------------------------------------------------- */
+
+static char message[400];
+static uint64_t first_end; /* the first look was at records before this one */
+static bool is_held;       /* and its report is held */
+
+static struct threadleak_options settings(int32_t settle_ms)
+{
+    struct threadleak_options how = THREADLEAK_OPTIONS_INIT;
+    how.flags = options.allow == ALLOW_DETACHED ? THREADLEAK_ALLOW_DETACHED : 0;
+    how.settle_ms = settle_ms;
+    how.message = message;
+    how.room = sizeof message;
+    return how;
+}
+
+static void headline_only(void)
+{
+    message[strcspn(message, "\n")] = '\0';
+}
+
+static int look_first(int status)
+{
+    const struct threadleak_options how = settings(-1);
+    const struct verify_request request = {.what = VERIFY_EXIT, .id = 1, .how = &how, .holds = true};
+    (void)status;
+    __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
+    message[0] = '\0';
+    first_end = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_ACQUIRE);
+    int leaked = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED) ? 0 : verify(&request);
+    is_held = leaked > 0 && engine_is_kept();
+    headline_only();
+    if (is_held)
+        result_exits(message);
+    return leaked;
+}
+
+/* Of the threads that the first look saw. They had their time, and what they use may be gone by now. */
+static int leaked_before(void)
+{
+    const struct threadleak_options how = settings(0);
+    struct verify_request request = {.what = VERIFY_EXIT, .id = 1, .how = &how, .holds = true};
+    int leaked = is_held ? held_report(&request, first_end) : first.found;
+    request.holds = false;
+    return leaked >= 0 ? leaked : verify(&request);
+}
+
+/* Of those that destructors have created. */
+static int leaked_since(void)
+{
+    const struct threadleak_options how = settings(-1);
+    const struct verify_request request = {.what = VERIFY_EXIT, .id = first_end, .how = &how};
+    const struct selection selection = verify_selection(&request, how.flags);
+    return candidates_none(&selection) ? 0 : verify(&request);
+}
+
+static int leaked_at_all(void)
+{
+    int before = leaked_before(), since = leaked_since();
+    if (before > 0 || since > 0)
+        return (before > 0 ? before : 0) + (since > 0 ? since : 0);
+    return before < 0 || since < 0 ? THREADLEAK_CANNOT_TELL : 0;
+}
+
+/* A check that is not the one that was asked for says nothing where it finds nothing. */
+static int as_asked(int leaked)
+{
+    const struct threadleak_options how = settings(0);
+    const char *fault = options_fault();
+    return leaked == 0 && fault ? verify_unable(&how, fault) : leaked;
+}
+
+/* The number of leaked threads, 0 if it was disarmed, or THREADLEAK_CANNOT_TELL. */
+static int look_again(int status)
+{
+    bool skips = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED);
+    int leaked = 0;
+    message[0] = '\0';
+    if (skips)
+        held_drop();
+    else
+        leaked = as_asked(leaked_at_all());
+    headline_only();
+    result_checked(status, leaked, skips ? "disarmed by the program" : message);
+    exit_socket_tell();
+    return leaked;
 }
 
 /* ---- the status ------------------------------------------------------------------------------ */
+
+static int last_status; /* that exit or quick_exit was called with */
 
 static int status_after(int status, int leaked)
 {
@@ -125,17 +199,52 @@ static int status_after(int status, int leaked)
 /* Whether the process is the one that the registry is of. */
 static bool is_ours(void)
 {
-    return library_ready() && threadleak_registry.pid == (uint32_t)getpid();
+    return wanted && library_ready() && threadleak_registry.pid == (uint32_t)getpid();
 }
 
-int exit_check(int status)
+static int look_undisturbed(struct once *once, int (*look)(int), int status)
 {
-    if (!wanted || !is_ours())
-        return status;
     int saved = errno, cancel;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    status = status_after(status, check_once(status));
+    int leaked = look_once(once, look, status);
     pthread_setcancelstate(cancel, NULL);
     errno = saved;
+    return leaked;
+}
+
+void exit_check_begin(int status)
+{
+    last_status = status;
+    if (is_ours())
+        look_undisturbed(&first, look_first, status);
+}
+
+int exit_check_end(int status)
+{
+    if (!is_ours())
+        return status;
+    look_undisturbed(&first, look_first, status);
+    if (phase_of(&first) == RUNS) /* by this thread, which a signal handler has interrupted */
+        return status_after(status, THREADLEAK_CANNOT_TELL);
+    return status_after(status, look_undisturbed(&second, look_again, status));
+}
+
+int exit_check_end_quickly(void)
+{
+    return exit_check_end(last_status);
+}
+
+int exit_check_cut(int status)
+{
+    static const char why[] = "it ended by _exit while threads were there, without a check";
+    const struct selection all = {.first_id = 1, .self = thread_record()};
+    if (!is_ours())
+        return status;
+    if (phase_of(&first) == DONE)
+        return exit_check_end(status);
+    if (phase_of(&first) == NOT_YET && result_is_awaited()) {
+        bool is_clean = candidates_none(&all);
+        result_checked(status, is_clean ? 0 : THREADLEAK_CANNOT_TELL, is_clean ? "" : why);
+    }
     return status;
 }

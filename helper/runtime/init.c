@@ -38,15 +38,36 @@ void library_forked(void)
     dying_fork_child();
 }
 
-/* The exits that no wrapper saw are checked here. */
+/* The check of exits that no wrapper saw begins here. */
 static void at_exit(int status, void *unused)
 {
     (void)unused;
-    int checked = exit_check(status);
+    exit_check_begin(status);
     __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
-    exit_socket_tell();
+    if (!exit_check_wanted())
+        exit_socket_tell();
+}
+
+static void at_end(int status, void *unused)
+{
+    (void)unused;
+    int checked = exit_check_end(status);
     if (checked != status)
         exit_really(checked);
+}
+
+/* The status stays what quick_exit was called with, if that was not 0. */
+static void at_quick_end(void)
+{
+    int status = exit_check_end_quickly();
+    if (status)
+        quick_exit_really(status);
+}
+
+void library_watch_end(void)
+{
+    on_exit(at_end, NULL);
+    at_quick_exit(at_quick_end);
 }
 
 void library_watch_exit_again(void)
@@ -60,8 +81,7 @@ void library_watch_exit(void)
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
         library_watch_exit_again();
     if (exit_check_wanted())
-        if (exit_check_wanted())
-            result_creates();
+        result_creates();
 }
 
 /* Another registry in the process, which the dynamic linker finds before ours: both then see each creation
@@ -130,6 +150,10 @@ __attribute__((constructor)) static void at_load(void)
     /* Who waits to be told hears of processes without any creation too. */
     if (!library_ready())
         return;
+#ifndef THREADLEAK_WRAP
+    if (exit_check_wanted())
+        library_watch_end();
+#endif
     if (options.exit_socket[0] || exit_check_wanted())
         library_watch_exit_again();
     if (exit_check_wanted())

@@ -20,7 +20,11 @@ void library_forked(void);
  * later. */
 void library_watch_exit(void);
 
-/* The same once more, at a later moment: it is noted, and checked, the earlier. */
+/* The same once more, at a later moment: it is noted, and the check begins, the earlier. */
 void library_watch_exit_again(void);
+
+/* Called once, before anything else can register an exit handler, as far as that is possible: this is where
+ * the process ends, if by exit or quick_exit (start_main.h). */
+void library_watch_end(void);
 
 #endif

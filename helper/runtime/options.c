@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "sites.h"
+#include "text.h"
 
 struct options options;
 
@@ -95,8 +97,42 @@ static void print_help(void)
     log_end(&log);
 }
 
+/* ---- what is wrong with them ----------------------------------------------------------------- */
+
+static char fault[OPTIONS_TEXT + 200]; /* the first one, a sentence */
+
+const char *options_fault(void)
+{
+    return fault[0] ? fault : NULL;
+}
+
+static void note_fault(const char *before, const char *subject, size_t length, const char *after)
+{
+    struct text text = text_in(fault, fault[0] ? 0 : sizeof fault);
+    text_add(&text, before);
+    text_add_bytes(&text, subject, length);
+    text_add(&text, after);
+}
+
+/* Now, and not when they are needed, which may be never: a path that is misspelt is to be noticed. */
+static void look_for_files(const char *paths)
+{
+    char path[OPTIONS_TEXT];
+    while (*paths) {
+        size_t length = strcspn(paths, "\n");
+        struct text text = text_in(path, sizeof path);
+        text_add_bytes(&text, paths, length);
+        if (access(path, R_OK))
+            note_fault("THREADLEAK_OPTIONS names a file that cannot be read: ", paths, length,
+                       "; correct it, or leave it out");
+        paths += length + (paths[length] != 0);
+    }
+}
+
 static void complain(const char *what, const char *key)
 {
+    note_fault("THREADLEAK_OPTIONS says something that means nothing, '", key, strlen(key),
+               "'; correct it, THREADLEAK_OPTIONS=help prints what there is");
     struct log log;
     log_begin(&log);
     log_text(&log, "threadleak: THREADLEAK_OPTIONS: ");
@@ -169,6 +205,8 @@ static void set(const char *key, const char *value)
             set_number(&table[i], number);
         if (!is_usable)
             complain("unusable value for", key);
+        if (!is_usable && table[i].offset == offsetof(struct options, at_exit))
+            options.at_exit = AT_EXIT_CHECK; /* something was asked for */
         return;
     }
     complain("no option", key);
@@ -210,5 +248,9 @@ void options_read(void)
         text = split(text, word, sizeof word, &value);
         if (*word)
             set(word, value);
+    }
+    if (options.at_exit != AT_EXIT_NONE) {
+        look_for_files(options.rules);
+        look_for_files(options.baseline);
     }
 }

@@ -44,4 +44,8 @@ extern struct options options;
  * sentence, and the rest holds. */
 void options_read(void);
 
+/* Why a check at exit would not be the one that was asked for: a word of the options that means nothing, or a
+ * file that could not be read when the program started; a sentence that says what to do. NULL: it is. */
+const char *options_fault(void);
+
 #endif

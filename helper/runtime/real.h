@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <threads.h>
+#include <unistd.h>
 
 /* Of glibc alone, and in no header of it (csu/libc-start.c). */
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
@@ -40,6 +41,8 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
     X(thrd_exit)                                                                                             \
     X(exit)                                                                                                  \
     X(quick_exit)                                                                                            \
+    X(_exit)                                                                                                 \
+    X(_Exit)                                                                                                 \
     X(__libc_start_main)                                                                                     \
     X(dlclose)
 

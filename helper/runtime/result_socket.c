@@ -112,13 +112,19 @@ void result_begun(void)
     errno = saved;
 }
 
+static uint32_t told_of_creation; /* pid */
+
+bool result_is_awaited(void)
+{
+    return __atomic_load_n(&told_of_creation, __ATOMIC_RELAXED) == threadleak_registry.pid;
+}
+
 void result_creates(void)
 {
-    static uint32_t told; /* pid */
     static struct message message;
     uint32_t pid = threadleak_registry.pid;
-    if (!options.result_socket[0] || __atomic_load_n(&told, __ATOMIC_RELAXED) == pid ||
-        __atomic_exchange_n(&told, pid, __ATOMIC_RELAXED) == pid)
+    if (!options.result_socket[0] || result_is_awaited() ||
+        __atomic_exchange_n(&told_of_creation, pid, __ATOMIC_RELAXED) == pid)
         return;
     int saved = errno;
     begin(&message, "creates");
@@ -127,10 +133,27 @@ void result_creates(void)
     errno = saved;
 }
 
+/* A copy of another process's registry, made by vfork, _Fork or clone, says nothing about this one. */
+static bool is_heard(void)
+{
+    return options.result_socket[0] && threadleak_registry.pid == (uint32_t)getpid();
+}
+
+void result_exits(const char *headline)
+{
+    if (!is_heard())
+        return;
+    int saved = errno;
+    struct message message;
+    begin(&message, "exits");
+    word(&message, "reason=", headline);
+    send_message(&message);
+    errno = saved;
+}
+
 void result_checked(int status, int leaked, const char *reason)
 {
-    /* A copy of another process's registry, made by vfork, _Fork or clone, says nothing about this one. */
-    if (!options.result_socket[0] || threadleak_registry.pid != (uint32_t)getpid())
+    if (!is_heard())
         return;
     int saved = errno;
     struct message message;

@@ -4,11 +4,23 @@
  * whatever it starts, from datagrams to the abstract Unix socket that the option `result_socket` names
  * (unix(7), SOCK_DGRAM). One is a few words, each ended by a zero byte:
  *
- *   begun    program=PATH name=NAME              a program that is to be checked has been started, by exec;
- * the kernel's name for it, which is that of the file executed creates  program=PATH it, or a fork child,
- * creates its first thread: only now is it of interest whether its end is checked checked  program=PATH
- * ppid=N status=N leaked=N reason=TEXT it exits with that status of its own; leaked is what the check found,
- * -1: cannot tell; reason is the headline of the report, or why it cannot be told, or empty
+ *   begun program=PATH name=NAME
+ *
+ * a program that is to be checked has been started, by exec; the kernel's name for it, which is that of the
+ * file executed;
+ *
+ *   creates program=PATH command=WORDS
+ *
+ * it, or a fork child, creates its first thread: only now is it of interest whether its end is checked;
+ *
+ *   exits program=PATH reason=TEXT
+ *
+ * its exit begins, and threads are left: the last that is heard if it does not come to its end;
+ *
+ *   checked program=PATH ppid=N status=N leaked=N reason=TEXT
+ *
+ * it ends with that status of its own; leaked is what the check found, -1: cannot tell; reason is the
+ * headline of the report, or why it cannot be told, or empty.
  *
  * The socket tells the pid, as the receiver sees it (SO_PASSCRED). A queue is short (10 datagrams unless
  * net.unix.max_dgram_qlen says more), so that a sender waits a little for room; a datagram lost is a check
@@ -17,12 +29,21 @@
 #ifndef THREADLEAK_RESULT_SOCKET_H
 #define THREADLEAK_RESULT_SOCKET_H
 
+#include <stdbool.h>
+
 /* At load, if the program is to be checked at its exit. */
 void result_begun(void);
 
 /* Called at each creation; the first one in a process is told. Takes no room on the stack, as far as it can.
  */
 void result_creates(void);
+
+/* Whether a check at its exit is awaited: it has told that it creates threads. */
+bool result_is_awaited(void);
+
+/* Its exit has begun, and threads are left, as `headline` says; what destructors do about them is still to be
+ * seen. */
+void result_exits(const char *headline);
 
 /* After the check at exit. */
 void result_checked(int status, int leaked, const char *reason);

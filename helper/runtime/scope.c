@@ -164,7 +164,8 @@ EXPORT int threadleak_scope_verify_(threadleak_scope_t handle, const struct thre
     if (!index)
         return verify_unable(how, handle ? "the scope has ended already" : "no scope was begun");
     struct threadleak_scope *scope = scope_at(index);
-    struct verify_request request = {VERIFY_SCOPE, index, scope->id, scope->name, how};
+    struct verify_request request = {
+        .what = VERIFY_SCOPE, .scope = index, .id = scope->id, .title = scope->name, .how = how};
     int result = verify(&request);
     scope_drop(index);
     return result;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "ptracer.h"
@@ -20,6 +21,7 @@
 #define KERNEL_SIGSET (KERNEL_SIGNALS / 8) /* bytes */
 #define FIRST_FD 5                         /* those below have their places in the program */
 #define FDS_WITHOUT_CLOSE_RANGE 65536
+#define OUTLIVING_NS 50000000 /* between two looks at whether it still may */
 
 static char stack[STACK_SIZE] __attribute__((aligned(64)));
 
@@ -30,6 +32,8 @@ static struct {
     int peer;    /* the program's end, as we have it before the others exist; -1: closed */
     int given;   /* the same, as they have it in their copies of our descriptors: it stays */
     int error;   /* changes: written by the keeper or its child */
+    ino_t inode; /* of our end of the connection */
+    uint32_t may_outlive;
 } running = {.fd = -1, .peer = -1};
 
 /* struct sigaction as the kernel has it; zero: the default action. */
@@ -101,6 +105,18 @@ __attribute__((noreturn, noinline)) static void become_program(void)
     __builtin_unreachable();
 }
 
+/* Waits until the program ends. False: it must not go on without us. The watched process's memory is ours
+ * too, and stays when it ends. */
+static bool ends_by_itself(struct pollfd *child)
+{
+    while (__atomic_load_n(&running.may_outlive, __ATOMIC_ACQUIRE)) {
+        struct timespec pause = {.tv_nsec = OUTLIVING_NS};
+        if (system_call(SYS_ppoll, child, 1, &pause, NULL, 0) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* Waits until the program ends or nobody is at our end of the connection. */
 static void keep(long program)
 {
@@ -111,7 +127,7 @@ static void keep(long program)
     struct pollfd events[2] = {{.fd = 0}, {.fd = (int)signals, .events = POLLIN}};
     while (system_call(SYS_ppoll, events, 2, NULL, NULL, 0) == -EINTR)
         ;
-    if (events[0].revents)
+    if (events[0].revents && !ends_by_itself(&events[1]))
         system_call(SYS_kill, program, SIGKILL);
     while (system_call(SYS_wait4, program, NULL, __WALL, NULL) == -EINTR)
         ;
@@ -153,6 +169,13 @@ static void close_end(int *end)
     *end = -1;
 }
 
+static ino_t inode_of(int fd)
+{
+    struct stat status;
+    bool is_socket = system_call(SYS_fstat, fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    return is_socket ? status.st_ino : 0; /* sockets have numbers of their own, which are never 0 */
+}
+
 static long connect_ends(void)
 {
     int ends[2];
@@ -162,6 +185,7 @@ static long connect_ends(void)
     running.fd = move_up(ends[0]);
     running.peer = move_up(ends[1]);
     running.given = running.peer;
+    running.inode = inode_of(running.fd);
     if (running.fd >= 0 && running.peer >= 0)
         return 0;
     error = running.fd < 0 ? running.fd : running.peer;
@@ -177,6 +201,7 @@ int spawn_start(const struct spawn_command *command)
     running.command = command;
     running.error = 0;
     running.keeper = 0;
+    spawn_outlive(false);
     long result = connect_ends();
     if (result)
         return (int)result;
@@ -199,9 +224,22 @@ int spawn_error(void)
     return __atomic_load_n(&running.error, __ATOMIC_ACQUIRE);
 }
 
+void spawn_outlive(bool may)
+{
+    __atomic_store_n(&running.may_outlive, may, __ATOMIC_RELEASE);
+}
+
+bool spawn_is_connected(void)
+{
+    return running.fd >= 0 && inode_of(running.fd) == running.inode;
+}
+
+/* A descriptor that is another's by now stays. */
 void spawn_close(void)
 {
-    close_end(&running.fd);
+    if (spawn_is_connected())
+        close_end(&running.fd);
+    running.fd = -1;
     ptracer_restore();
 }
 
@@ -219,7 +257,9 @@ bool spawn_reap(bool waits)
 
 void spawn_fork_child(void)
 {
-    close_end(&running.fd);
+    if (spawn_is_connected())
+        close_end(&running.fd);
+    running.fd = -1;
     close_end(&running.peer);
     running.keeper = 0;
 }

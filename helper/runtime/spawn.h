@@ -39,6 +39,14 @@ int spawn_error(void);
 /* Closes the connection, and so ends the program if it has not ended. */
 void spawn_close(void);
 
+/* Whether the program may go on by itself once the connection is closed or we are gone. Until it has ended,
+ * or this is taken back, its keeper stays. */
+void spawn_outlive(bool may);
+
+/* Whether our end of the connection is still the descriptor that it was: whoever closes all descriptors
+ * closes it too, and the number may be another file's by now. */
+bool spawn_is_connected(void);
+
 /* After that: clears away what is left of it. False: it has not ended yet, and is not waited for. */
 bool spawn_reap(bool waits);
 

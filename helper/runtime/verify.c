@@ -60,11 +60,11 @@ static struct threadleak_options complete(const struct threadleak_options *how)
     return all;
 }
 
-static struct selection selection_of(const struct verify_request *request, uint32_t flags)
+struct selection verify_selection(const struct verify_request *request, uint32_t flags)
 {
     return (struct selection){
         .scope = request->what == VERIFY_SCOPE ? request->scope : 0,
-        .first_id = request->what == VERIFY_SINCE && request->id ? request->id : 1,
+        .first_id = request->what != VERIFY_SCOPE && request->id ? request->id : 1,
         .allows_detached = flags & THREADLEAK_ALLOW_DETACHED,
         .self = thread_record(),
     };
@@ -94,7 +94,7 @@ static struct check begin(const struct verify_request *request)
     struct check check = {.request = request, .how = complete(request->how), .expect = -1};
     bool has_title = request->title && request->title[0];
     check.title = has_title ? request->title : request->what == VERIFY_SCOPE ? "a scope" : "process";
-    check.selection = selection_of(request, check.how.flags);
+    check.selection = verify_selection(request, check.how.flags);
     check.message = text_in(check.how.message, check.how.message ? check.how.room : 0);
     check.generation = threadleak_registry.fork_generation;
     return check;
@@ -122,8 +122,15 @@ static void say(struct check *check, const char *before, const char *text)
     log_end(&log);
 }
 
+/* A report that is held back and cannot be made is none: the check is made once more, with what was
+ * announced. */
 static int cannot_tell(struct check *check, const char *why)
 {
+    if (check->request->holds) {
+        if (check->expect >= 0)
+            thread.expect = (uint32_t)(check->expect + 1);
+        return THREADLEAK_CANNOT_TELL;
+    }
     say(check, "cannot tell whether threads leaked: ", why);
     return THREADLEAK_CANNOT_TELL;
 }
@@ -172,6 +179,8 @@ static int found_none(struct check *check)
 /* There is no engine. No rule could be applied, so that only unjoined threads are leaks for certain. */
 static int plain(struct check *check, const char *why)
 {
+    if (check->request->holds)
+        return cannot_tell(check, why);
     struct candidates count = candidates_count(&check->selection);
     int result = plain_result(check, &count, why);
     if (result && !(check->how.flags & THREADLEAK_QUIET) && count.alive + count.unjoined)
@@ -312,10 +321,15 @@ static int slow(struct check *check)
     if (gone) {
         result = found_none(check);
     } else {
-        engine_report();
+        if (check->request->holds)
+            engine_hold();
+        else
+            engine_report();
         result = answered(check, &wait.answer);
     }
-    if (wait.has_engine)
+    if (check->request->holds && result > 0 && !gone)
+        engine_keep();
+    else if (wait.has_engine)
         engine_release(!gone);
     return result;
 }

@@ -11,8 +11,10 @@
 #ifndef THREADLEAK_VERIFY_H
 #define THREADLEAK_VERIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "candidates.h"
 #include "threadleak.h"
 
 enum verify_what {
@@ -28,12 +30,17 @@ struct verify_request {
     uint64_t id;       /* of the scope (its serial number), or the first record that counts (0: 1) */
     const char *title; /* shown in the report: the name of the test; NULL or "": "process" */
     const struct threadleak_options *how; /* NULL: the defaults */
+    bool holds; /* nothing is printed yet: the engine keeps the report (engine.h), if threads leaked. Where
+                   it cannot be told, nothing is kept */
 };
 
 /* The number of threads that leaked, or THREADLEAK_CANNOT_TELL; see threadleak.h. The report is out when it
  * returns. Blocks for settle_ms at most, and for as long as the engine takes; other checks that are under way
  * come first. */
 int verify(const struct verify_request *request);
+
+/* Which threads such a request is about. */
+struct selection verify_selection(const struct verify_request *request, uint32_t flags);
 
 /* The result of a check that cannot be made, with the reason. */
 int verify_unable(const struct threadleak_options *how, const char *why);

@@ -5,7 +5,7 @@ Not for people, so it stands in no help and has no options; the program that is 
 nothing is imported here that is not needed. Version 1 of the protocol (helper/runtime/engine.h), on the command line:
 
     protocol=1  pid=PID  registry=0xADDR  self=ID       the thread that checks, by the id of its record; 0: none
-    what=scope:ID | since:ID | exit                     serial numbers; threads of scopes inside count; since:1: all
+    what=scope:ID | since:ID | exit:ID                  serial numbers; threads of scopes inside count; since:1: all
     title=TEXT                                          of the scope; or "process"
     ask=FD  answer=FD                                   this end of two pipes
     flags=N                                             ALLOW_DETACHED, QUIET, STRICT, as in threadleak.h
@@ -23,6 +23,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
         classified LEFT             how many leaked as it looks now
     from the library, once threads had the time to end:
         report                      or the end of the pipe: all is well, and this process exits
+        hold                        as `report`, but nothing is printed: verify_held.py tells how it goes on
     to the library:
         message TEXT                the first lines of the report, at most 2 KiB
         leaked N | blind REASON     and this process exits
@@ -48,6 +49,7 @@ from .verify_lines import ALLOW_DETACHED, PROCESS, STRICT, Answer, Request, esca
 
 if TYPE_CHECKING:
     from ..judge.baseline import Baseline
+    from ..judge.report import Report
 
 NAME = "verify"
 TITLE_WIDTH = 100
@@ -86,8 +88,11 @@ class Check:
 
     def run(self) -> None:
         stacks = self._classify()
-        if self._is_report_wanted():
+        word = self._next_word()
+        if word == b"report\n":
             self._report(stacks)
+        elif word == b"hold\n":
+            self._hold(stacks)
 
     def _look(self) -> Look:
         taken = look(self._open, self.request.registry)
@@ -120,21 +125,35 @@ class Check:
         self.answer.send([*lines, f"classified {left}"])
         return stacks
 
-    def _is_report_wanted(self) -> bool:
+    def _next_word(self) -> bytes:
         line = b""
         while not line.endswith(b"\n"):
             data = os.read(self.request.ask, 64)
             if not data:
-                return False
+                return b""
             line += data
-        return line == b"report\n"
+        return line
 
     def _report(self, earlier: Stacks) -> None:
-        from ..judge.report import Report
         from .verify_report import tell
 
-        report = Report(self._look(), self._settings(), self.rules, self.baseline, earlier)
-        tell(self.request, self.answer, report)
+        tell(self.request, self.answer, self._whole(earlier))
+
+    def _hold(self, earlier: Stacks) -> None:
+        from .verify_held import Held
+
+        Held(self, self._whole(earlier)).run()
+
+    def _whole(self, earlier: Stacks) -> "Report":
+        from ..judge.report import Report
+
+        return Report(self._look(), self._settings(), self.rules, self.baseline, earlier)
+
+    def ids_now(self) -> Set[int]:
+        """Of the threads that the registry has, as the process is now."""
+        taken = self._look()
+        ids = taken.registry.copies[0].records.ids
+        return {ids[info.index] for info in taken.threads.infos if info.kind is not None}
 
 
 def _load(path: str) -> "Baseline":

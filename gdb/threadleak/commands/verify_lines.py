@@ -43,7 +43,7 @@ def parse(words: List[str]) -> Request:
         raise ValueError(f"what={what}")
     part = Part(
         scope=int(id) if what == "scope" else 0,
-        since=int(id) if what == "since" else 1,
+        since=int(id) if what != "scope" and id else 1,
         checker=int(last["self"]),
     )
     return Request(

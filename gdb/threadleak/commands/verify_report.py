@@ -2,7 +2,7 @@
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
 import _signal  # type: ignore[import]  # signal loads enum
-from typing import List, Optional
+from typing import List, NamedTuple, Optional
 
 from ..escapes import encoded
 from ..judge.classes import PROOF, UNTRACKED
@@ -17,27 +17,70 @@ STDOUT = 1
 MESSAGE_MAX = 2048  # bytes
 
 
-def tell(request: Request, answer: Answer, report: Report) -> None:
-    """Proofs count. Where there are only suspicions, or data is missing, so that more may have leaked than were
-    announced, it cannot be told."""
+class Found(NamedTuple):
+    """Of a check: proofs count. Where there are only suspicions, or data is missing, so that more may have leaked
+    than were announced, it cannot be told: `why`."""
+
+    request: Request
+    report: Report
+    leaked: List[Verdict]
+    why: Optional[str]
+
+    def is_announced(self, leaked: List[Verdict]) -> bool:
+        return len(leaked) == (self.request.expect or 0)
+
+    @property
+    def leaks(self) -> bool:
+        return self.why is None and not self.is_announced(self.leaked)
+
+
+def found(request: Request, report: Report) -> Found:
     leaked = [verdict for verdict in report.leaked if verdict.confidence == PROOF]
-    announced = request.expect or 0
     why = _why_blind(request, report, leaked)
-    if why is not None and len(leaked) <= announced:
-        answer.blind(why)
-        return
-    if len(leaked) == announced:
-        answer.send(["leaked 0"])
-        return
+    return Found(request, report, leaked, why if len(leaked) <= (request.expect or 0) else None)
+
+
+def tell(request: Request, to: Answer, report: Report) -> None:
+    all = found(request, report)
+    if all.leaks:
+        show(request, text(all, all.leaked))
+    answer(to, all, all.leaked)
+
+
+def answer(to: Answer, all: Found, leaked: List[Verdict]) -> None:
+    if all.why is not None:
+        to.blind(all.why)
+    elif all.is_announced(leaked):
+        to.send(["leaked 0"])
+    else:
+        lines = failure.lines(_shown(all, leaked))
+        to.send([*_messages(lines), f"leaked {abs(len(leaked) - (all.request.expect or 0))}"])
+
+
+def text(all: Found, leaked: List[Verdict], but: str = "", made: str = "") -> str:
+    """`but`: what is unusual about the end of the process, where nothing is claimed about the threads but that they
+    are there; the body is that of the report `made`."""
+    shown = _shown(all, leaked)
+    if but:
+        head = failure.headline(shown._replace(where=shown.where + but), claims=False)
+        return "\n".join(
+            [head, *(made.split("\n")[1:] if made else [*failure.lines(shown)[1:], ""])]
+        )
+    return _text(all.request, shown, failure.lines(shown))
+
+
+def show(request: Request, text: str) -> None:
+    if not request.flags & QUIET:
+        _print(text)
+
+
+def _shown(all: Found, leaked: List[Verdict]) -> failure.Failure:
+    request, report = all.request, all.report
     name = shorten(clean(request.title), TITLE_WIDTH)
     where = _where(request, report, name)
     if name == PROCESS:
         name = clean(report.program) or name
-    shown = failure.failure(report, leaked, name, where, request.expect)
-    lines = failure.lines(shown)
-    if not request.flags & QUIET:
-        _print(_text(request, shown, lines))
-    answer.send([*_messages(lines), f"leaked {abs(len(leaked) - announced)}"])
+    return failure.failure(report, leaked, name, where, request.expect)
 
 
 def _print(text: str) -> None:
