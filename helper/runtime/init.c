@@ -27,6 +27,11 @@
 enum { UNBORN, STARTING, READY, PASSIVE };
 static uint32_t stage;
 
+/* At once: where several threads have called exit, each takes handlers from libc's list, and ends the process
+ * when none is left, although another one may still be in the last of them. Each that finds one of ours
+ * waits. */
+#define THREADS_THAT_EXIT 4
+
 void library_forked(void)
 {
     if (__atomic_load_n(&stage, __ATOMIC_RELAXED) != READY || threadleak_registry.pid == (uint32_t)getpid())
@@ -66,8 +71,10 @@ static void at_quick_end(void)
 
 void library_watch_end(void)
 {
-    on_exit(at_end, NULL);
-    at_quick_exit(at_quick_end);
+    for (int i = 0; i < THREADS_THAT_EXIT; i++) {
+        on_exit(at_end, NULL);
+        at_quick_exit(at_quick_end);
+    }
 }
 
 void library_watch_exit_again(void)

@@ -88,21 +88,31 @@ def test_what_a_rule_expects(grows: str, tmp_path: Any) -> None:
     assert Done(tmp_path, "--rules", str(tmp_path / "none"), "--", grows).status == 64
 
 
-@pytest.mark.parametrize(
-    "code, why",
-    [
-        ("os._exit(0)", "it ended by _exit, without a check"),
-        (
-            "os.execl('/bin/true', 'true')",
-            "it ended without a check: by _exit, by a signal, or by exec",
-        ),
-    ],
-)
-def test_an_end_that_is_not_checked(tmp_path: Any, code: str, why: str) -> None:
+def test_exec_is_not_checked(tmp_path: Any) -> None:
     """Of a program that created threads; one that did not has nothing to leak."""
+    code = "os.execl('/bin/true', 'true')"
     done = Done(tmp_path, *python(JOINED + code))
-    assert done.status == BLIND and why in done.err
+    assert done.status == BLIND
+    assert "it ended without a check: by _exit, by a signal, or by exec" in done.err
     assert Done(tmp_path, *python("import os; " + code)).status == CLEAN
+
+
+def test_exit_without_exit_handlers(tmp_path: Any) -> None:
+    """Clean if no thread was there; else nobody has looked at those that were."""
+    assert Done(tmp_path, *python(JOINED + "os._exit(0)")).status == CLEAN
+    waits = (
+        "import threading, os; lock = threading.Lock(); lock.acquire(); "
+        "threading.Thread(target=lock.acquire, daemon=True).start(); os._exit({})"
+    )
+    done = Done(tmp_path, *python(waits.format(0)))
+    assert done.status == BLIND and "it ended by _exit while threads were there" in done.err
+    assert Done(tmp_path, *python(waits.format(5))).status == 5
+
+
+def test_a_program_that_becomes_a_daemon(tmp_path: Any) -> None:
+    """Its parents end by _exit, with nothing left behind."""
+    code = JOINED + "pid = os.fork()\nif pid: os.waitpid(pid, 0); os._exit(0)\n" + JOINED
+    assert Done(tmp_path, *python(code)).status == CLEAN
 
 
 def test_a_death_by_signal_is_passed_on(tmp_path: Any) -> None:
@@ -194,7 +204,7 @@ def test_many_at_once(grows: str, tmp_path: Any) -> None:
 
 
 def test_a_child_that_is_not_checked(grows: str, tmp_path: Any) -> None:
-    script = f"echo j | {grows} 0; /usr/bin/python3 -c '{JOINED}os._exit(0)'; true"
+    script = f"echo j | {grows} 0; /usr/bin/python3 -c '{JOINED}os.kill(os.getpid(), 9)'; true"
     done = Done(tmp_path, "--", "bash", "-c", script)
     assert done.status == BLIND
     assert (
@@ -210,7 +220,7 @@ def test_a_fork_child_is_checked_in_its_own_right(tmp_path: Any) -> None:
     code = (
         "import os, sys, threading; t = threading.Thread(target=int); t.start(); t.join()\n"
         "pid = os.fork()\n"
-        "if pid == 0: t = threading.Thread(target=int); t.start(); t.join(); os._exit(0)\n"
+        "if pid == 0: t = threading.Thread(target=int); t.start(); t.join(); os.kill(os.getpid(), 9)\n"
         "os.waitpid(pid, 0)"
     )
     done = Done(tmp_path, *python(code))

@@ -10,7 +10,16 @@ from typing import List, NamedTuple
 
 from ..show.sanitize import clean, shorten
 from ..target.base import TargetError
-from ..target.family import Member, command_line, family, have_in_environment, is_there, program_of
+from ..target.family import (
+    Member,
+    command_line,
+    family,
+    have_in_environment,
+    is_engine,
+    is_keeper,
+    is_there,
+    program_of,
+)
 from ..target.procfs import thread_count
 from . import stacks
 from .execution import attempt
@@ -36,7 +45,12 @@ class Hanging(NamedTuple):
 def still_there(pid: int, mark: str) -> List[Member]:
     """The process and what it started, and whatever has `mark` in its environment: the pids of what told of
     itself may be other processes' by now."""
-    return family([pid, *have_in_environment(os.fsencode(mark))])
+    members = family([pid, *have_in_environment(os.fsencode(mark))])
+    engines = [each for each in members if is_engine(each.pid)]
+    ours = {each.pid for each in engines} | {
+        each.parent for each in engines if is_keeper(each.parent)
+    }
+    return [each for each in members if each.pid not in ours]
 
 
 def look(members: List[Member]) -> List[Hanging]:

@@ -64,6 +64,25 @@ def have_in_environment(text: bytes) -> List[int]:
     return found
 
 
+def is_engine(pid: int) -> bool:
+    """Whether the library in its parent's parent started it for a check (helper/runtime/engine.h)."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            return b"\0verify\0protocol=" in file.read(_LINE_BYTES)
+    except OSError:
+        return False
+
+
+def is_keeper(pid: int) -> bool:
+    """Whether its end is told to nobody: field exit_signal. The engine's parent is such a process, and shares the
+    program's memory and command line (helper/runtime/spawn.h)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(") ")[2].split()[35] == "0"
+    except (OSError, IndexError):
+        return False
+
+
 def _pids() -> List[int]:
     try:
         return [int(word) for word in os.listdir("/proc") if word.isdecimal()]

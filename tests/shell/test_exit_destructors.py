@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The check at exit and what runs after it has begun: threads that destructors and exit handlers end and join did
+not leak, and what did is reported however the exit ends."""
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+from run_shell import SHELL, TIMEOUT_S, environment
+from test_exit_check import CHECK, OUTLIVED, Ended, end, engine
+from workshop import EMBEDDED, HIDDEN, LINKED, PRELOADED, STATIC, STATIC_PIE, Workshop
+
+LEFT = "threadleak: 1 thread (1 outlived) at the exit of destroys"
+
+
+@pytest.fixture
+def destroys(workshop: Workshop) -> str:
+    return workshop.program("destroys").path
+
+
+def without_core(*words: str, options: str = CHECK) -> Ended:
+    return end(
+        "sh", "-c", f"ulimit -c 0; exec {' '.join(words)}", options=f"{options}:only=destroys"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("object",),
+        ("handler",),
+        ("object", "handler"),
+        ("handler", "elsewhere"),
+        ("quick_handler", "quick_exit"),
+    ],
+)
+def test_what_is_joined_did_not_leak(destroys: str, words: "tuple[str, ...]") -> None:
+    assert end(destroys, *words) == Ended(
+        0, "", "joined\n" * len(set(words) - {"elsewhere", "quick_exit"})
+    )
+    kept = end(destroys, *words, options=f"{CHECK}:exitcode=17")
+    assert kept.status == 0
+
+
+def test_a_status_of_its_own_stays(destroys: str) -> None:
+    assert end(destroys, "object", "exit_4") == Ended(4, "", "joined\n")
+    ended = end(destroys, "object", "leak", "exit_4")
+    assert ended.status == 4 and ended.says(OUTLIVED)
+
+
+@pytest.mark.parametrize("words", [("object", "leak"), ("leak", "handler")])
+def test_a_leak_beside_them(destroys: str, words: "tuple[str, ...]") -> None:
+    """It alone is reported."""
+    ended = end(destroys, *words)
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+    assert "created at:" in ended.err and ended.err.count("started in stay(void*)") == 1
+    assert ended.err.index("joined\n") < ended.err.index("leaked")
+
+
+def test_documents_tell_of_it_alone(destroys: str) -> None:
+    ended = end(destroys, "object", "leak", options=f"{CHECK}:format=junit")
+    assert ended.status == 3 and ended.err.count("<testcase") == 1 and OUTLIVED in ended.err
+
+
+def test_what_an_exit_handler_creates(destroys: str) -> None:
+    ended = end(destroys, "leak_later")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+    both = end(destroys, "leak", "leak_later")
+    assert both.status == 3 and len(both.reports) == 2
+    assert end(destroys, "object", "leak_later").says(OUTLIVED)
+
+
+@pytest.mark.parametrize("link", [PRELOADED, LINKED, EMBEDDED, HIDDEN])
+def test_the_destructor_of_a_library(workshop: Workshop, link: str) -> None:
+    """It runs after all exit handlers of the program."""
+    library = workshop.program("destroying", flags=("-shared", "-fPIC")).path
+    host = workshop.program("destroying_host", link, flags=(library,)).path
+    preload = {} if link == PRELOADED else {"preload": ""}
+    assert end(host, options=f"{CHECK}:engine={engine()}", **preload) == Ended(0, "", "")
+
+
+@pytest.mark.parametrize("link", [LINKED, EMBEDDED, HIDDEN, STATIC, STATIC_PIE])
+def test_however_it_comes_by_the_library(workshop: Workshop, link: str) -> None:
+    path = workshop.program("destroys", link).path
+    options = f"{CHECK}:engine={engine()}"
+    assert end(path, "object", options=options, preload="") == Ended(0, "", "joined\n")
+    quick = end(path, "quick_handler", "quick_exit", options=options, preload="")
+    assert quick == Ended(0, "", "joined\n")
+    ended = end(path, "object", "leak", options=options, preload="")
+    assert ended.status == 3 and ended.says(OUTLIVED)
+
+
+def test_a_crash_on_the_way(destroys: str) -> None:
+    """What was there when the exit began is shown; nobody knows whether it would have been joined."""
+    ended = without_core(destroys, "leak", "crash")
+    assert ended.status == -signal.SIGABRT and len(ended.reports) == 1
+    assert ended.reports[0].startswith(LEFT)
+    assert ", which ended before its exit was over: made by " in ended.reports[0]
+    assert "created at:" in ended.err
+    assert without_core(destroys, "crash") == Ended(-signal.SIGABRT, "", "")
+
+
+def test_a_handler_that_leaves_at_once(destroys: str) -> None:
+    """_exit(0) ends the exit: what is left then leaked."""
+    ended = end(destroys, "leak", "cut")
+    assert ended.status == 3 and ended.says(OUTLIVED)
+    assert end(destroys, "cut").status == 0
+
+
+def test_all_descriptors_are_closed_on_the_way(destroys: str) -> None:
+    """That of the engine too: the check is made anew."""
+    ended = end(destroys, "leak", "close")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+    assert end(destroys, "object", "close") == Ended(0, "", "joined\n")
+
+
+def test_without_an_engine(destroys: str) -> None:
+    options = f"{CHECK}:engine=/nonexistent"
+    assert end(destroys, "object", options=options) == Ended(0, "", "joined\n")
+    ended = end(destroys, "object", "leak", options=options)
+    assert ended.status == 2 and ended.err.count("cannot tell") == 1
+
+
+def test_a_destructor_that_hangs(workshop: Workshop) -> None:
+    """Bare, it says nothing; with the check, after a few seconds, what is left, which is in its way."""
+    program = workshop.program("static_condition")
+    for options in "", CHECK:
+        running = workshop.start(program, env={"THREADLEAK_OPTIONS": options}, ready="")
+        assert running.line() == "destructor"
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(6 if options else 1)
+        if options:
+            first = running.errors().splitlines()[0]
+            assert "1 thread (1 outlived) at the exit of static_condition (pid" in first
+            assert ", whose exit has gone on for 3 s: made by main" in first
+        else:
+            assert running.errors() == ""
+        running.end()
+
+
+def run(destroys: str, *words: str, timeout: str = "") -> Any:
+    options = ["--timeout", timeout] if timeout else []
+    return subprocess.run(
+        [SHELL, "run", "--settle-ms", "0", *options, "--", destroys, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+def test_run_tells_the_same(destroys: str) -> None:
+    done = run(destroys, "object")
+    assert (done.returncode, done.stderr) == (0, "joined\n")
+    done = run(destroys, "object", "leak")
+    assert done.returncode == 3 and OUTLIVED in done.stderr
+    driver = run("/bin/sh", "-c", f"ulimit -c 0; {destroys} leak crash; {destroys} object; true")
+    assert driver.returncode == 2 and "it ended before its exit was over" in driver.stderr
+
+
+def test_run_ends_an_exit_that_hangs(destroys: str, tmp_path: Any) -> None:
+    """The engine that waits is no part of what hangs."""
+    done = subprocess.run(
+        [SHELL, "run", "--timeout", "2", "--settle-ms", "0", "--", destroys, "leak", "hang"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 124
+    assert done.stderr.count("still runs:\n") == 1, done.stderr
