@@ -139,14 +139,16 @@ static bool is_heard(void)
     return options.result_socket[0] && threadleak_registry.pid == (uint32_t)getpid();
 }
 
-void result_exits(const char *headline)
+void result_unchecked(const char *why, const char *headline)
 {
     if (!is_heard())
         return;
     int saved = errno;
     struct message message;
-    begin(&message, "exits");
-    word(&message, "reason=", headline);
+    begin(&message, "unchecked");
+    add(&message, "reason=");
+    add(&message, why);
+    word(&message, "", headline);
     send_message(&message);
     errno = saved;
 }

@@ -13,9 +13,9 @@
  *
  * it, or a fork child, creates its first thread: only now is it of interest whether its end is checked;
  *
- *   exits program=PATH reason=TEXT
+ *   unchecked program=PATH reason=TEXT
  *
- * its exit begins, and threads are left: the last that is heard if it does not come to its end;
+ * why it cannot be told, if nothing more is heard of it;
  *
  *   checked program=PATH ppid=N status=N leaked=N reason=TEXT
  *
@@ -41,9 +41,8 @@ void result_creates(void);
 /* Whether a check at its exit is awaited: it has told that it creates threads. */
 bool result_is_awaited(void);
 
-/* Its exit has begun, and threads are left, as `headline` says; what destructors do about them is still to be
- * seen. */
-void result_exits(const char *headline);
+/* Its exit may end without a check, or without the end of one: why, and what follows. */
+void result_unchecked(const char *why, const char *headline);
 
 /* After the check at exit. */
 void result_checked(int status, int leaked, const char *reason);

@@ -211,3 +211,29 @@ def test_loaded_too_late_it_cannot_tell(exits: str) -> None:
     ended = end(exits, "alive", "late", LIBRARY, preload="")
     assert ended.status == 2 and "cannot tell" in ended.err
     assert end(exits, "alive", "late", LIBRARY, preload="", options="at_exit=report").status == 0
+
+
+@pytest.mark.parametrize(
+    "options, subject",
+    [
+        ("at_exit=typo", "at_exit"),
+        (f"{CHECK}:no_such_option=1", "no_such_option"),
+        (f"{CHECK}:strict=yes", "strict"),
+        (f"{CHECK}:rules=/nonexistent", "/nonexistent"),
+        (f"{CHECK}:baseline=/nonexistent", "/nonexistent"),
+    ],
+)
+def test_a_check_that_is_not_the_one_that_was_asked_for(
+    exits: str, options: str, subject: str
+) -> None:
+    """0 would say that what was asked for was found to be well."""
+    ended = end(exits, "joined", "return", options=options)
+    assert ended.status == 2
+    (said,) = [line for line in ended.reports if "cannot tell" in line]
+    assert subject in said and "correct it" in said
+    assert end(exits, "joined", "exit_4", options=options).status == 4
+
+
+def test_options_of_no_check_are_only_noted(exits: str) -> None:
+    ended = end(exits, "joined", "return", options="no_such_option=1:rules=/nonexistent")
+    assert ended.status == 0 and len(ended.reports) == 1

@@ -73,8 +73,8 @@ class Results:
             self.programs.begun(pid, fields["program"]).comm = fields["name"]
         elif what == "creates":
             self.programs.creates(pid, fields["program"]).command = as_typed(command)
-        elif what == "exits":
-            self.programs.exits(pid, fields["program"], fields["reason"])
+        elif what == "unchecked":
+            self.programs.blind(pid, fields["program"], fields["reason"])
         elif what == "checked":
             with suppress(ValueError):
                 found = Checked(int(fields["status"]), int(fields["leaked"]), fields["reason"])

@@ -10,7 +10,6 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from .report import BLIND, CLEAN, LEAKS
 
 UNCHECKED = "it ended without a check: by _exit, by a signal, or by exec"
-UNFINISHED = "it ended before its exit was over; when that began:"
 STILL_RUNS = "it was still running when the command had ended"
 HANGS = "it was still running after {:g} s"
 
@@ -68,10 +67,6 @@ class Programs:
             program = self.begun(pid, path)
         program.creates = True
         return program
-
-    def exits(self, pid: int, path: str, headline: str) -> None:
-        """What is to be said of it if its exit does not come to its end."""
-        self.blind(pid, path, f"{UNFINISHED} {headline.replace('threadleak: ', '', 1)}")
 
     def checked(self, pid: int, path: str, what: Checked) -> Program:
         program = self._latest.get(pid)
