@@ -73,7 +73,8 @@ void library_watch_end(void)
 {
     for (int i = 0; i < THREADS_THAT_EXIT; i++) {
         on_exit(at_end, NULL);
-        at_quick_exit(at_quick_end);
+        if (at_quick_exit(at_quick_end))
+            return; /* no memory: as many as there are */
     }
 }
 
