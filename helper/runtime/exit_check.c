@@ -23,6 +23,7 @@
 #include "verify.h"
 
 #define CANNOT_TELL_STATUS 2
+#define ENDING_MS 5 /* for threads that end while _exit is called */
 
 static bool wanted;
 static uint32_t is_disarmed;
@@ -234,6 +235,15 @@ int exit_check_end_quickly(void)
     return exit_check_end(last_status);
 }
 
+/* Threads that are just ending have a few milliseconds: whoever joined them by other means than pthread_join,
+ * as Python does, takes them for gone. */
+static bool are_all_gone(const struct selection *all)
+{
+    for (int i = 0; i < ENDING_MS && !candidates_none(all); i++)
+        pause_briefly();
+    return candidates_none(all);
+}
+
 int exit_check_cut(int status)
 {
     const struct selection all = {.first_id = 1, .self = thread_record()};
@@ -242,7 +252,7 @@ int exit_check_cut(int status)
     if (phase_of(&first) == DONE)
         return exit_check_end(status);
     if (phase_of(&first) == NOT_YET && result_is_awaited()) {
-        if (candidates_none(&all))
+        if (are_all_gone(&all))
             result_checked(status, 0, "");
         else
             result_unchecked("it ended by _exit while threads were there, without a check", "");

@@ -16,7 +16,7 @@ from workshop import Workshop, line_of
 def script(workshop: Workshop) -> str:
     """One that leaks, one that does not, and one that cannot be told."""
     grows = workshop.program("grows").path
-    unchecked = f'/usr/bin/python3 -c "{JOINED}os._exit(0)"'
+    unchecked = f'/usr/bin/python3 -c "{JOINED}os.kill(os.getpid(), 9)"'
     return f"echo ua | {grows} 0; echo j | {grows} 0; {unchecked}; true"
 
 
