@@ -105,11 +105,11 @@ class Stacks:
 
     def _named(self, raw: CurrentStack) -> Stack:
         if raw not in self._current:
-            frames = [frame for at in raw.frames for frame in self._placed(*at)]
+            frames = [frame for at in raw.frames for frame in self.placed(*at)]
             self._current[raw] = Stack(frames, not raw.end, raw.end)
         return self._current[raw]
 
-    def _placed(self, pc: int, what: int) -> List[Frame]:
+    def placed(self, pc: int, what: int) -> List[Frame]:
         """Addresses in files counted as those of creation stacks are: the target may not know where a file that
         is not position-independent begins."""
         key = (0, pc, 0, what)
