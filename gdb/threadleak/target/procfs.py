@@ -66,6 +66,11 @@ def writable_regions(text: str, of_file: bool) -> Iterator[Region]:
         yield last
 
 
+def starts(text: str) -> List[int]:
+    """Where mappings begin, in order."""
+    return [int(line.partition("-")[0], 16) for line in text.splitlines()]
+
+
 def present(pid: int, regions: Iterable[Region]) -> Iterator[Region]:
     """The pages of these that are in memory or swapped out. All others are zero, or as in the file, and reading
     one of the process's own that it never touched makes the kernel give it a page (proc(5), pagemap).
