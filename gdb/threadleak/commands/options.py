@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, TypeVar
 
 from ..judge import classes
+from ..judge.crowd import THRESHOLD
 from ..judge.report import Report
 from ..judge.verdicts import Settings, Verdict
 from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
@@ -185,6 +186,13 @@ def add_judging(parser: Parser) -> None:
         help="a thread that finished less than N ms ago may still be joined (default 500)",
     )
     group.add_argument(
+        "--crowd",
+        type=count,
+        default=THRESHOLD,
+        metavar="N",
+        help="N threads of one site blocked at one place are a crowd (0: none; default %(default)s)",
+    )
+    group.add_argument(
         "--rules",
         action="append",
         default=[],
@@ -215,7 +223,11 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Non
 
 def settings(options: argparse.Namespace) -> Settings:
     strict = getattr(options, "strict", False)
-    return Settings(options.at_end, options.allow == "detached", options.settle_ms, strict=strict)
+    return Settings(
+        *(options.at_end, options.allow == "detached", options.settle_ms),
+        strict=strict,
+        crowd=options.crowd,
+    )
 
 
 def select(report: Report, options: argparse.Namespace) -> List[Verdict]:

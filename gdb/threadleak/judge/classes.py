@@ -3,10 +3,11 @@
 
 UNJOINED = "unjoined"  # finished, joinable, nobody joined it: its stack is still mapped
 OUTLIVED = "outlived"  # alive although its scope ended, or the process is exiting
+CROWD = "crowd"  # one of many that are alive, made at one site and blocked at one place: never leaked by that
 ALIVE = "alive"
 UNTRACKED = "untracked"  # alive in the process, not in the registry
 
-ALL = (UNJOINED, OUTLIVED, ALIVE, UNTRACKED)  # leaked ones first: the order of every report
+ALL = (UNJOINED, OUTLIVED, CROWD, ALIVE, UNTRACKED)  # leaked ones first: the order of every report
 LEAKED = (UNJOINED, OUTLIVED)  # unless expected
 
 PROOF, SUSPICION = "proof", "suspicion"

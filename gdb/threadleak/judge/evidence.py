@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Why a verdict is what it is, and what to do: sentences for the threads that are shown."""
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..read import abi
 from ..read.model import Copy
 from ..read.threads import ENDING, STARTING
 from ..target.base import base_name
-from .classes import ALIVE, OUTLIVED, UNJOINED, UNTRACKED
+from .classes import ALIVE, CROWD, OUTLIVED, UNJOINED, UNTRACKED
+from .crowd import Crowd
 from .durations import duration
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
@@ -17,9 +18,10 @@ _CALLS = {"futex": ": a lock, a condition variable, a semaphore or the like"}
 
 
 class Evidence:
-    def __init__(self, judge: Judge):
+    def __init__(self, judge: Judge, crowds: Sequence[Crowd] = ()):
         self.judge = judge
         self.at = judge.at
+        self._crowds = {id(verdict): crowd for crowd in crowds for verdict in crowd.verdicts}
 
     def ago(self, ns: int) -> str:
         """ " 3 s ago", before the process was stopped; or "", if ns is 0 or that cannot be told."""
@@ -51,6 +53,8 @@ class Evidence:
             why = [f"It is alive{self._in_scope(thread.copy, thread.record)}."]
             if thread.state == STARTING:
                 why = ["It is being created."]
+        if verdict.class_ == CROWD:
+            why += self._crowd(verdict)
         return why + self._details(verdict, thread.copy, thread.record)
 
     def _finished(self, verdict: Verdict, record: abi.Record) -> List[str]:
@@ -105,6 +109,10 @@ class Evidence:
             return " although the process is exiting"
         return ", judged as at the end of the process (--at-end)"
 
+    def _crowd(self, verdict: Verdict) -> List[str]:
+        crowd, most = self._crowds.get(id(verdict)), self.at.settings.crowd
+        return [f"A suspicion: {crowd.text()} (--crowd {most})."] if crowd is not None else []
+
     def _midlife(self) -> str:
         if self.at.live:
             return "The process goes on, so somebody may yet join it."
@@ -158,6 +166,8 @@ class Evidence:
             return "Load the library when the program starts (LD_PRELOAD), so that it sees all creations."
         if record is None or verdict.class_ == ALIVE or verdict.waiting:
             return None
+        if verdict.class_ == CROWD:
+            return "If they should have ended: tell them to end, and join them; else a rule can expect them."
         copy = verdict.thread.copy
         join, detach = _calls(copy, record)
         if verdict.class_ == UNJOINED:

@@ -16,6 +16,7 @@ from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import TargetError, base_name
 from .baseline import Baseline
 from .classes import ALL, UNTRACKED
+from .crowd import crowds
 from .evidence import Evidence
 from .rule_set import RuleSet
 from .rule_use import rule_notices
@@ -60,11 +61,12 @@ class Report:
         exiting = any(runs_exit_handlers(target, info) for info in main)
         self.at = moment(registry, target.now_ns(), settings, exiting)
         self.judge = Judge(self.at, self.stacks, rules)
-        self.evidence = Evidence(self.judge)
         self.verdicts = self.judge.judge_all(threads.infos)
         self.baseline = baseline
         if baseline is not None:
             baseline.apply(self.verdicts, self.judge.values)
+        self.crowds = crowds(self.judge, self.verdicts, settings.crowd)
+        self.evidence = Evidence(self.judge, self.crowds)
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
@@ -155,6 +157,8 @@ class Report:
                     " does not see those inside libstdc++.so), so preload it"
                 )
                 yield Notice("no_creations", text, untracked, blind=True)
+        for crowd in self.crowds:
+            yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
         waiting = sum(count for each, count in self._decisions.items() if each.waiting)
         if waiting:
             text = _plural(waiting, "unjoined thread")

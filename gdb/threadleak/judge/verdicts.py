@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     settle_ms: int = 500
     occasion: Optional[Occasion] = None
     strict: bool = False  # untracked threads count
+    crowd: int = 0  # threads that make one; 0: none do, and nobody looks for one
 
 
 JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
@@ -177,6 +178,11 @@ class Judge:
     def _declared(self, thread: ThreadInfo) -> Iterator[Rule]:
         if thread.kind is not None and thread.copy is not None:
             yield from self.declared.rules(thread.copy, thread.kind)
+
+    def rule_for(self, thread: ThreadInfo, class_: str) -> Optional[Rule]:
+        """That expects it as one of that class."""
+        values, declared = self.values.of(thread), self._declared(thread)
+        return self.rules.match(thread.kind, class_, values, True, declared)[0]
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
         """Why the process itself holds that the thread is expected."""

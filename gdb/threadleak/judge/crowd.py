@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Many threads that are alive, made at one site, blocked at one place: where nobody is told to end, they pile up like
+that. A pool that has nothing to do looks the same, so a crowd is a suspicion, and never counts as leaked.
+"""
+
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from ..read.threads import ALIVE as STATE_ALIVE
+from ..read.threads import BLOCKED
+from ..target.base import Frame, TargetError, base_name
+from .blame import first_own
+from .classes import ALIVE, CROWD
+from .groups import group
+from .verdicts import Decision, Judge, Verdict
+
+# LeakProf takes 10,000 goroutines, which cost 2 KiB each; where threads do so much, a thousand of them are as odd.
+THRESHOLD = 1000
+_FRAMES = 64
+
+
+class Crowd(NamedTuple):
+    verdicts: List[Verdict]
+    place: Frame  # the innermost one of the user's own code
+
+    def text(self) -> str:
+        """1,200 threads of one site are blocked at one place, handle (server.c:30)"""
+        frame = self.place
+        name = frame.function or f"{frame.pc:#x}"
+        if frame.file and frame.line:
+            name += f" ({base_name(frame.file)}:{frame.line})"
+        elif frame.module and frame.offset is not None:
+            name += f" ({base_name(frame.module)}+{frame.offset:#x})"
+        return f"{len(self.verdicts):,} threads of one site are blocked at one place, {name}"
+
+
+def crowds(judge: Judge, verdicts: Iterable[Verdict], threshold: int) -> List[Crowd]:
+    """Gives those in one their class."""
+    alive = [each for each in verdicts if each.class_ == ALIVE and not each.thread.is_main]
+    if not threshold or len(alive) < threshold:
+        return []
+    found = []
+    for site in group(each for each in alive if not each.expected_by):
+        if site.key.copy and len(site.verdicts) >= threshold:
+            found += [
+                each for each in _places(judge, site.verdicts) if len(each.verdicts) >= threshold
+            ]
+    for each in found:
+        _decide(judge, each)
+    return found
+
+
+def _places(judge: Judge, verdicts: List[Verdict]) -> Iterator[Crowd]:
+    """Blocked ones, by where they are."""
+    target = judge.stacks.target
+    kernels = [each.thread.kernel for each in verdicts if each.thread.kernel is not None]
+    try:
+        stacks = judge.stacks.current(kernels, _FRAMES)
+    except TargetError:
+        return
+    frames: Dict[int, Optional[Frame]] = {}  # by stack, of which many threads share one
+    members: Dict[Tuple[int, Optional[str]], List[Verdict]] = {}
+    for verdict, stack in zip((each for each in verdicts if each.thread.kernel), stacks):
+        if id(stack) not in frames:
+            frames[id(stack)] = first_own(stack.frames)
+        frame, thread = frames[id(stack)], verdict.thread
+        if frame is None or thread.kernel is None:
+            continue
+        if thread.state == STATE_ALIVE:
+            thread.state = target.state_of(thread.kernel)
+        if thread.state == BLOCKED:
+            members.setdefault((frame.pc, frame.function), []).append(verdict)
+    places = {(frame.pc, frame.function): frame for frame in frames.values() if frame is not None}
+    for place, found in members.items():
+        yield Crowd(found, places[place])
+
+
+def _decide(judge: Judge, crowd: Crowd) -> None:
+    """Rules may expect some of them: those for this class, and the built-in ones, which know pools."""
+    common = Decision(CROWD)
+    known: Dict[object, Decision] = {None: common}
+    for verdict in crowd.verdicts:
+        rule = judge.rule_for(verdict.thread, CROWD)
+        if rule not in known:
+            known[rule] = Decision(CROWD)
+            known[rule].expect(rule.told if rule is not None else "", rule)
+        verdict.decision = known[rule]
