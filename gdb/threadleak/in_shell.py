@@ -38,7 +38,7 @@ program with LD_PRELOAD=libthreadleak.so, or link it with the library. `stacks` 
 
 Subcommands:
 {}
-Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage.
+Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage; of `run` also 124, ended by --timeout.
 """
 
 

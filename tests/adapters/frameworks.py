@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The examples, one for each framework: how they are built and run, and what each framework says failed."""
+"""How an example of a framework is built and run, and what the framework then says failed. examples.py has them."""
 
 import glob
 import os
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import AbstractSet, Any, Callable, Dict, NamedTuple, Sequence, Tuple
 
 import pytest
 
@@ -17,10 +17,8 @@ BUILD = os.path.join(ROOT, "build", "tests", "adapters")
 TIMEOUT_S = 300
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-pedantic", "-Werror")
 INCLUDE = f"-I{ROOT}/helper/include"
-FETCHED = os.path.join(ROOT, "build", "frameworks")  # by scripts/frameworks
-CATCH2_V3_DIR = os.path.join(FETCHED, "catch2-3", "usr")
-UNITY_DIR = os.path.join(FETCHED, "unity", "src")
 HEADLINE = re.compile(r"threadleak: \d+ leaked threads? \(")
+WHAT_IS_BUILT = (__file__, os.path.join(HERE, "examples.py"))
 NOT_LOADED = "threads are not checked"
 
 
@@ -86,14 +84,6 @@ def of_tap(out: str, _path: str) -> Dict[str, str]:
     return failed
 
 
-def unity_options() -> List[str]:
-    """The real one, or what stands in for it."""
-    source = os.path.join(UNITY_DIR, "unity.c")
-    if os.path.exists(source):
-        return [f"-isystem{UNITY_DIR}", source]
-    return [f"-isystem{HERE}/unity/stand_in"]
-
-
 class Example(NamedTuple):
     name: str
     source: str
@@ -102,6 +92,7 @@ class Example(NamedTuple):
     environment: Dict[str, str]
     read: Reader
     leaks: AbstractSet[str]  # fail because of a leak
+    title: str = ""  # what reports call a framework whose own frames they leave out
     fails: AbstractSet[str] = frozenset()  # fail anyway
     loud: AbstractSet[str] = frozenset()  # reported on stderr, not by the framework
     unchecked: AbstractSet[str] = frozenset()  # their process ended
@@ -112,11 +103,6 @@ class Example(NamedTuple):
     @property
     def path(self) -> str:
         return os.path.join(BUILD, self.name)
-
-
-def pkg(*names: str) -> List[str]:
-    words = ["pkg-config", "--cflags", "--libs", *names]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
 def changed_at(path: str) -> float:
@@ -131,7 +117,7 @@ def build(example: Example) -> str:
     os.makedirs(BUILD, exist_ok=True)
     source = os.path.join(HERE, example.source)
     used = (os.path.dirname(source), os.path.join(HERE, "threads.h"), f"{ROOT}/helper/include")
-    if changed_at(example.path) > max(map(changed_at, (*used, __file__))):
+    if changed_at(example.path) > max(map(changed_at, (*used, *WHAT_IS_BUILT))):
         return example.path
     cxx = source.endswith(".cc")
     compiler = ["g++", "-std=c++14"] if cxx else ["gcc", "-std=c99", "-D_GNU_SOURCE"]
@@ -184,144 +170,3 @@ def run_as_people_do(example: Example, *arguments: str) -> str:
     words = [example.path, *arguments]
     shown = run_words(words, lambda _out, _path: {}, "", environment(True))
     return shown.out + shown.err
-
-
-GTEST = Example(
-    "gtest",
-    "gtest/example.cc",
-    ["-lgtest", "-lgtest_main"],
-    ["--gtest_output=xml:{xml}"],
-    {},
-    of_junit,
-    leaks={
-        "LeavesUnjoined",
-        "LeavesAlive",
-        "SkipsAndLeavesUnjoined",
-        "LeavesUnjoinedItself",
-        "CharLeavesUnjoined",
-        "TwoLeavesUnjoined/1",
-    },
-    fails={"FailsAndLeavesUnjoined"},
-    suites=1,
-)
-CATCH2 = Example(
-    "catch2",
-    "catch2/example.cc",
-    [],
-    ["-r", "junit", "-o", "{xml}"],
-    {},
-    of_junit,
-    leaks={
-        "leaves unjoined",
-        "leaves alive",
-        "one section leaves unjoined",
-        "one generated value leaves unjoined",
-        "one of two parallel threads leaves unjoined",
-    },
-    fails={"throws and leaves unjoined"},
-)
-CATCH2_V3 = CATCH2._replace(
-    name="catch2_v3",
-    options=[
-        "-DCATCH_3",
-        f"-isystem{CATCH2_V3_DIR}/include",
-        f"-L{CATCH2_V3_DIR}/lib",
-        *("-lCatch2Main", "-lCatch2"),
-    ],
-    needs=CATCH2_V3_DIR,
-)
-BOOST = Example(
-    "boost_test",
-    "boost_test/example.cc",
-    [],
-    ["--log_format=JUNIT", "--log_sink={xml}", "--color_output=no"],
-    {},
-    of_junit,
-    leaks={"leaves_unjoined", "leaves_alive", "_1", "suite_leaves_alive-setup-teardown"},
-    fails={"fails_and_leaves_unjoined", "throws_and_leaves_unjoined"},
-)
-CMOCKA = Example(
-    "cmocka",
-    "cmocka/example.c",
-    ["-lcmocka"],
-    [],
-    {"CMOCKA_MESSAGE_OUTPUT": "XML"},
-    of_junit,
-    leaks={
-        "leaves_unjoined",
-        "leaves_alive",
-        "skips_and_leaves_unjoined",
-        "leaves_unjoined_in_teardown",
-    },
-    fails={"fails_and_leaves_unjoined"},
-    loud={
-        "leaves_unjoined",
-        "leaves_alive",
-        "skips_and_leaves_unjoined",
-        "leaves_unjoined_in_teardown",
-        "fails_and_leaves_unjoined",
-    },
-    repeated=5,
-)
-CHECK = Example(
-    "check",
-    "check/example.c",
-    pkg("check"),
-    [],
-    {},
-    of_check,
-    leaks={
-        "simple:leaves_unjoined:0",
-        "simple:leaves_alive:0",
-        "simple:second_of_three_leaves_unjoined:1",
-        "unchecked:second_of_three_leaves_unjoined:1",
-        "leaky:leaves_its_fixture:0",
-        "leaky:leaves_its_fixture:1",
-    },
-    fails={"simple:fails_and_leaves_unjoined:0"},
-    unchecked={"simple:fails_and_leaves_unjoined:0"},
-)
-CRITERION = Example(
-    "criterion",
-    "criterion/example.c",
-    ["-lcriterion"],
-    ["--xml={xml}", "-j1"],
-    {},
-    of_junit,
-    leaks={
-        "leaves_unjoined",
-        "leaves_alive",
-        "leaves_unjoined_of_init",
-        "leaves_unjoined_beside",
-        "two_leaves_unjoined",
-        "five_leaves_unjoined",
-    },
-    fails={"fails_and_leaves_unjoined", "six_fails_and_leaves_unjoined"},
-    loud={"fails_and_leaves_unjoined", "six_fails_and_leaves_unjoined"},
-)
-UNITY = Example(
-    "unity",
-    "unity/example.c",
-    unity_options(),
-    [],
-    {},
-    of_unity,
-    leaks={"leaves_unjoined", "leaves_alive", "is_ignored_and_leaves_unjoined"},
-    fails={"fails_and_leaves_unjoined"},
-    loud={
-        "leaves_unjoined",
-        "leaves_alive",
-        "is_ignored_and_leaves_unjoined",
-        "fails_and_leaves_unjoined",
-    },
-    repeated=3,
-)
-PLAIN = Example(
-    "plain",
-    "plain/parallel.c",
-    [],
-    [],
-    {},
-    of_tap,
-    leaks={"leaves_unjoined", "leaves_alive"},
-)

@@ -6,18 +6,19 @@ import subprocess
 
 import pytest
 
+import examples
 import frameworks
 from frameworks import BUILD, HERE, Example, environment, run
 
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    for example in (frameworks.GTEST, frameworks.CATCH2, frameworks.CHECK, frameworks.CMOCKA):
+    for example in (examples.GTEST, examples.CATCH2, examples.CHECK, examples.CMOCKA):
         frameworks.build(example)
 
 
 def test_gtest_a_leaking_suite_fails_and_none_of_its_tests() -> None:
-    shown = run(frameworks.GTEST, "--gtest_filter=SuiteLeavesAlive.*")
+    shown = run(examples.GTEST, "--gtest_filter=SuiteLeavesAlive.*")
     assert shown.status == 1
     assert "[       OK ] SuiteLeavesAlive.ButItsTestDoesNot" in shown.out
     assert "[  FAILED  ] SuiteLeavesAlive: SetUpTestSuite or TearDownTestSuite" in shown.out
@@ -25,7 +26,7 @@ def test_gtest_a_leaking_suite_fails_and_none_of_its_tests() -> None:
 
 
 def test_gtest_death_tests_are_not_checked_in_their_children() -> None:
-    shown = run(frameworks.GTEST, "--gtest_filter=DyingDeathTest.Fast:DyingDeathTest.Threadsafe")
+    shown = run(examples.GTEST, "--gtest_filter=DyingDeathTest.Fast:DyingDeathTest.Threadsafe")
     assert shown.status == 0, shown
     assert shown.headlines == 0
 
@@ -34,24 +35,24 @@ def test_gtest_shards_check_their_own_tests() -> None:
     failed = []
     for index in range(3):
         more = {"GTEST_TOTAL_SHARDS": "3", "GTEST_SHARD_INDEX": str(index)}
-        failed += run(frameworks.GTEST, **more).failed
-    assert sorted(failed) == sorted(frameworks.GTEST.leaks | frameworks.GTEST.fails)
+        failed += run(examples.GTEST, **more).failed
+    assert sorted(failed) == sorted(examples.GTEST.leaks | examples.GTEST.fails)
 
 
 def test_gtest_repeated_tests_are_checked_each_time() -> None:
-    shown = run(frameworks.GTEST, "--gtest_filter=Pool.LeavesUnjoined", "--gtest_repeat=3")
+    shown = run(examples.GTEST, "--gtest_filter=Pool.LeavesUnjoined", "--gtest_repeat=3")
     assert shown.headlines == 3, shown
     assert shown.out.count("1 leaked thread (1 unjoined) in test Pool.LeavesUnjoined:") == 3
 
 
 def test_gtest_the_order_of_tests_does_not_matter() -> None:
-    shown = run(frameworks.GTEST, "--gtest_shuffle", "--gtest_random_seed=7")
-    assert set(shown.failed) == frameworks.GTEST.leaks | frameworks.GTEST.fails
-    assert shown.headlines == run(frameworks.GTEST).headlines
+    shown = run(examples.GTEST, "--gtest_shuffle", "--gtest_random_seed=7")
+    assert set(shown.failed) == examples.GTEST.leaks | examples.GTEST.fails
+    assert shown.headlines == run(examples.GTEST).headlines
 
 
 def test_gtest_a_leaking_environment_fails_the_program() -> None:
-    example = frameworks.GTEST._replace(name="environment", source="gtest/environment.cc")
+    example = examples.GTEST._replace(name="environment", source="gtest/environment.cc")
     frameworks.build(example)
     shown = run(example)
     assert shown.status == 1
@@ -59,7 +60,7 @@ def test_gtest_a_leaking_environment_fails_the_program() -> None:
     assert "1 leaked thread (1 outlived) in test test program:" in shown.out
 
 
-@pytest.fixture(params=[frameworks.CATCH2, frameworks.CATCH2_V3], ids=["2", "3"])
+@pytest.fixture(params=[examples.CATCH2, examples.CATCH2_V3], ids=["2", "3"])
 def catch2(request: pytest.FixtureRequest) -> Example:
     frameworks.build(request.param)
     return request.param
@@ -91,7 +92,7 @@ def test_catch2_nothing_is_checked_in_the_handler_of_a_fatal_signal(catch2: Exam
 
 
 def test_catch2_reporters_side_by_side_tell_the_same() -> None:
-    example = frameworks.CATCH2_V3
+    example = examples.CATCH2_V3
     frameworks.build(example)
     names = ("compact", "console", "sonarqube", "tap", "teamcity", "xml")
     files = {name: f"{example.path}.as_{name}" for name in names}
@@ -103,7 +104,7 @@ def test_catch2_reporters_side_by_side_tell_the_same() -> None:
         assert len(frameworks.HEADLINE.findall(told)) == len(shown.failed), (name, told)
 
 
-@pytest.mark.skipif(os.path.isdir(frameworks.CATCH2_V3_DIR), reason="the real one is there")
+@pytest.mark.skipif(os.path.isdir(examples.CATCH2_V3_DIR), reason="the real one is there")
 def test_catch2_v3_is_compiled_against_its_declarations() -> None:
     words = ["g++", "-std=c++14", *frameworks.WARNINGS, frameworks.INCLUDE, "-fsyntax-only"]
     stand_in = f"-I{HERE}/catch2/stand_in"
@@ -115,47 +116,47 @@ def test_reports_go_to_a_file_too_if_one_is_named() -> None:
     if os.path.exists(path):
         os.remove(path)
     options = f"settle_ms=50:log_path={path}"
-    shown = run(frameworks.GTEST, "--gtest_filter=Pool.*", THREADLEAK_OPTIONS=options)
+    shown = run(examples.GTEST, "--gtest_filter=Pool.*", THREADLEAK_OPTIONS=options)
     with open(path, encoding="utf-8") as file:
         report = file.read()
     assert len(frameworks.HEADLINE.findall(report)) == len(shown.failed) == 4
 
 
 def test_cmocka_a_leaking_group_fails_and_none_of_its_tests() -> None:
-    shown = run(frameworks.CMOCKA, "leaky_group")
+    shown = run(examples.CMOCKA, "leaky_group")
     assert shown.failed == {}
     assert shown.status == 1
-    text = frameworks.run_as_people_do(frameworks.CMOCKA, "leaky_group")
+    text = frameworks.run_as_people_do(examples.CMOCKA, "leaky_group")
     assert "1 leaked thread (1 outlived) in test leaky_group:" in text
     assert "[  FAILED  ] GROUP TEARDOWN" in text
 
 
 def test_cmocka_threads_of_a_group_are_no_concern_of_its_tests() -> None:
-    shown = run(frameworks.CMOCKA, "good_group")
+    shown = run(examples.CMOCKA, "good_group")
     assert (set(shown.failed), shown.status) == ({"leaves_unjoined"}, 1), shown
     assert shown.headlines == 2  # on stderr, and the first line as the text of the failure
 
 
 def test_cmocka_a_group_whose_setup_failed_is_torn_down_as_ever() -> None:
-    shown = run(frameworks.CMOCKA, "group_without_setup")
+    shown = run(examples.CMOCKA, "group_without_setup")
     assert (shown.status, shown.headlines) == (1, 0), shown
 
 
 def test_check_without_fork() -> None:
-    shown = run(frameworks.CHECK, CK_FORK="no")
-    assert set(shown.failed) == frameworks.CHECK.leaks | frameworks.CHECK.fails
-    assert shown.headlines == len(frameworks.CHECK.leaks)
+    shown = run(examples.CHECK, CK_FORK="no")
+    assert set(shown.failed) == examples.CHECK.leaks | examples.CHECK.fails
+    assert shown.headlines == len(examples.CHECK.leaks)
     assert "Assertion '1 == 2' failed" in shown.failed["simple:fails_and_leaves_unjoined:0"]
 
 
 def test_criterion_workers_in_parallel() -> None:
-    frameworks.build(frameworks.CRITERION)
-    shown = run(frameworks.CRITERION, "-j4")
-    assert set(shown.failed) == frameworks.CRITERION.leaks | frameworks.CRITERION.fails
+    frameworks.build(examples.CRITERION)
+    shown = run(examples.CRITERION, "-j4")
+    assert set(shown.failed) == examples.CRITERION.leaks | examples.CRITERION.fails
 
 
 def test_criterion_in_cxx() -> None:
-    example = frameworks.CRITERION._replace(name="criterion_cxx", source="criterion/example.cc")
+    example = examples.CRITERION._replace(name="criterion_cxx", source="criterion/example.cc")
     frameworks.build(example)
     shown = run(example)
     assert set(shown.failed) == {"throws", "leaves_unjoined"}, shown
@@ -164,9 +165,9 @@ def test_criterion_in_cxx() -> None:
 
 
 def test_gtest_in_two_files_of_one_program() -> None:
-    twice = frameworks.GTEST._replace(
+    twice = examples.GTEST._replace(
         name="gtest_twice",
-        options=[os.path.join(HERE, "gtest", "second.cc"), *frameworks.GTEST.options],
+        options=[os.path.join(HERE, "gtest", "second.cc"), *examples.GTEST.options],
     )
     frameworks.build(twice)
     assert set(run(twice).failed) == twice.leaks | twice.fails

@@ -5,19 +5,20 @@ import re
 
 import pytest
 
+import examples
 import frameworks
 from frameworks import NOT_LOADED, Example, run
 
 EXAMPLES = [
-    frameworks.GTEST,
-    frameworks.CATCH2,
-    frameworks.CATCH2_V3,
-    frameworks.BOOST,
-    frameworks.CMOCKA,
-    frameworks.CHECK,
-    frameworks.CRITERION,
-    frameworks.UNITY,
-    frameworks.PLAIN,
+    examples.GTEST,
+    examples.CATCH2,
+    examples.CATCH2_V3,
+    examples.BOOST,
+    examples.CMOCKA,
+    examples.CHECK,
+    examples.CRITERION,
+    examples.UNITY,
+    examples.PLAIN,
 ]
 
 
@@ -51,6 +52,16 @@ def test_each_report_is_printed_once_and_whole(example: Example) -> None:
     assert len(frameworks.HEADLINE.findall(shown)) == headlines, shown
     assert shown.count("created at:") == reports, shown
     assert "fix: " in shown
+
+
+def test_stacks_end_with_the_test(example: Example) -> None:
+    shown = frameworks.run_as_people_do(example)
+    told = re.findall(r"\(\d+ more: (.*)\)", shown)
+    assert set(told) == ({example.title} if example.title else set()), shown
+    assert not re.search(
+        r" #\d+ +(testing::|Catch::|boost::|_?cmocka_|srunner_|tcase_|criterion_|Unity|main\b)",
+        shown if example.title else "",
+    ), shown
 
 
 def test_without_the_library_tests_pass_and_it_is_said_once(example: Example) -> None:

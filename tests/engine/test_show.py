@@ -23,7 +23,7 @@ from image import (
     site,
 )
 from test_judge import CLOSED, ENDED, LATER, report
-from threadleak.judge.blame import first_own, is_wrapper, own_frame
+from threadleak.judge.blame import body, first_own, is_wrapper, own_frame
 from threadleak.judge.groups import group, id_ranges, merge_alike
 from threadleak.judge.names import brief, without_arguments
 from threadleak.judge.rule_set import RuleSet
@@ -104,6 +104,31 @@ def test_own_frame() -> None:
     assert own_frame([wrap, own]) == 1 and first_own(iter([wrap, own])) is own
     assert own_frame([wrap, wrap]) == 0 and first_own(iter([wrap])) is wrap
     assert own_frame([]) is None and first_own([]) is None
+
+
+OUTERMOST = ("__libc_start_call_main", "_start")
+
+
+@pytest.mark.parametrize(
+    "end, framework, outside, names",
+    [
+        (2, "GoogleTest", 3, ("mine", "Body()", "testing::Test::Run()", "RUN_ALL_TESTS()", "main")),
+        (2, "GoogleTest", 2, ("mine", "Body()", "testing::Test::Run()", "main", *OUTERMOST)),
+        (1, "Catch2", 3, ("mine", "std::apply<f>", "Catch::RunContext::runTest(x)", "main")),
+        (2, "cmocka", 3, ("mine", "body", "threadleak_cmocka_test_", "cmocka_run_one_test", "run")),
+        # mocks call the user's code from inside the body, and a body may run another test
+        (4, "Check", 2, ("mine", "testing::Action", "mine", "body", "srunner_run_all", "main")),
+        (1, "Check", 3, ("mine", "srunner_run", "body", "main", *OUTERMOST)),
+        # no test: the program's own code, a framework's own thread, code outside of it, nothing at all
+        (2, "", 0, ("mine", "main", *OUTERMOST)),
+        (1, "", 0, ("srunner_run", "srunner_run_all", *OUTERMOST)),
+        (2, "", 0, ("srunner_run", "main", *OUTERMOST)),
+        (1, "", 0, OUTERMOST),
+        (0, "", 0, ()),
+    ],
+)
+def test_body_of_a_test(end: int, framework: str, outside: int, names: "tuple[str, ...]") -> None:
+    assert body([Frame(1, name) for name in names]) == (end, framework, outside)
 
 
 # ---- text ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ equal leaks take no more room than one, and whatever is long is cut.
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from ..judge.blame import first_own, is_wrapper, own_frame
+from ..judge.blame import body, first_own, own_frame
 from ..judge.classes import ALL, UNJOINED
 from ..judge.groups import Group, group, id_ranges, merge_alike
 from ..judge.names import brief, without_arguments
@@ -216,20 +216,20 @@ def _creation(report: Report, verdict: Verdict, frames: int, style: Style) -> Li
 
 
 def _frames(stack: Stack, most: int, style: Style, mark_own: bool = True) -> Iterable[str]:
-    """Without what stands outside the user's own code: what calls main, and what starts threads."""
+    """Without what stands outside the user's own code: what calls main, starts threads, or runs tests."""
     own = own_frame(stack.frames) if mark_own else None
-    frames = list(stack.frames)
-    while len(frames) > 1 and is_wrapper(frames[-1]):
-        frames.pop()
+    own_code = body(stack.frames)
     found = []
-    for index, frame in enumerate(frames):
+    for index, frame in enumerate(stack.frames[: own_code.end]):
         if index >= most and index != own:
             continue
         mark = "=>" if index == own else "  "
         found.append(f"  {mark} #{index:<2} {place(_short(frame), style, full=True)}")
-    more = len(frames) - len(found)
+    more = own_code.end - len(found)
     if more > 0:
         found.append(f"        ({more} more)")
+    if own_code.framework:
+        found.append(f"        ({own_code.outside} more: {own_code.framework})")
     return found + ([f"        ({clean(stack.end)})"] if stack.end else [])
 
 

@@ -30,7 +30,7 @@ static inline void unity_end_test(const char *what, const char *message, int lin
     longjmp(Unity.AbortFrame, 1);
 }
 
-static inline void unity_run(void (*test)(void), const char *name)
+static inline void UnityDefaultTestRun(void (*test)(void), const char *name)
 {
     Unity.CurrentTestName = name;
     Unity.CurrentTestFailed = Unity.CurrentTestIgnored = 0;
@@ -49,7 +49,7 @@ static inline void unity_run(void (*test)(void), const char *name)
 
 #define TEST_FAIL_MESSAGE(message) unity_end_test("FAIL", message, __LINE__)
 #define TEST_IGNORE_MESSAGE(message) unity_end_test("IGNORE", message, __LINE__)
-#define RUN_TEST(test) unity_run(test, #test)
+#define RUN_TEST(test) UnityDefaultTestRun(test, #test)
 #define UNITY_BEGIN() ((void)0)
 #define UNITY_END() Unity.TestFailures
 
