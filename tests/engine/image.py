@@ -284,6 +284,9 @@ class FakeTarget:
         function, file, line = self.functions.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]
 
+    def local_function(self, pc: int, what: int) -> Optional[str]:
+        return None
+
     def data_symbol(self, address: int) -> Optional[str]:
         return self.data_symbols.get(address)
 

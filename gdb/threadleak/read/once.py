@@ -57,7 +57,7 @@ class Runners:
     def _module(self, stack: CurrentStack) -> Optional[str]:
         for pc, what in stack.frames:
             for frame in self._stacks.placed(pc, what):
-                if is_once(frame.function):
+                if is_once(frame.function or self._target.local_function(pc, what)):
                     return frame.module
         return None
 

@@ -53,7 +53,7 @@ _PRIVATE_LOCK = "lll_lock_wait_private"
 _PASSED_OVER: Set[str] = {
     name
     for pattern in (
-        "syscall futex_wait{,_simple,_cancelable} futex_lock_pi lll_{lock_wait,timedlock_wait,timedwait}"
+        "syscall futex_wait{,_simple,_cancelable} futex_lock_pi lll_{lock_wait,mutex_lock_optimized}"
         " futex_abstimed_wait{,_common,_cancelable} internal_syscall_cancel syscall_cancel{,_arch}"
     ).split()
     for name in _names(pattern)

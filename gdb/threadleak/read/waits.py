@@ -6,9 +6,9 @@ stack name the primitive (primitives.py), and the object must look like one (obj
 threads, call and stack, is decided once.
 """
 
-from typing import Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..target.base import CurrentStack, SystemCall, Target, TargetError, Thread
+from ..target.base import CurrentStack, Frame, SystemCall, Target, TargetError, Thread
 from . import calls, wait
 from .futexes import NAMES, Futex, futex_of
 from .glibc import Glibc
@@ -135,9 +135,15 @@ class Waits:
 
     def _primitive(self, stack: CurrentStack) -> Primitive:
         if stack.frames not in self._primitives:
-            frames = (frame for at in stack.frames for frame in self._stacks.placed(*at))
-            self._primitives[stack.frames] = primitive_of(frames)
+            self._primitives[stack.frames] = primitive_of(self._frames(stack))
         return self._primitives[stack.frames]
+
+    def _frames(self, stack: CurrentStack) -> Iterator[Frame]:
+        for pc, what in stack.frames:
+            for frame in self._stacks.placed(pc, what):
+                if frame.function is None:
+                    frame = frame._replace(function=self._target.local_function(pc, what))
+                yield frame
 
 
 def _with_call(found: Wait, each: _Asleep, target: Target) -> Wait:

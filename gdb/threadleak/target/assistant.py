@@ -74,6 +74,10 @@ class Assistant:
         found = {thread.tid: stack for thread, stack in zip(shared, stacks)}
         return [found.get(thread.tid) for thread in threads]
 
+    def name_of(self, pc: int, what: int) -> Optional[str]:
+        """Of the function that is there."""
+        return self._native.symbolize(pc, what)[-1].function
+
     def _again(
         self, thread: Thread, stack: CurrentStack, limit: int, registers: Registers
     ) -> CurrentStack:

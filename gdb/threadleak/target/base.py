@@ -149,6 +149,9 @@ class Target(Protocol):
         """The function at `pc`, preceded by those that are inlined there; never empty. What `pc` is: RETURN,
         EXACT or START, which gives the function alone, where it is declared."""
 
+    def local_function(self, pc: int, what: int) -> Optional[str]:
+        """Of a function that symbolize() has no name for: by the calls that lead there, whose part it is."""
+
     def data_symbol(self, address: int) -> Optional[str]:
         """Name of the variable or vtable that `address` lies in, demangled."""
 

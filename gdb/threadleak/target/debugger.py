@@ -257,6 +257,10 @@ class DebuggerTarget:
             file, line = path_of(function.symtab), function.line or None
         return frames or [self._frame(pc, symbol_at(at), file, line)]
 
+    def local_function(self, pc: int, what: int) -> Optional[str]:
+        assistant = self._assistant() if self._mapping(pc) is not None else None
+        return assistant.name_of(pc, what) if assistant is not None else None
+
     def _frame(
         self, pc: int, function: Optional[str], file: Optional[str], line: Optional[int]
     ) -> Frame:

@@ -240,6 +240,9 @@ class NativeTarget:
             self._mappings = procfs.Mappings(files)
         return self._mappings.at(pc)
 
+    def local_function(self, pc: int, what: int) -> Optional[str]:
+        return None  # symbolize() has it
+
     def data_symbol(self, address: int) -> Optional[str]:
         return self._probe.symbol_at(address)
 
