@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A live process that is not stopped (helper/probe/live.c, watch.c, descriptor.c, access.c).
+ * A live process that is not stopped (helper/probe/live.c, watch.c, descriptor.c).
  */
 #include "child.h"
 
@@ -439,31 +439,6 @@ static void test_refused(void **state)
     assert_refused(child.pid, 0, "there is no process");
 }
 
-/* A process of another user's looks at the child. */
-static void test_other_user(void **state)
-{
-    (void)state;
-    if (geteuid()) {
-        print_message("skipped: only root can become another user\n");
-        skip();
-    }
-    struct child child = start_child(nothing);
-    await(child.shared->arrived == 1);
-    fflush(NULL);
-    pid_t other = fork();
-    if (!other) {
-        char sentence[64];
-        snprintf(sentence, sizeof sentence, "process %d belongs to the user with uid 0: run it as root",
-                 child.pid);
-        bool is_other = !setresgid(65534, 65534, 65534) && !setresuid(65534, 65534, 65534);
-        _exit(!is_other || live_open(child.pid, 0) || !strstr(threadleak_probe_error(), sentence));
-    }
-    int status;
-    assert_int_equal(waitpid(other, &status, 0), other);
-    assert_int_equal(status, 0);
-    end_child(&child);
-}
-
 /* ---- stopped by somebody else -------------------------------------------------------------------- */
 
 static void test_stopped_by_a_debugger(void **state)
@@ -498,11 +473,15 @@ static void test_stopped_by_a_debugger(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),          cmocka_unit_test(test_stood_still),
-        cmocka_unit_test(test_main_has_left),   cmocka_unit_test(test_ended_meanwhile),
-        cmocka_unit_test(test_memory),          cmocka_unit_test(test_mappings),
-        cmocka_unit_test(test_other_namespace), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_other_user),      cmocka_unit_test(test_stopped_by_a_debugger),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_stood_still),
+        cmocka_unit_test(test_main_has_left),
+        cmocka_unit_test(test_ended_meanwhile),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_other_namespace),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_stopped_by_a_debugger),
     };
     return cmocka_run_group_tests_name("live", tests, NULL, NULL);
 }

@@ -268,6 +268,7 @@ def test_an_interrupt_in_the_middle_of_the_imports_is_quiet(tmp_path: Any) -> No
     (package / "in_shell.py").write_text(
         "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
+    shutil.copy(os.path.join(ROOT, "gdb", "threadleak", "lean_typing.py"), package)
     command = shutil.copy(SHELL, tmp_path / "scripts")
     assert interrupt(command) == (-signal.SIGINT, "")
 
