@@ -26,7 +26,7 @@ extern "C" {
 #pragma GCC visibility push(default) /* the library hides all else */
 
 /* Changes when a struct or a function here does: the caller compares it with threadleak_probe_abi(). */
-#define THREADLEAK_PROBE_ABI 1u
+#define THREADLEAK_PROBE_ABI 2u
 
 struct threadleak_probe;
 
@@ -125,6 +125,14 @@ int threadleak_probe_find_symbol(struct threadleak_probe *probe, const char *nam
 
 /* The variable, vtable or function that `address` lies in, demangled, or NULL. */
 const char *threadleak_probe_symbol_at(struct threadleak_probe *probe, uint64_t address);
+
+/* The object at `address`: a global or static variable, demangled, and the member or element of it, by debug
+ * information: "cache.lock", "app::pool.shards[3].mutex", "run(int)::once". What is the compiler's or the
+ * language's library's own is not looked into: "cache.mutex", not "cache.mutex._M_mutex". Where no object
+ * begins there: "cache.ready+0x20". Without debug information, and in system libraries, by the symbol table:
+ * "cache+0x40". NULL: in no module, as on heap and stacks, or not known. The first call reads what variables
+ * a module has. */
+const char *threadleak_probe_variable_at(struct threadleak_probe *probe, uint64_t address);
 
 /* ---- modules ------------------------------------------------------------------------------------- */
 

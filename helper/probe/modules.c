@@ -280,7 +280,7 @@ struct module *modules_at(struct modules *modules, uint64_t address)
     uint32_t low = 0, high = modules->count;
     if (modules->last < high && modules->list[modules->last].start <= address &&
         address < modules->list[modules->last].end)
-        return &modules->list[modules->last];
+        return modules_get(modules, modules->last);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (modules->list[middle].end <= address)

@@ -83,8 +83,7 @@ static bool find_unit(Dwfl_Module *dwfl, struct units *units, uint64_t pc, Dwarf
     return true;
 }
 
-/* With -gsplit-dwarf what is in a unit is in a file of its own. */
-static Dwarf_Die contents_of(Dwarf_Die *unit)
+Dwarf_Die unit_contents(Dwarf_Die *unit)
 {
     Dwarf_Die split;
     uint8_t type;
@@ -330,7 +329,7 @@ void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_st
     struct scope *list = scopes->list;
     if (units->visits > ALL_VISITS_MAX || !find_unit(dwfl, units, pc, &unit, &bias))
         return;
-    Dwarf_Die contents = contents_of(&unit);
+    Dwarf_Die contents = unit_contents(&unit);
     struct nest nest = {.count = 0, .visits = 0};
     pc -= bias;
     collect(&contents, pc, false, 0, &nest);

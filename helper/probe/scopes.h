@@ -44,6 +44,9 @@ struct units {
 
 void units_free(struct units *units);
 
+/* The unit, or with -gsplit-dwarf the one in a file of its own that has what is in it. */
+Dwarf_Die unit_contents(Dwarf_Die *unit);
+
 /* Each with the line that is executed in it; for `as_start` the outermost alone, with the line that it is
  * declared at. Where no function is known, list[0] has the line alone, if that is known. */
 void scopes_read(Dwfl_Module *dwfl, struct units *units, uint64_t pc, bool as_start, struct scopes *scopes);

@@ -12,12 +12,14 @@
 #include "modules.h"
 #include "scopes.h"
 #include "symbol_table.h"
+#include "variables.h"
 
 /* What was read of a module; each part when it is first needed. */
 struct module_symbols {
     struct symbol_table table;
     struct local_names local;
     struct units units;
+    struct variables variables;
     bool has_table, has_local;
 };
 
@@ -64,6 +66,7 @@ void symbols_free(struct symbols *symbols)
         symbol_table_free(&symbols->list[i].table);
         local_names_free(&symbols->list[i].local);
         units_free(&symbols->list[i].units);
+        variables_free(&symbols->list[i].variables);
     }
     arena_free(&symbols->arena);
     free(symbols->list);
@@ -293,6 +296,51 @@ const char *threadleak_probe_symbol_at(struct threadleak_probe *probe, uint64_t 
     struct symbols *symbols = symbols_of(probe);
     const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
     return module && module->file.bytes ? name_by_table(symbols, module, address) : NULL;
+}
+
+/* As demangled, and therefore with the function that it is static in, or made of the names in DWARF. */
+static const char *name_of_variable(struct symbols *symbols, const struct module *module,
+                                    const struct variable *variable)
+{
+    const char *name = variable_linkage_name(variable);
+    if (name)
+        return readable(symbols, name);
+    name = name_by_entry(symbols, module, variable->start);
+    if (name)
+        return name;
+    name = variable_name(variable);
+    if (!name || !variable->function)
+        return name;
+    const char *inner = keep(symbols, "::", 2, name);
+    return inner ? keep(symbols, variable->function, strlen(variable->function), inner) : NULL;
+}
+
+static const char *name_with_offset(struct symbols *symbols, const struct module *module, uint64_t address)
+{
+    char offset[24];
+    const struct symbol *symbol = symbol_in(symbols, module, address);
+    const char *name = symbol ? name_by_table(symbols, module, address) : NULL;
+    if (!name || symbol->start == address)
+        return name;
+    snprintf(offset, sizeof offset, "+0x%llx", (unsigned long long)(address - symbol->start));
+    return keep(symbols, name, strlen(name), offset);
+}
+
+const char *threadleak_probe_variable_at(struct threadleak_probe *probe, uint64_t address)
+{
+    char path[VARIABLE_PATH_MAX];
+    struct symbols *symbols = symbols_of(probe);
+    const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
+    if (!module || !module->file.bytes)
+        return NULL;
+    struct variables *variables = &symbols_in(symbols, module)->variables;
+    const struct variable *variable =
+        module->is_system ? NULL : variables_find(variables, module->dwfl, address);
+    const char *name = variable ? name_of_variable(symbols, module, variable) : NULL;
+    if (!name)
+        return name_with_offset(symbols, module, address);
+    variable_path(variables, variable, address, path);
+    return *path ? keep(symbols, name, strlen(name), path) : name;
 }
 
 /* Of one module's .symtab. */

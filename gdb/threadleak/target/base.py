@@ -155,6 +155,12 @@ class Target(Protocol):
     def data_symbol(self, address: int) -> Optional[str]:
         """Name of the variable or vtable that `address` lies in, demangled."""
 
+    def data_name(self, address: int) -> Optional[str]:
+        """Name of the object at `address`, of a global or static variable and the member or element of it:
+        "cache.lock", "pool.shards[3].mutex"; "cache.ready+0x20" where none begins there. Without debug
+        information, and in system libraries, by the symbol table: "cache+0x40". None: heap, stack, or not
+        known."""
+
     def module_at(self, pc: int) -> Optional[str]:
         """Path of the ELF file that is mapped there."""
 

@@ -246,6 +246,9 @@ class NativeTarget:
     def data_symbol(self, address: int) -> Optional[str]:
         return self._probe.symbol_at(address)
 
+    def data_name(self, address: int) -> Optional[str]:
+        return self._probe.variable_at(address)
+
     def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)
         return mapping.path if mapping is not None else None

@@ -14,7 +14,7 @@ from .. import libraries
 from ..escapes import decoded
 from .base import TargetError
 
-ABI = 1
+ABI = 2
 STOP, STOPPED = 0x1, 0x2
 CORE, PROCESS = 1, 2
 ALIVE, RUNNING, BLOCKED = 0, 1, 2
@@ -105,6 +105,7 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "read": (c_size_t, (c_uint64, c_char_p, c_size_t)),
     "find_symbol": (c_int, (c_char_p, POINTER(c_uint64), c_uint32)),
     "symbol_at": (c_char_p, (c_uint64,)),
+    "variable_at": (c_char_p, (c_uint64,)),
     "modules": (c_void_p, ()),
     "unwind": (c_int, (c_uint32, c_uint32)),
     "stacks": (c_void_p, (POINTER(c_uint32),)),
@@ -248,6 +249,9 @@ class Probe:
 
     def symbol_at(self, address: int) -> Optional[str]:
         return _text(self._library.threadleak_probe_symbol_at(self._handle, address))
+
+    def variable_at(self, address: int) -> Optional[str]:
+        return _text(self._library.threadleak_probe_variable_at(self._handle, address))
 
     def modules(self) -> List[Module]:
         count = self.info().module_count
