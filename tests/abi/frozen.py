@@ -99,6 +99,9 @@ class FrozenTarget:
     def data_symbol(self, address: int) -> Optional[str]:
         return None
 
+    def data_name(self, address: int) -> Optional[str]:
+        return None
+
     def module_at(self, pc: int) -> Optional[str]:
         return None
 

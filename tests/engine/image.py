@@ -290,6 +290,9 @@ class FakeTarget:
     def data_symbol(self, address: int) -> Optional[str]:
         return self.data_symbols.get(address)
 
+    def data_name(self, address: int) -> Optional[str]:
+        return self.data_symbols.get(address)
+
     def module_at(self, pc: int) -> Optional[str]:
         if TEXT <= pc < TEXT + 0x200000:
             return "/srv/server"

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Set
 PACKAGE = Path(__file__).resolve().parents[2] / "gdb" / "threadleak"
 MAY_IMPORT_GDB = {
     *("in_gdb.py", "target/debugger.py", "target/debugger_events.py"),
-    "target/debugger_frames.py",
+    *("target/debugger_frames.py", "target/debugger_variables.py"),
 }
 STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
 STANDARD = {

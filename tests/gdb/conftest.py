@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The tests share their fixtures with tests/shell."""
+"""The tests share their fixtures with tests/shell. Some look with the engine too, outside of GDB."""
 
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "gdb")]
 
 from fixtures import plain_core_pattern, workshop  # noqa: E402, F401

@@ -3,8 +3,10 @@
  * Names of objects in variables (helper/probe/variables.c, data_types.c): two programs that say what each of
  * theirs is to be called, as compilers make them.
  */
+#include "../programs/variables.h"
 #include "built.h"
-#include "programs/variables.h"
+
+#define PROGRAMS "tests/programs/"
 
 enum how { BY_DEBUG_INFORMATION, BY_SYMBOLS, BY_EXPORTS };
 
@@ -57,7 +59,7 @@ static void check_program(const char *name, enum how how)
 static void check_made(const char *compiler, const char *source)
 {
     char arguments[256];
-    snprintf(arguments, sizeof arguments, SOURCES "%s -o %%s/made -pthread", source);
+    snprintf(arguments, sizeof arguments, PROGRAMS "%s -o %%s/made -pthread", source);
     build(compiler, arguments);
     check_program("made", BY_DEBUG_INFORMATION);
 }
@@ -65,21 +67,21 @@ static void check_made(const char *compiler, const char *source)
 static void test_c(void **state)
 {
     (void)state;
-    check_made("gcc -g -O0", "variables.c");
-    check_made("gcc -g -O2 -gz", "variables.c");
-    check_made("gcc -gdwarf-4 -O2 -fdebug-types-section", "variables.c");
-    check_made("gcc -g -O2 -gsplit-dwarf -fdata-sections -Wl,--gc-sections", "variables.c");
-    check_made("gcc -g -O1 -static -no-pie -fno-pie", "variables.c");
-    check_made("gcc -g -O2 -flto", "variables.c");
+    check_made("gcc -g -O0", "variables_c.c");
+    check_made("gcc -g -O2 -gz", "variables_c.c");
+    check_made("gcc -gdwarf-4 -O2 -fdebug-types-section", "variables_c.c");
+    check_made("gcc -g -O2 -gsplit-dwarf -fdata-sections -Wl,--gc-sections", "variables_c.c");
+    check_made("gcc -g -O1 -static -no-pie -fno-pie", "variables_c.c");
+    check_made("gcc -g -O2 -flto", "variables_c.c");
 }
 
 static void test_cplusplus(void **state)
 {
     (void)state;
-    check_made("g++ -std=c++17 -g -O0", "variables.cc");
-    check_made("g++ -std=c++17 -g -O2 -gz", "variables.cc");
-    check_made("g++ -std=c++17 -gdwarf-4 -O2 -fdebug-types-section", "variables.cc");
-    check_made("g++ -std=c++17 -g -O2 -gsplit-dwarf -fdata-sections -Wl,--gc-sections", "variables.cc");
+    check_made("g++ -std=c++17 -g -O0", "variables_cxx.cc");
+    check_made("g++ -std=c++17 -g -O2 -gz", "variables_cxx.cc");
+    check_made("g++ -std=c++17 -gdwarf-4 -O2 -fdebug-types-section", "variables_cxx.cc");
+    check_made("g++ -std=c++17 -g -O2 -gsplit-dwarf -fdata-sections -Wl,--gc-sections", "variables_cxx.cc");
 }
 
 static void test_clang(void **state)
@@ -88,16 +90,20 @@ static void test_clang(void **state)
     if (system("command -v clang++ >/dev/null"))
         skip();
     /* without -fstandalone-debug a class may be described in another unit, which is not searched for */
-    check_made("clang -g -O0", "variables.c");
-    check_made("clang -g -O2", "variables.c");
-    check_made("clang++ -std=c++17 -fstandalone-debug -g -O0", "variables.cc");
-    check_made("clang++ -std=c++17 -fstandalone-debug -g -O2 -gsplit-dwarf", "variables.cc");
+    check_made("clang -g -O0", "variables_c.c");
+    check_made("clang -g -O2", "variables_c.c");
+    check_made("clang++ -std=c++17 -fstandalone-debug -g -O0", "variables_cxx.cc");
+    /* in two steps, else the .dwo file lands where we are */
+    build("clang++ -std=c++17 -fstandalone-debug -g -O2 -gsplit-dwarf -c",
+          PROGRAMS "variables_cxx.cc -o %s/made.o");
+    build("clang++", "%s/made.o -o %s/made -pthread");
+    check_program("made", BY_DEBUG_INFORMATION);
 }
 
 static void test_stripped(void **state)
 {
     (void)state;
-    build("gcc -g -O2 -rdynamic", SOURCES "variables.c -o %s/whole -pthread");
+    build("gcc -g -O2 -rdynamic", PROGRAMS "variables_c.c -o %s/whole -pthread");
     build("strip", "-g -o %s/made %s/whole");
     check_program("made", BY_SYMBOLS);
     build("strip", "-o %s/made %s/whole");
@@ -105,7 +111,7 @@ static void test_stripped(void **state)
     build("objcopy --only-keep-debug", "%s/whole %s/made.debug");
     build("objcopy", "--add-gnu-debuglink=%s/made.debug %s/made");
     check_program("made", BY_DEBUG_INFORMATION);
-    build("g++ -std=c++17 -g -O2 -rdynamic", SOURCES "variables.cc -o %s/whole -pthread");
+    build("g++ -std=c++17 -g -O2 -rdynamic", PROGRAMS "variables_cxx.cc -o %s/whole -pthread");
     build("strip", "-g -o %s/made %s/whole");
     check_program("made", BY_SYMBOLS);
     build("strip", "-o %s/made %s/whole");
@@ -115,7 +121,7 @@ static void test_stripped(void **state)
 static void test_core(void **state)
 {
     (void)state;
-    build("g++ -std=c++17 -g -O2", SOURCES "variables.cc -o %s/dumping -pthread");
+    build("g++ -std=c++17 -g -O2", PROGRAMS "variables_cxx.cc -o %s/dumping -pthread");
     const char *core = dump_core(start_program("dumping", NULL), "dumped");
     if (!core)
         skip();
@@ -130,7 +136,7 @@ static void test_first_question(void **state)
 {
     uint64_t address;
     (void)state;
-    build("gcc -g -O0", SOURCES "variables.c -o %s/made -pthread");
+    build("gcc -g -O0", PROGRAMS "variables_c.c -o %s/made -pthread");
     pid_t pid = start_program("made", NULL);
     struct threadleak_probe *probe = threadleak_probe_open_process((int)pid, 0);
     assert_non_null(probe);
@@ -147,7 +153,7 @@ static void test_nowhere(void **state)
 {
     static const uint64_t addresses[] = {0, 16, UINT64_MAX, UINT64_C(1) << 47};
     (void)state;
-    build("gcc -g -O0", SOURCES "variables.c -o %s/made -pthread");
+    build("gcc -g -O0", PROGRAMS "variables_c.c -o %s/made -pthread");
     pid_t pid = start_program("made", NULL);
     struct threadleak_probe *probe = threadleak_probe_open_process((int)pid, 0);
     assert_non_null(probe);

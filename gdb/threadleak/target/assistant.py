@@ -59,6 +59,9 @@ class Assistant:
         }
         return [found.get(thread.tid, (False, None)) for thread in threads]
 
+    def data_name(self, address: int) -> Optional[str]:
+        return self._native.data_name(address)
+
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[Optional[CurrentStack]]:
         """None for a thread that is the debugger's alone."""
         shared = [thread for thread in threads if thread.tid in self._known]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GDB as the target. Besides in_gdb.py only this file and its two parts, debugger_*.py, import gdb.
+"""GDB as the target. Besides in_gdb.py only this file and its parts, debugger_*.py, import gdb.
 
 Memory is read in blocks, never by gdb.Value, which costs 50 times as much per record. Registers and frames
 need the thread to be selected; whatever is selected is selected again afterwards.
@@ -25,6 +25,7 @@ from .debugger_frames import (
     text,
 )
 from .debugger_registers import machine_of, system_call_of
+from .debugger_variables import Variables
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -61,6 +62,7 @@ class DebuggerTarget:
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
+        self._variables = Variables()
         if self.kind == "core":
             with contextlib.suppress(TargetError):
                 self._made = self._core_file().made()
@@ -286,6 +288,13 @@ class DebuggerTarget:
 
     def data_symbol(self, address: int) -> Optional[str]:
         return symbol_at(address)
+
+    def data_name(self, address: int) -> Optional[str]:
+        def by_probe() -> Optional[str]:
+            assistant = self._assistant()
+            return assistant.data_name(address) if assistant is not None else None
+
+        return self._variables.name_at(address, by_probe)
 
     def module_at(self, pc: int) -> Optional[str]:
         mapping = self._mapping(pc)

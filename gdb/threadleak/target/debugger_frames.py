@@ -4,7 +4,7 @@
 import contextlib
 import os
 import re
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 import gdb
 
@@ -104,14 +104,30 @@ def _output(command: str) -> str:
     return str(text(lambda: gdb.execute(command, to_string=True)))
 
 
-def symbol_at(pc: int) -> Optional[str]:
-    """By the symbol table alone. The name is what stands before " + OFFSET" or " in section"."""
+class Symbol(NamedTuple):
+    """Of the symbol table."""
+
+    name: str  # demangled
+    start: int
+    file: Optional[str]  # that it is in; None: there is no other than the program
+
+
+_SYMBOL = re.compile(r"(.+?)(?: \+ (\d+))? in section \S+(?: of (.+))?$")
+
+
+def symbol_around(address: int) -> Optional[Symbol]:
     with contextlib.suppress(gdb.error):
-        line = _output(f"info symbol {pc:#x}").split("\n", 1)[0]
-        match = re.match(r"(.+?)(?: \+ \d+)? in section ", line)
+        match = _SYMBOL.match(_output(f"info symbol {address:#x}").split("\n", 1)[0])
         if match:
-            return match.group(1)
+            name, offset, file = match.groups()
+            return Symbol(name, address - int(offset or 0), file)
     return None
+
+
+def symbol_at(pc: int) -> Optional[str]:
+    """By the symbol table alone."""
+    symbol = symbol_around(pc)
+    return symbol.name if symbol is not None else None
 
 
 def core_path() -> str:

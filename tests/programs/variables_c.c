@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * variables.c - objects in variables of C; see variables.h.
+ * variables_c.c - objects in variables of C; see variables.h.
  */
 #include "variables.h"
 
@@ -90,7 +90,7 @@ struct row named[] = {
 int main(void)
 {
     set_addresses(named);
-    if (write(1, "ready", 5) != 5)
+    if (write(1, "ready\n", 6) != 6)
         return 1;
     pause();
     return caches[0][0].word.number + nameless.first + bytes[0] + (int)spin;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * variables.cc - objects in variables of C++; see variables.h.
+ * variables_cxx.cc - objects in variables of C++; see variables.h.
  */
 #include "variables.h"
 
@@ -135,7 +135,7 @@ int main()
     for (row *each = next; each->name; each++)
         if (!each->address)
             each->address = &app::derived.of_virtual; /* where that is the program finds out itself */
-    if (write(1, "ready", 5) != 5)
+    if (write(1, "ready\n", 6) != 6)
         return 1;
     pause();
 }
