@@ -75,8 +75,16 @@ def test_the_owner_of_a_mutex_and_what_it_does() -> None:
 
 
 def test_an_owner_that_finished() -> None:
-    seen = Seen({2: held(MUTEX, 3)}, finished=[3]).of(2)
-    assert "Thread 3 `worker-3` has finished." in seen.sentences
+    seen = Seen({2: held(MUTEX, 3)}, finished=[3])
+    assert seen.of(2).waits.endswith(", which thread 3 `worker-3` held when it ended")
+    assert seen.of(2).sentences == []
+    said = "1 thread waits for what it held when it ended: thread 2 `worker-2`."
+    assert list(seen.explainer.hanging(seen.infos[3])) == [said]
+
+
+def test_an_owner_that_is_gone_is_known_by_its_tid() -> None:
+    wait = Wait(kinds.MUTEX, HIGH, "futex", MUTEX, MUTEX, owner_tid=PID + 2)
+    assert "which thread 3 `worker-3` held" in Seen({2: wait}, finished=[3]).of(2).waits
 
 
 def test_a_chain_that_comes_back() -> None:
@@ -157,8 +165,8 @@ def test_a_pipe_that_this_process_alone_has() -> None:
         number = os.fstat(read).st_ino
         assert found.waits == f"for data from fd {read} (the read end of pipe {number}) (read)"
         (sentence,) = found.sentences
-        assert sentence.startswith("A suspicion: nobody but this process can wake it by that.")
-        assert f"The write end of pipe {number} (fd {write}) is open here alone" in sentence
+        said = f"A suspicion: only this process itself can wake it, since nobody else has the write end of"
+        assert sentence.startswith(f"{said} pipe {number} (fd {write} here) open")
     finally:
         os.close(read)
         os.close(write)

@@ -104,7 +104,7 @@ def test_a_scope_is_told_alone(leaky: Running) -> None:
 
 def test_what_threads_wait_for_and_who_made_them(leaky: Running) -> None:
     report = check(leaky, "what=since:11").report
-    assert "It waits for the end of thread 11 (pthread_join)." in report
+    assert "It waits for the end of thread 11 `" in report
     assert "pthread_join" in report and "be_waiter" in report
     report = check(leaky, "what=since:3").report
     assert "  created by:\n    thread 2, which is gone\n      created at main (leaky.c:" in report

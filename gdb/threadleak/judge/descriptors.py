@@ -48,17 +48,16 @@ class Descriptors:
                 pids = ", ".join(map(str, far.elsewhere[:PIDS_SHOWN]))
                 more = ", ..." if len(far.elsewhere) > PIDS_SHOWN else ""
                 noun = "process" if len(far.elsewhere) == 1 else "processes"
-                yield f"{_end(file)} is open in {noun} {pids}{more}."
+                end = _end(file)
+                yield f"{end[0].upper()}{end[1:]} is open in {noun} {pids}{more}."
         if len(ends) == len(found) and not any(far.elsewhere or not far.here for _, far in ends):
             yield from self._alone(ends)
 
     def _alone(self, ends: List[Tuple[OpenFile, FarEnds]]) -> Iterator[str]:
-        told = "; ".join(f"{_end(file)}{_at(file, far)}" for file, far in ends)
+        told = ", ".join(f"{_end(file)}{_at(file, far)}" for file, far in ends)
         unread = max(far.unread for _, far in ends)
-        but = f" (what is open in {unread:,} other processes could not be read)" if unread else ""
-        yield (
-            f"A suspicion: nobody but this process can wake it by that. {told} is open here alone{but}."
-        )
+        but = f"; what {unread:,} other processes have open could not be read" if unread else ""
+        yield f"A suspicion: only this process itself can wake it, since nobody else has {told} open{but}."
 
     def _awaited(self, wait: Wait) -> List[OpenFile]:
         files = [self.files.of(fd) for fd in wait.fds[: TOGETHER_MAX + 1]]
@@ -96,15 +95,14 @@ def described(file: OpenFile) -> str:
 
 
 def _end(file: OpenFile) -> str:
+    """The other one."""
     if file.kind == PIPE:
-        return f"The {'write' if file.reads else 'read'} end of pipe {file.number}"
+        return f"the {'write' if file.reads else 'read'} end of pipe {file.number}"
     return (
-        f"The other end of socket {file.number}"
-        if file.kind == SOCKET
-        else f"The eventfd of fd {file.fd}"
+        f"the other end of fd {file.fd}" if file.kind == SOCKET else f"the eventfd of fd {file.fd}"
     )
 
 
 def _at(file: OpenFile, far: FarEnds) -> str:
     fds = [fd for fd in far.here if file.kind != EVENT or fd != file.fd]
-    return f" (fd {ranges(fds, WIDTH)})" if fds else ""
+    return f" (fd {ranges(fds, WIDTH)} here)" if fds else ""

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from ..read import abi
 from ..read.model import Copy
-from ..read.threads import ENDING, STARTING
+from ..read.threads import ENDING, STARTING, ThreadInfo
 from ..target.base import base_name
 from .classes import ALIVE, CROWD, OUTLIVED, UNJOINED, UNTRACKED
 from .crowd import Crowd
@@ -139,25 +139,30 @@ class Evidence:
         return details
 
     def wait(self, verdict: Verdict) -> Optional[str]:
-        """What the thread waits in or for, as far as it is known."""
+        """What the registry or the system call alone tells of it."""
         thread = verdict.thread
-        joined = self._joined_by(verdict)
+        joined = self._joined_by(thread)
         if joined is not None:
-            return f"for the end of thread {joined} (pthread_join)"
+            return f"for the end of thread {joined[0]} (pthread_join)"
         if thread.kernel is None:
             return None
         call = self.judge.stacks.target.system_call(thread.kernel)
         return f"in {call}{_CALLS.get(call, '')}" if call is not None else None
 
-    def _joined_by(self, verdict: Verdict) -> Optional[str]:
-        """Id of the thread that this one is joining."""
-        thread = verdict.thread
+    def join_began(self, thread: ThreadInfo) -> str:
+        """ " 3 s ago": when it began to wait for the end of another; "": that is not known."""
+        joined = self._joined_by(thread)
+        return self.ago(joined[1]) if joined is not None else ""
+
+    def _joined_by(self, thread: ThreadInfo) -> Optional[Tuple[str, int]]:
+        """Id of the thread that this one is joining, and since when."""
         if thread.copy is None or thread.record is None:
             return None
         records = thread.copy.records
         for index, id in enumerate(records.column("joiner")):
-            if id == thread.record.id and records[index].join_begun_ns:
-                return thread.copy.name_of(records.ids[index])
+            began = records[index].join_begun_ns if id == thread.record.id else 0
+            if began:
+                return thread.copy.name_of(records.ids[index]), began
         return None
 
     def fix(self, verdict: Verdict) -> Optional[str]:

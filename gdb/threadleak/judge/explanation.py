@@ -7,7 +7,7 @@ decided here, but in stuck.py.
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from ..read import wait as kinds
-from ..read.threads import ALIVE, BLOCKED, FINISHED, ThreadInfo
+from ..read.threads import ALIVE, BLOCKED, ThreadInfo
 from ..read.wait import Wait
 from ..target.base import Target
 from .descriptors import Descriptors
@@ -23,6 +23,9 @@ IDS_WIDTH = 60
 class Explanation(NamedTuple):
     waits: str  # "for the mutex `cache.lock` (0x4040), which thread 7 `reader` holds"
     sentences: List[str]
+
+    def all(self) -> List[str]:
+        return [f"It waits {self.waits}.", *self.sentences] if self.waits else self.sentences
 
 
 class Explainer:
@@ -76,6 +79,8 @@ class Explainer:
             return said
         if owner is info:
             return f"{said}, which it {_holds(wait)} itself"
+        if owner is not None and owner.kernel is None:
+            return f"{said}, which {ending} held when it ended"
         if owner is not None:
             return f"{said}, which {ending} {_holds(wait)}"
         return f"{said}, {self._unknown_owner(wait)}"
@@ -127,6 +132,8 @@ class Explainer:
             theirs = self.waiting.of(owner)
             who = self.label(owner)
             who = who[0].upper() + who[1:]
+            if owner.kernel is None:
+                return
             if theirs is None:
                 yield f"{who} {self._does(owner)}."
                 return
@@ -138,9 +145,7 @@ class Explainer:
             owner = following
 
     def _does(self, info: ThreadInfo) -> str:
-        if info.kernel is None or info.state == FINISHED:
-            return "has finished"
-        if info.state == ALIVE:
+        if info.state == ALIVE and info.kernel is not None:
             info.state = self.target.state_of(info.kernel)
         return {BLOCKED: "is blocked", ALIVE: "is alive"}.get(info.state, "runs")
 
@@ -157,7 +162,11 @@ class Explainer:
             yield "Which threads hold it for reading is not kept."
         if wait.kind == kinds.CONDITION and wait.mutex:
             yield from self._mutex_of(wait.mutex)
-        if wait.kind in _ANYBODY_WAKES and not wait.timed and not wait.shared:
+        if (
+            wait.kind in _ANYBODY_WAKES
+            and self.waiting.is_whole
+            and not (wait.timed or wait.shared)
+        ):
             same = [each for each in self.waiting.at(wait.object) if self._is_endless(each)]
             if len(same) == len(self.waiting.alive):
                 threads = (
@@ -189,13 +198,15 @@ class Explainer:
         yield from self.hanging(info)
 
     def hanging(self, info: ThreadInfo) -> Iterator[str]:
-        """Those that wait for the thread itself, which may run."""
+        """Those that wait for the thread itself, which may run, or have ended. That it is being joined evidence.py
+        says, where the registry knows it."""
         joiners = self.waiting.joiners(info)
-        if joiners:
+        if joiners and not (info.record is not None and info.record.join_begun_ns):
             yield f"{_count(len(joiners))} for its end: {self.names(joiners)}."
         held_up = self.waiting.held_up(info)
         if held_up:
-            yield f"{_count(len(held_up))} for what it holds: {self.names(held_up)}."
+            held = "holds" if info.kernel is not None else "held when it ended"
+            yield f"{_count(len(held_up))} for what it {held}: {self.names(held_up)}."
 
     def names(self, infos: Sequence[ThreadInfo]) -> str:
         """thread 7 `reader`; threads 3-9, 12"""

@@ -4,7 +4,7 @@
 from collections import Counter
 from errno import errorcode
 from operator import attrgetter
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..patterns import Pattern
 from ..read import abi
@@ -21,6 +21,9 @@ from .evidence import Evidence
 from .rule_set import RuleSet
 from .rule_use import rule_notices
 from .verdicts import Judge, Settings, Verdict, moment
+
+if TYPE_CHECKING:
+    from .explained import Explained
 
 _ID = Pattern(r"([0-9]+\.)?[0-9]{1,20}")
 CLEAN, BLIND, LEAKS = 0, 2, 3  # exit status
@@ -70,7 +73,17 @@ class Report:
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
+        self._explained: "Optional[Explained]" = None
         self.selected: Optional[List[Verdict]] = None  # by the options of a command; None: all
+
+    @property
+    def explained(self) -> "Explained":
+        """What all threads wait for: read when it is first asked for, since that takes registers and stacks."""
+        if self._explained is None:
+            from .explained import Explained
+
+            self._explained = Explained(self)
+        return self._explained
 
     @property
     def threads(self) -> int:

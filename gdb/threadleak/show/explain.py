@@ -28,6 +28,8 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     lines += [f"  {clean(line)}" for line in report.evidence.why(verdict)]
     if verdict.expected_by:
         lines.append(f"  expected by: {clean(verdict.expected_by)}")
+    explained = report.explained.of(verdict)
+    lines += [f"  {clean(line)}" for line in explained.all()] if explained else []
     lines += ["", *_facts(report, verdict, style)]
     lines += _creation(report, verdict, style)
     made_by = ancestry(report, verdict, style)
@@ -44,7 +46,7 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
     number = report.target.number_of(thread.kernel) if thread.kernel is not None else None
     if number is not None:
         state += f", GDB's thread {number} (`thread {number}`)"
-    rows = [("state", state), ("waits", report.evidence.wait(verdict) or "")]
+    rows = [("state", state)]
     rows.append(("tid", str(thread.tid or "-")))
     if record is not None and copy is not None:
         rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))

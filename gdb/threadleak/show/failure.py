@@ -188,13 +188,13 @@ def _now(report: Report, verdict: Verdict, frames: int, style: Style) -> List[st
         return []
     try:
         report.read_states([verdict])
-        wait = report.evidence.wait(verdict)
+        explained = report.explained.of(verdict)
         (stack,) = report.stacks.current([thread.kernel], text.STACK_FRAMES)
     except TargetError as error:
         return [f"  What it does cannot be told: {clean(str(error))}"]
     found = []
-    if wait is not None:
-        found.append(f"  It waits {clean(wait)}.")
+    if explained is not None and explained.waits:
+        found += [f"  {clean(line)}" for line in explained.all()]
     elif thread.state in (BLOCKED, RUNNING):
         found.append(f"  It is {thread.state}.")
     if not stack.frames:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The waits of a report's threads, read when they are first asked for, and what is said of them."""
+
+from typing import TYPE_CHECKING, List, Optional
+
+from ..read.glibc import Glibc, glibc_of
+from ..read.threads import ThreadInfo
+from ..read.waits import Waits
+from ..target.base import Target, TargetError
+from .explanation import Explainer, Explanation
+from .verdicts import Verdict
+from .waiting import Waiting
+
+if TYPE_CHECKING:
+    from .report import Report
+
+
+class Explained:
+    def __init__(self, report: "Report"):
+        self._evidence = report.evidence
+        self.waits = Waits(report.target, report.stacks, _glibc(report.target))
+        infos = [verdict.thread for verdict in report.verdicts]
+        self.waiting = Waiting(infos, self.waits, not report.target.moves)
+        self.explainer = Explainer(report.target, self.waiting, report.name_of, self._began)
+
+    def of(self, verdict: Verdict) -> Optional[Explanation]:
+        """None: there is nothing to say of what it waits for, nor of who waits for it."""
+        thread = verdict.thread
+        found = self.explainer.of(thread)
+        if found is not None:
+            return found
+        waits = self._evidence.wait(verdict) or ""
+        hanging: List[str] = list(self.explainer.hanging(thread))
+        return Explanation(waits, hanging) if waits or hanging else None
+
+    def _began(self, info: ThreadInfo) -> str:
+        return self._evidence.join_began(info)
+
+
+def _glibc(target: Target) -> Optional[Glibc]:
+    try:
+        return glibc_of(target)
+    except TargetError:
+        return None
