@@ -6,16 +6,18 @@
  * The verify protocol, version 1. The library executes (spawn.h, engine_command.h)
  *
  *   threadleak verify protocol=1 pid=PID registry=0xADDRESS self=ID what=WHAT title=TEXT ask=FD answer=FD
- * flags=N format=FORMAT [rules=FILE]... [no_builtin=1] [baseline=FILE] [ruletext=TEXT] [expect=N]
+ * flags=N format=FORMAT [output=FILE] [rules=FILE]... [no_builtin=1] [baseline=FILE] [ruletext=TEXT]
+ * [expect=N]
  *
  *   self    id of the calling thread, which never counts, 0: it has no record
  *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit:ID (the
  *           same, of a process that is exiting)
  *   flags   THREADLEAK_ALLOW_DETACHED, THREADLEAK_QUIET, THREADLEAK_STRICT
+ *   output  the report is a document: it becomes a file of its own, FILE or, where that exists, another one
  *   expect  the number of leaks that was announced; any other is what is reported
  *
- * Its standard output is where the report belongs. It reads `ask` and writes `answer`, lines that end with
- * \n; in texts \ and newline are written as \\ and \n. First it looks at the process and says
+ * Without `output` the report belongs to its standard output. It reads `ask` and writes `answer`, lines that
+ * end with \n; in texts \ and newline are written as \\ and \n. First it looks at the process and says
  *
  *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_UNJOINED or 0
  *   expected ID NUMBER       this thread is expected, by that rule
@@ -32,9 +34,9 @@
  *
  * and ends. To `hold` instead of `report` it answers the same, but prints nothing yet, and waits: for
  *
- *   left A-B                 the threads with these ids are still there, any number of such lines; then
- * `report`, upon which it prints the report on these alone, answers the same again, and ends drop it ends,
- * and prints nothing
+ *   left A-B                 the threads with these ids are still there, any number of such lines
+ *   report                   it prints the report on these alone, answers the same again, and ends
+ *   drop                     it ends, and prints nothing
  *
  * or the end of the process, after which it prints what it has (gdb/threadleak/commands/verify_held.py).
  * Silence for ENGINE_SILENCE_NS, or an end without an answer, is "cannot tell".

@@ -2,14 +2,18 @@
 #include "engine_command.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "options.h"
 #include "real.h"
 #include "registry.h"
+#include "system_call.h"
 #include "text.h"
 
 #ifndef THREADLEAK_COMMAND
@@ -25,7 +29,7 @@ static char places[SPAWN_PATHS][PATH_SIZE];
 static char *arguments[ARGUMENTS + 1];
 static char arguments_text[ARGUMENTS_SIZE];
 static char *environment[VARIABLES + 1];
-static char output[OPTIONS_TEXT + 16];
+static char log_file[OPTIONS_TEXT + 16];
 static struct spawn_command command;
 
 /* ---- where it is ------------------------------------------------------------------------------------*/
@@ -162,6 +166,22 @@ static void add_files(struct list *list)
         add_text(list, "baseline=", options.baseline);
 }
 
+/* Where a document can be a file of its own; a terminal, a pipe or a link is written to as it is. */
+static bool is_place_for_documents(const char *path)
+{
+    struct stat status;
+    long error = system_call(SYS_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW);
+    return error ? error == -ENOENT : S_ISREG(status.st_mode);
+}
+
+static void add_output(struct list *list)
+{
+    if (options_want_documents() && log_file[0] && is_place_for_documents(log_file))
+        add_text(list, "output=", log_file);
+    else if (log_file[0])
+        command.output = log_file;
+}
+
 static bool fill_arguments(const struct engine_task *task)
 {
     static const char *const formats[] = {"text", "json", "junit", "tap", "github"};
@@ -179,6 +199,7 @@ static bool fill_arguments(const struct engine_task *task)
     add_number(&list, "answer=", SPAWN_FD_OUT);
     add_number(&list, "flags=", task->flags);
     add_text(&list, "format=", formats[options.format]);
+    add_output(&list);
     add_files(&list);
     if (task->rules && task->rules[0])
         add_text(&list, "ruletext=", task->rules);
@@ -193,11 +214,8 @@ static void fill_surroundings(void)
     command.arguments = arguments;
     command.environment = environment;
     command.output = NULL;
-    if (options.log_path[0]) {
-        struct text path = text_in(output, sizeof output);
-        log_path(&path);
-        command.output = output;
-    }
+    struct text path = text_in(log_file, sizeof log_file);
+    log_path(&path);
 }
 
 const struct spawn_command *engine_command(const struct engine_task *task)
@@ -210,6 +228,8 @@ const struct spawn_command *engine_command_stacks(void)
 {
     struct list list = {0, text_in(arguments_text, sizeof arguments_text)};
     fill_surroundings();
+    if (log_file[0] && !options_want_documents())
+        command.output = log_file;
     add_text(&list, "threadleak", "");
     add_text(&list, "stacks", "");
     add_number(&list, "", (uint64_t)getpid());

@@ -40,7 +40,7 @@ void log_begin(struct log *log)
 {
     log->saved_errno = errno;
     log->length = 0;
-    log->opened = options.log_path[0] != 0;
+    log->opened = options.log_path[0] && !options_want_documents();
     log->fd = STDERR_FILENO;
     if (log->opened)
         open_file(log);

@@ -12,7 +12,8 @@
 
 #include "text.h"
 
-/* A text under way: gathered, and written in few pieces to options.log_path or stderr. */
+/* A text under way: gathered, and written in few pieces to options.log_path or stderr; to stderr
+ * alone where reports are documents. */
 struct log {
     int fd;
     bool opened;

@@ -57,7 +57,7 @@ static const struct option {
     {"misuse", offsetof(struct options, misuse), 0, 1, 1,
      "1: say where a thread is joined twice, joined or detached after it was detached, ...", NULL},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
-     "file that notes and reports are appended to, instead of stderr; %p in it is the process id", NULL},
+     "file of notes and reports, not stderr; json, junit, tap: one for each report; %p: the pid", NULL},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
      "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`", NULL},
     {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
@@ -95,6 +95,11 @@ static void print_help(void)
     }
     log_text(&log, "  help            print this and go on\n");
     log_end(&log);
+}
+
+bool options_want_documents(void)
+{
+    return options.format == FORMAT_JSON || options.format == FORMAT_JUNIT || options.format == FORMAT_TAP;
 }
 
 /* ---- what is wrong with them ----------------------------------------------------------------- */

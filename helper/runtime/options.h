@@ -6,6 +6,7 @@
 #ifndef THREADLEAK_OPTIONS_H
 #define THREADLEAK_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define OPTIONS_TEXT 1024 /* bytes of a text, its zero byte included */
@@ -39,6 +40,9 @@ struct options {
 };
 
 extern struct options options;
+
+/* Whether a report in the format that is asked for is a document: nothing may follow it in its file. */
+bool options_want_documents(void);
 
 /* Reads the environment; ignored in setuid programs (AT_SECURE). A wrong key or value is named in one
  * sentence, and the rest holds. */

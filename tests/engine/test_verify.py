@@ -42,6 +42,7 @@ from threadleak.commands.verify_report import MESSAGE_MAX
 from threadleak.judge.rules import RuleError
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
+from threadleak.show.json import unsure
 from threadleak.target.base import RETURN, CurrentStack, Frame, TargetError, Thread
 
 ENDED = abi.STARTED | abi.FINISHED
@@ -408,6 +409,15 @@ def test_formats(check: Checks) -> None:
     assert github.startswith(
         "::error file=/src/server.c,line=42,title=threadleak%3A Pool.Restart::"
     )
+
+
+def test_a_document_that_claims_nothing() -> None:
+    sample = (Path(__file__).resolve().parent / "sample.json").read_text()
+    shown = json.loads(unsure(sample, "it ended"))
+    assert errors(shown, SCHEMA, SCHEMA) == []
+    assert shown["error"] == "it ended" and shown["summary"] is None
+    assert {each["leaked"] for each in shown["threads"] + shown["groups"]} == {None}
+    assert shown["threads"] and shown["groups"]
 
 
 @given(st.text())

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import xml.etree.ElementTree as xml
 from typing import Dict, List, NamedTuple, Optional
 
 import pytest
@@ -148,6 +149,57 @@ def test_formats_and_a_file_for_each_process(workshop: Workshop, tmp_path: objec
         document = json.load(file)
     assert document["title"] == "Suite.unjoined"
     assert document["summary"]["leaked"] == 1
+
+
+def _texts(folder: object) -> Dict[str, str]:
+    """Of the files in it, by name."""
+    texts = {}
+    for name in os.listdir(str(folder)):
+        with open(os.path.join(str(folder), name), encoding="utf-8") as file:
+            texts[name] = file.read()
+    return texts
+
+
+@pytest.mark.parametrize("format", ["json", "junit", "tap"])
+def test_each_document_is_a_file(workshop: Workshop, tmp_path: object, format: str) -> None:
+    """Of two failing checks; a file that was there stays as it is."""
+    with open(os.path.join(str(tmp_path), "leaks.d-2.txt"), "w", encoding="ascii") as file:
+        file.write("mine")
+    ran = run(workshop, "outlived", options=f"format={format}:log_path={tmp_path}/leaks.d.txt")
+    assert [result[:2] for result in ran.results] == ["2 ", "0 ", "2 "] and ran.report == ""
+    texts = _texts(tmp_path)
+    assert texts.pop("leaks.d-2.txt") == "mine"
+    assert sorted(texts) == ["leaks.d-3.txt", "leaks.d.txt"]
+    for name, title in (("leaks.d.txt", "Suite.outlived"), ("leaks.d-3.txt", "checks")):
+        text = texts[name]
+        if format == "json":
+            assert json.loads(text)["title"] == title
+        elif format == "junit":
+            assert len(xml.fromstring(text).findall(f".//testcase[@name='{title}']/failure")) == 1
+        else:
+            assert text.startswith(f"TAP version 13\n1..1\nnot ok 1 - {title}\n# threadleak: 2 ")
+
+
+@pytest.mark.parametrize("format", ["text", "github"])
+def test_lines_are_appended_to_one_file(workshop: Workshop, tmp_path: object, format: str) -> None:
+    run(workshop, "outlived", options=f"format={format}:log_path={tmp_path}/leaks")
+    (text,) = _texts(tmp_path).values()
+    assert text.count("threadleak: 2 leaked threads (2 outlived) in ") >= 2
+
+
+def test_notes_are_no_part_of_a_document(workshop: Workshop, tmp_path: object) -> None:
+    for format in "json", "text":
+        options = f"format={format}:log_path={tmp_path}/{format}:strict=1"
+        report = run(workshop, "untracked", options=options).report
+        assert ("threadleak: cannot tell" in report) == (format == "json")
+    assert "threadleak: cannot tell" in _texts(tmp_path)["text"]
+
+
+def test_documents_in_a_stream_or_in_a_place_that_cannot_be_written(workshop: Workshop) -> None:
+    ran = run(workshop, "unjoined", options="format=tap:log_path=/dev/stdout")
+    assert ran.results[0].startswith("not ok - Suite.unjoined") and ran.report == ""
+    ran = run(workshop, "unjoined", options="format=tap:log_path=/nonexistent/leaks")
+    assert ran.report.count("not ok 1 - Suite.unjoined") == 1
 
 
 def test_without_an_engine_unjoined_threads_count_and_others_cannot_be_told(

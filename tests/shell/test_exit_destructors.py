@@ -2,8 +2,12 @@
 """The check at exit and what runs after it has begun: threads that destructors and exit handlers end and join did
 not leak, and what did is reported however the exit ends."""
 
+import json
 import signal
 import subprocess
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +103,41 @@ def test_a_crash_on_the_way(destroys: str) -> None:
     assert ", which ended before its exit was over: made by " in ended.reports[0]
     assert "created at:" in ended.err
     assert without_core(destroys, "crash") == Ended(-signal.SIGABRT, "", "")
+
+
+@pytest.mark.parametrize("format", ["json", "junit", "tap", "github"])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_crash_on_the_way_in_documents(
+    destroys: str, tmp_path: Path, format: str, in_file: bool
+) -> None:
+    """None of them says that threads leaked."""
+    path = tmp_path / "leaks"
+    options = f"{CHECK}:format={format}" + (f":log_path={path}" if in_file else "")
+    ended = without_core(destroys, "leak", "crash", options=options)
+    assert ended.status == -signal.SIGABRT
+    text = awaited(path) if in_file else ended.err
+    assert ended.err == ("" if in_file else text)
+    assert "1 thread (1 outlived) at the exit of destroys" in text
+    assert "which ended before its exit was over" in text
+    assert "leaked thread" not in text and "<failure" not in text
+    if format == "json":
+        shown = json.loads(text)
+        assert shown["summary"] is None and shown["error"].startswith("1 thread (1 outlived) at ")
+        assert [each["leaked"] for each in shown["threads"]] == [None]
+        assert "stay(void*)" in text
+    elif format == "junit":
+        assert len(xml.fromstring(text).findall(".//testcase[@name='destroys']/error")) == 1
+    else:
+        assert "cannot tell: 1 thread (1 outlived) at " in text and "created at:" in text
+
+
+def awaited(path: Path) -> str:
+    """What the engine, which nobody waits for once the program is gone, writes into a file."""
+    until = time.monotonic() + TIMEOUT_S
+    while not path.exists() or not path.read_text(encoding="utf-8").endswith("\n"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return path.read_text(encoding="utf-8")
 
 
 def test_a_handler_that_leaves_at_once(destroys: str) -> None:

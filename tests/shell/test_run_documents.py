@@ -77,6 +77,15 @@ def test_json(script: str, tmp_path: Any) -> None:
     assert clean["reports"] == [] and unchecked["blind"].startswith("it ended without a check")
 
 
+def test_json_has_each_report_of_a_program(workshop: Workshop, tmp_path: Any) -> None:
+    checks = workshop.program("checks").path
+    words = ["--settle-ms", "0", "--format", "json", "--output", "out", "--", checks, "outlived"]
+    assert Done(tmp_path, *words).status == 2  # it ends by _exit
+    (program,) = json.loads((tmp_path / "out").read_text())["programs"]
+    titles = [report["title"] for report in program["reports"]]
+    assert titles == ["Suite.outlived", "checks"]
+
+
 def test_github(script: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--settle-ms", "0", "--format", "github", "--", "bash", "-c", script)
     assert done.status == LEAKS

@@ -89,13 +89,15 @@ class RunReport:
                 raise TargetError(why) from None
 
     def _bodies(self) -> Dict[int, str]:
-        """What each process wrote."""
-        found = {}
-        for name in os.listdir(self._folder or "."):
+        """What each process wrote, to files that are called PID, PID-2, ..."""
+        found: Dict[int, str] = {}
+        names = os.listdir(self._folder or ".")
+        for name in sorted(names, key=lambda name: (len(name), name)):
             with suppress(OSError, ValueError), open(
                 os.path.join(self._folder or ".", name), encoding="utf-8", errors=ESCAPED
             ) as file:
-                found[int(name)] = file.read()
+                pid = int(name.partition("-")[0])
+                found[pid] = found.get(pid, "") + file.read()
         return found
 
     def _tell(self, text: str) -> None:

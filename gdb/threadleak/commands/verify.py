@@ -10,6 +10,7 @@ nothing is imported here that is not needed. Version 1 of the protocol (helper/r
     ask=FD  answer=FD                                   this end of two pipes
     flags=N                                             ALLOW_DETACHED, QUIET, STRICT, as in threadleak.h
     format=text|json|junit|tap|github
+    output=FILE                                         for a document, in a file of its own; else standard output
     rules=FILE...  ruletext=TEXT  baseline=FILE         of the options; of the call, newlines inside; of the options
     no_builtin=1                                        without the built-in rules
     expect=N                                            so many leaks are announced
@@ -28,7 +29,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
         message TEXT                the first lines of the report, at most 2 KiB
         leaked N | blind REASON     and this process exits
 
-The report goes to standard output. `blind` may come at any time, and is the last line. The process is read without
+`blind` may come at any time, and is the last line. The process is read without
 being stopped. Rules of the call, with `max`, and of a baseline hold for this look alone, so they mark nothing.
 """
 

@@ -31,9 +31,11 @@ class Held:
         self._report = report
         self._found = verify_report.found(check.request, report)
         self._left: List[Tuple[int, int]] = []
-        self._full = ""  # the report, if all are left
+        self._lines: List[str] = []  # the report if all are left, to people,
+        self._full = ""  # and in the format that is asked for
         if self._found.leaks:
-            self._full = verify_report.text(self._found, self._found.leaked)
+            self._lines = verify_report.lines(self._found, self._found.leaked)
+            self._full = verify_report.text(self._found, self._found.leaked, self._lines)
         self._printed: Optional[Set[int]] = None  # threads that a report of a hang named
 
     def run(self) -> None:
@@ -98,9 +100,7 @@ class Held:
         return self._report.registry.copies[0].records.ids[verdict.thread.index]
 
     def _hangs(self) -> None:
-        """To people alone: a document is written once."""
-        if self._check.request.format != "text":
-            return
+        """To people alone: a document is the last word."""
         try:
             ids = self._check.ids_now()
         except TargetError:  # it ends just now
@@ -108,17 +108,17 @@ class Held:
         leaked = [each for each in self._found.leaked if self._id(each) in ids]
         if leaked:
             self._printed = set(map(self._id, leaked))
-            verify_report.show(self._check.request, verify_report.text(self._found, leaked, HANGS))
+            lines = verify_report.lines(self._found, leaked)
+            hangs = verify_report.unsure(self._found, leaked, HANGS, lines)
+            verify_report.say(self._check.request, hangs.to_people())
 
     def _died(self) -> None:
-        request = self._check.request
-        if request.format != "text":
-            verify_report.show(request, self._full)
-            return
-        text = verify_report.text(self._found, self._found.leaked, DIED, self._full)
-        if self._printed is not None and self._printed == set(map(self._id, self._found.leaked)):
-            text = text.split("\n", 1)[0] + "\n"  # the rest was said
-        verify_report.show(request, text)
+        request, leaked = self._check.request, self._found.leaked
+        died = verify_report.unsure(self._found, leaked, DIED, self._lines)
+        if request.format == "text" and self._printed == set(map(self._id, leaked)):
+            verify_report.show(request, died.headline + "\n")  # the rest was said
+        else:
+            verify_report.show(request, died.text(request, self._full))
 
 
 def _watched(pid: int) -> Optional[int]:

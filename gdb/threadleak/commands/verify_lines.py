@@ -22,6 +22,7 @@ class Request(NamedTuple):
     answer: int
     flags: int
     format: str
+    output: Optional[str]  # the report is a document, in a file of its own
     rules: List[str]
     rule_texts: List[str]
     no_builtin: bool
@@ -56,6 +57,7 @@ def parse(words: List[str]) -> Request:
         answer=int(last["answer"]),
         flags=int(last.get("flags", "0"), 0),
         format=last.get("format", "") or "text",
+        output=last.get("output") or None,
         rules=list(filter(None, given.get("rules", []))),
         rule_texts=given.get("ruletext", []),
         no_builtin=last.get("no_builtin") == "1",

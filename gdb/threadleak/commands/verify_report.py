@@ -2,6 +2,8 @@
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
 import _signal  # type: ignore[import]  # signal loads enum
+import os
+from itertools import count
 from typing import List, NamedTuple, Optional
 
 from ..escapes import encoded
@@ -57,21 +59,75 @@ def answer(to: Answer, all: Found, leaked: List[Verdict]) -> None:
         to.send([*_messages(lines), f"leaked {abs(len(leaked) - (all.request.expect or 0))}"])
 
 
-def text(all: Found, leaked: List[Verdict], but: str = "", made: str = "") -> str:
-    """`but`: what is unusual about the end of the process, where nothing is claimed about the threads but that they
-    are there; the body is that of the report `made`."""
+def lines(all: Found, leaked: List[Verdict]) -> List[str]:
+    """The report, to people."""
+    return failure.lines(_shown(all, leaked))
+
+
+def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -> str:
+    """The report in the format that is asked for; `lines`: the same to people, if it was made already."""
     shown = _shown(all, leaked)
-    if but:
-        head = failure.headline(shown._replace(where=shown.where + but), claims=False)
-        return "\n".join(
-            [head, *(made.split("\n")[1:] if made else [*failure.lines(shown)[1:], ""])]
-        )
-    return _text(all.request, shown, failure.lines(shown))
+    text = _joined(lines or failure.lines(shown))
+    if all.request.format == "json":
+        from ..show import json
+
+        return json.document(shown.report, leaked, True, title=shown.name)
+    return _in_format(all.request, failure.case(shown, text), text)
+
+
+class Unsure(NamedTuple):
+    """A report that claims nothing about the threads but that they are there: they may have been joined yet."""
+
+    case: cases.Case
+
+    @property
+    def headline(self) -> str:
+        return f"threadleak: {self.case.message}"
+
+    def to_people(self) -> str:
+        return f"{self.headline}\n{self.case.body}"
+
+    def text(self, request: Request, made: str) -> str:
+        """In the format that is asked for. `made`: the report that claims that they leaked."""
+        if request.format == "json":
+            from ..show import json
+
+            return json.unsure(made, self.case.message)
+        return _in_format(request, self.case, self.to_people())
+
+
+def unsure(all: Found, leaked: List[Verdict], but: str, lines: List[str]) -> Unsure:
+    """`but`: what is unusual about the end of the process; `lines`: the report, to people."""
+    shown = _shown(all, leaked)
+    shown = shown._replace(where=shown.where + but)
+    message = failure.headline(shown, claims=False).partition(": ")[2]
+    return Unsure(cases.Case(shown.name, cases.BLIND, message, _joined(lines[1:])))
 
 
 def show(request: Request, text: str) -> None:
     if not request.flags & QUIET:
-        _print(text)
+        _print(text, STDOUT if request.output is None else _new_file(request.output))
+
+
+def say(request: Request, text: str) -> None:
+    """To people, whatever the format is; not where it would come between documents."""
+    if not request.flags & QUIET and (request.format == "text" or request.output is not None):
+        _print(text, STDOUT)
+
+
+def _new_file(path: str) -> int:
+    """leaks.xml, or leaks-2.xml, leaks-3.xml, ...: what is there already stays as it is, whosever it is. Where no
+    file can be made, standard output."""
+    stem, extension = os.path.splitext(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC  # O_EXCL follows no link (open(2))
+    for number in count(2):
+        try:
+            return os.open(path, flags, 0o666)
+        except FileExistsError:
+            path = f"{stem}-{number}{extension}"
+        except OSError:
+            break
+    return STDOUT
 
 
 def _shown(all: Found, leaked: List[Verdict]) -> failure.Failure:
@@ -83,11 +139,11 @@ def _shown(all: Found, leaked: List[Verdict]) -> failure.Failure:
     return failure.failure(report, leaked, name, where, request.expect)
 
 
-def _print(text: str) -> None:
+def _print(text: str, file: int) -> None:
     """Where nobody reads, the answer still counts."""
     before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     try:
-        write(STDOUT, text)
+        write(file, text)
     except OSError:
         pass
     _signal.signal(_signal.SIGPIPE, before)
@@ -111,15 +167,14 @@ def _where(request: Request, report: Report, name: str) -> str:
     return "in the process" if name == PROCESS else f"in test {name}"
 
 
-def _text(request: Request, shown: failure.Failure, lines: List[str]) -> str:
-    text = "\n".join(lines) + "\n"
-    if request.format == "json":
-        from ..show import json
+def _joined(lines: List[str]) -> str:
+    return "".join(line + "\n" for line in lines)
 
-        return json.document(shown.report, shown.leaked, True, title=shown.name)
-    if request.format in cases.FORMATS:
-        return cases.document(request.format, [failure.case(shown, text)], is_part=True)
-    return text
+
+def _in_format(request: Request, case: cases.Case, text: str) -> str:
+    if request.format not in cases.FORMATS:
+        return text
+    return cases.document(request.format, [case], is_part=request.output is None)
 
 
 def _messages(lines: List[str]) -> List[str]:

@@ -4,7 +4,7 @@
 import os
 from typing import Iterable, List
 
-from .cases import BLIND, PASSED, Case
+from .cases import BLIND, FAILED, PASSED, Case
 from .sanitize import clean
 
 SPOTS = 10  # of one step GitHub shows no more
@@ -19,10 +19,9 @@ def _case(case: Case) -> Iterable[str]:
     title = f"threadleak: {case.name}"
     if case.outcome == BLIND:
         yield _command("error", f"cannot tell: {case.message}", title=title)
-        return
     for spot in case.spots[:SPOTS]:
         yield _command("error", spot.text, file=_path(spot.file), line=str(spot.line), title=title)
-    if not case.spots:
+    if case.outcome == FAILED and not case.spots:
         yield _command("error", case.message, title=title)
     yield from (_no_command(clean(line)) for line in case.body.split("\n") if line)
 

@@ -68,6 +68,16 @@ def document(
     return dump(shown)
 
 
+def unsure(document: str, sentence: str) -> str:
+    """A document, where it cannot be told after all whether these threads leaked."""
+    shown: Dict[str, Any] = parse(document)
+    for each in shown["threads"]:
+        each.update(leaked=None, confidence=None)
+    for each in shown["groups"]:
+        each.update(leaked=None)
+    return dump({**shown, "summary": None, "error": sentence})
+
+
 def failure(sentence: str) -> str:
     """The document of a target that could not be read."""
     return dump({**empty(), "error": sentence})
