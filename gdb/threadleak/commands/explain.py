@@ -31,7 +31,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     verdicts, error = each(ids, report.find)
     report.read_states(verdicts)
     if options.format == "json":
-        shown = json.document(report, verdicts, True)
+        shown = json.document(report, verdicts, True, with_costs=True)
     else:
         blocks = [explain.block(report, verdict, session.style(options)) for verdict in verdicts]
         shown = "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""

@@ -43,7 +43,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     status = report.status(report.leaked)
     if options.format == "json":
         verdicts = [verdict for each in found for verdict in each.verdicts]
-        shown = json.document(report, verdicts, False)
+        shown = json.document(report, verdicts, False, with_costs=True)
     else:
         how = session.style(options)
         lines = text.head(report, how)

@@ -48,7 +48,8 @@ class Cost(NamedTuple):
 
     def sentences(self) -> Iterator[str]:
         one = self.threads == 1
-        yield f"{'It holds' if one else f'{self.threads:,} of them hold'} {self.text()}."
+        who = "It holds" if one else "Those that leaked hold"
+        yield f"{who} {self.text()}."
         if self.stack_size is not None:
             used = ""
             if self.stack_used is not None:

@@ -66,7 +66,7 @@ class Explainer:
         return f"thread {id} `{name}`" if name else f"thread {id}"
 
     def object_name(self, address: int) -> str:
-        name = self.target.data_symbol(address)
+        name = self.target.data_name(address)
         return f"`{name}` ({address:#x})" if name else f"{address:#x}"
 
     def waits(self, info: ThreadInfo, wait: Wait) -> str:

@@ -23,6 +23,7 @@ from .rule_use import rule_notices
 from .verdicts import Judge, Settings, Verdict, moment
 
 if TYPE_CHECKING:
+    from .cost import Costs
     from .explained import Explained
 
 _ID = Pattern(r"([0-9]+\.)?[0-9]{1,20}")
@@ -74,6 +75,7 @@ class Report:
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
         self._explained: "Optional[Explained]" = None
+        self._costs: "Optional[Costs]" = None
         self.selected: Optional[List[Verdict]] = None  # by the options of a command; None: all
 
     @property
@@ -84,6 +86,14 @@ class Report:
 
             self._explained = Explained(self)
         return self._explained
+
+    @property
+    def costs(self) -> "Costs":
+        if self._costs is None:
+            from .cost import Costs
+
+            self._costs = Costs(self.target)
+        return self._costs
 
     @property
     def threads(self) -> int:

@@ -12,6 +12,7 @@ from ..read.model import Copy
 from ..read.threads import ENDING, FINISHED
 from . import text
 from .ancestry import ancestry
+from .groups import costs
 from .places import place, stack_lines
 from .sanitize import clean
 from .style import PLAIN, Style
@@ -30,6 +31,7 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
         lines.append(f"  expected by: {clean(verdict.expected_by)}")
     explained = report.explained.of(verdict)
     lines += [f"  {clean(line)}" for line in explained.all()] if explained else []
+    lines += costs(report, [verdict])
     lines += ["", *_facts(report, verdict, style)]
     lines += _creation(report, verdict, style)
     made_by = ancestry(report, verdict, style)

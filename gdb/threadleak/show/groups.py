@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A group of threads as a block of lines."""
 
-from typing import List
+from typing import Iterable, List
 
 from ..judge.groups import Group, id_ranges
 from ..judge.names import brief
@@ -43,8 +43,15 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     if ancestry:
         places = [own_place(report.stacks.walk(copy, site), style) for site in ancestry]
         lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
+    lines += costs(report, group.verdicts)
     fix = report.evidence.fix(verdict) if group.leaked else None
     return lines + ([f"  fix: {fix}"] if fix else [])
+
+
+def costs(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
+    """What those of them that leaked hold, as far as that can be told."""
+    cost = report.costs.of([verdict.thread for verdict in verdicts if verdict.leaked])
+    return [f"  {sentence}" for sentence in cost.sentences()] if cost is not None else []
 
 
 def _callable(report: Report, verdict: Verdict) -> str:

@@ -53,18 +53,28 @@ def dump(shown: Dict[str, Any]) -> str:
 
 
 def document(
-    report: Report, verdicts: Iterable[Verdict], with_stacks: bool, title: Optional[str] = None
+    report: Report,
+    verdicts: Iterable[Verdict],
+    with_stacks: bool,
+    title: Optional[str] = None,
+    with_costs: bool = False,
 ) -> str:
-    """One object, ASCII, newline at its end. `title`: of the test that was checked."""
+    """One object, ASCII, newline at its end. `with_stacks`: and what the threads wait for. `title`: of the test that
+    was checked."""
     verdicts = list(verdicts)
     stacks = _current_stacks(report, verdicts) if with_stacks else {}
     named: Dict[str, Any] = {} if title is None else {"title": title}
+    groups = group(verdicts)
     shown = {
         **named,
         **of_report(report),
         "threads": [_thread(report, verdict, stacks) for verdict in verdicts],
-        "groups": [_group(report, each) for each in group(verdicts)],
+        "groups": [_group(report, each) for each in groups],
     }
+    if with_costs:
+        from .json_wait import costs
+
+        shown["findings"] += costs(report, groups)
     return dump(shown)
 
 
@@ -168,9 +178,16 @@ def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[
     stack = stacks.get(thread.kernel.tid) if thread.kernel is not None else None
     shown["stack"] = [of_frame(frame) for frame in stack.frames] if stack and stack.frames else None
     shown["stack_end"] = stack.end or None if stack else None
+    shown["wait"] = _wait(report, verdict) if stack is not None else None
     shown["why"] = report.evidence.why(verdict)
     shown["fix"] = report.evidence.fix(verdict)
     return shown
+
+
+def _wait(report: Report, verdict: Verdict) -> Optional[Dict[str, Any]]:
+    from .json_wait import of_wait  # by those alone who ask for stacks
+
+    return of_wait(report, verdict)
 
 
 def _recorded(report: Report, verdict: Verdict, copy: Copy, record: abi.Record) -> Dict[str, Any]:
