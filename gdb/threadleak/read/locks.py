@@ -73,6 +73,25 @@ def mutex(read: Read, address: int) -> Seen:
     )
 
 
+_LIST = 24  # of a mutex: {previous, next} on the list of those that its owner holds
+_DESCRIPTOR_MAX = 1 << 12  # bytes of struct pthread, which begins that list
+_HELD_MAX = 1 << 10
+
+
+def is_held_by(read: Read, address: int, pthread: int) -> bool:
+    """Whether a robust mutex is on the list of that thread. All robust ones are marked as shared between processes
+    (nptl/pthread_mutex_init.c), so this alone tells that the owner is of this process."""
+    at = address + _LIST
+    for _ in range(_HELD_MAX):
+        try:
+            at = int.from_bytes(read(at, 8), "little") & ~1
+        except TargetError:
+            return False
+        if pthread <= at < pthread + _DESCRIPTOR_MAX:
+            return True
+    return False
+
+
 def parked(read: Read, at: int, stack: bytes) -> Seen:
     """A thread that locks a mutex with priority inheritance that it holds, or whose owner is gone, waits for a word of
     its own stack, for good (nptl/pthread_mutex_lock.c). The mutex is the only one of that kind nearby.

@@ -86,6 +86,9 @@ class Objects:
         owner = seen.owner
         if owner is None and seen.owner_tid is not None:
             owner = self._pthread_of(seen.owner_tid)
+        if owner is not None and seen.object is not None and "robust" in seen.flavour:
+            shared = not locks.is_held_by(self._target.read, seen.object, owner)
+            seen = seen._replace(shared=shared)
         return Wait(
             *(kind, confidence, "futex", futex.word, seen.object, seen.flavour, owner),
             *(seen.owner_tid, seen.mutex),
