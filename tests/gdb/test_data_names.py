@@ -10,7 +10,7 @@ from observe import CORE, LIVE, Look
 from read_names import EXPORTED, IN_FUNCTION, Row, read_names
 from run_gdb import run_gdb
 from threadleak.target.native import NativeTarget
-from workshop import Program, Workshop
+from workshop import Program, Workshop, source_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -26,6 +26,7 @@ class Form(NamedTuple):
 FORMS = {
     "c-O0": Form("variables_c", ("-O0",)),
     "c-O2": Form("variables_c", ("-gz",)),
+    "c-units": Form("variables_c", ("-O0", source_of("variables_user"))),
     "c-stripped": Form("variables_c", ("-rdynamic",), strip=True),
     "cxx-O0": Form("variables_cxx", ("-O0",)),
     "cxx-O2": Form("variables_cxx", ("-gz",)),

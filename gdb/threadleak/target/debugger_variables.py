@@ -68,7 +68,7 @@ def _find(symbol: Symbol) -> Optional[_Variable]:
         return None
     with contextlib.suppress(gdb.error):
         for each in _lookups(symbol):
-            if each is not None and each.is_variable and _address(each) == symbol.start:
+            if each is not None and _address(each) == symbol.start:
                 return _Variable(each.type, str(each.symtab.filename).endswith(".rs"))
     return None
 
@@ -85,10 +85,12 @@ def _lookups(symbol: Symbol) -> Iterator[Any]:
 
 
 def _address(symbol: Any) -> Optional[int]:
-    if symbol.addr_class != gdb.SYMBOL_LOC_STATIC:
-        return None
-    address = symbol.value().address
-    return None if address is None else int(address)
+    """GDB may find a declaration (extern), whose address it knows too."""
+    if symbol.addr_class in (gdb.SYMBOL_LOC_STATIC, gdb.SYMBOL_LOC_UNRESOLVED):
+        with contextlib.suppress(gdb.error):
+            address = symbol.value().address
+            return None if address is None else int(address)
+    return None
 
 
 class _Way(NamedTuple):
