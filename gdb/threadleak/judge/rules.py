@@ -7,13 +7,13 @@
 
 Conditions, all of which must hold, then the reason, which is required. FIELD:GLOB, where a blank in a glob is
 written `?`; the fields are those of FIELDS. The others:
-    class=CLASS[,CLASS]   of these classes; without it, of all but `unjoined`
+    class=CLASS[,CLASS]   of these classes; without it, of all but `unjoined` and `stuck`
     detached=yes|no
     idle=yes|no           whether its stack holds no function but those of well-known libraries (wrappers.txt)
     max=N                 no more than N threads; those beyond it are not expected
     until=YYYY-MM-DD      that day is the last
-A finished thread that nobody joined keeps its stack, whatever it did: a rule speaks of threads that are
-alive, unless it names a class. `#` begins a comment line.
+A finished thread that nobody joined keeps its stack, whatever it did, and a thread that nothing can wake is no good
+to anybody: a rule speaks of other threads, unless it names a class. `#` begins a comment line.
 """
 
 from typing import Callable, List, NamedTuple, Optional, Tuple
@@ -42,7 +42,7 @@ _OF_THREAD = ("name", "top", "stack", "idle")
 OPTIONS = ("class", "detached", "idle", "max", "until")
 PLACEHOLDER = "WHY (say why such a thread is expected)"  # of `suggest`: a reason is yet to be given
 _ORDER = {field: order for order, field in enumerate(("detached", MADE_BY, *FIELDS, "idle"))}
-_ALIVE = tuple(each for each in classes.ALL if each != classes.UNJOINED)
+_ALIVE = tuple(each for each in classes.ALL if each not in (classes.UNJOINED, classes.STUCK))
 
 ValuesOf = Callable[[str], Tuple[str, ...]]  # field, or another key -> what a glob may match
 

@@ -4,13 +4,13 @@
 Sentences are not made here but in evidence.py, for the threads that are shown.
 """
 
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Container, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Copy, Registry, Scope
 from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, ThreadInfo
-from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, SUSPICION, UNJOINED, UNTRACKED
+from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, STUCK, SUSPICION, UNJOINED, UNTRACKED
 from .declared import Declared
 from .rule_set import RuleSet
 from .rules import Rule
@@ -24,6 +24,9 @@ class Occasion(NamedTuple):
     until: str  # when it should have ended: "before its scope ends"
 
 
+AUTO, ALWAYS, NEVER = "auto", "always", "never"
+
+
 class Settings(NamedTuple):
     at_end: bool = False  # judge as at the end of the process
     allow_detached: bool = False
@@ -31,6 +34,7 @@ class Settings(NamedTuple):
     occasion: Optional[Occasion] = None
     strict: bool = False  # untracked threads count
     crowd: int = 0  # threads that make one; 0: none do, and nobody looks for one
+    waits: str = NEVER  # when to look for threads that are stuck: AUTO, ALWAYS or NEVER
 
 
 JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
@@ -127,8 +131,10 @@ class Judge:
             self._scopes[key] = next(ended, None)
         return self._scopes[key]
 
-    def judge_all(self, threads: Iterable[ThreadInfo]) -> List[Verdict]:
-        """What is the same for many threads is decided once."""
+    def judge_all(
+        self, threads: Iterable[ThreadInfo], stuck: Container[int] = frozenset()
+    ) -> List[Verdict]:
+        """What is the same for many threads is decided once. `stuck`: the tids of those that are."""
         decisions = self._decisions
         waits: Dict[int, str] = {}
         copy: Optional[Copy] = None
@@ -138,6 +144,8 @@ class Judge:
                 copy = thread.copy
                 waits = self._waits(copy) if copy is not None else {}
             wait = waits.get(thread.index, "")
+            if stuck and thread.kernel is not None and thread.kernel.tid in stuck:
+                wait = STUCK
             key = (thread.kind, thread.state, thread.is_main, wait)
             decision = decisions.get(key)
             if decision is None:
@@ -156,12 +164,12 @@ class Judge:
 
     def _decide(self, thread: ThreadInfo, wait: str, key: Tuple[object, ...]) -> Decision:
         decision = self._classify(thread, wait)
-        mark = self._mark(thread, decision.class_)
+        mark = self._mark(thread, decision.class_) if wait != STUCK else None
         if mark is not None:
             decision.expect(mark)
         rule: Optional[Rule] = None
         shared = True
-        if mark is None and not thread.is_main:
+        if mark is None and (not thread.is_main or wait == STUCK):
             counts = decision.leaked or (decision.class_ == UNTRACKED and self.at.settings.strict)
             values, declared = self.values.of(thread), self._declared(thread)
             rule, shared = self.rules.match(thread.kind, decision.class_, values, counts, declared)
@@ -194,6 +202,8 @@ class Judge:
 
     def _classify(self, thread: ThreadInfo, wait: str) -> Decision:
         kind, copy = thread.kind, thread.copy
+        if wait == STUCK:
+            return Decision(STUCK, PROOF)
         if thread.is_main:
             return Decision(ALIVE)
         if kind is None or copy is None:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Which functions a file takes from elsewhere, as its dynamic symbol table tells (elf(5))."""
+
+import mmap
+import os
+import struct
+from contextlib import suppress
+from typing import Iterator, List, Tuple
+
+_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
+_SECTION = struct.Struct("<IIQQQQIIQQ")  # Elf64_Shdr
+_SYMBOL_SIZE = 24  # Elf64_Sym: st_name is its first word, st_shndx the two bytes from 6 on
+_SHT_DYNSYM = 11
+_SECTIONS_MAX = 1 << 16
+
+
+def may_import(path: str, name: str) -> bool:
+    """Also where that cannot be told."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return True
+    try:
+        with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
+            word = name.encode() + b"\0"
+            return data.find(word) >= 0 and _imports(data, word)
+    except (OSError, ValueError, struct.error):
+        return True
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def _imports(data: mmap.mmap, word: bytes) -> bool:
+    """A file without a dynamic symbol table is a static program: it has the function itself, and so calls it."""
+    tables = list(_dynamic_symbols(data))
+    return not tables or any(
+        _is_undefined(symbols, strings, word) for symbols, strings in tables
+    )
+
+
+def _dynamic_symbols(data: mmap.mmap) -> Iterator[Tuple[bytes, bytes]]:
+    """(symbols, strings)"""
+    if data[:6] != _MAGIC:
+        raise ValueError("no ELF file of 64 bits")
+    (start,) = struct.unpack_from("<Q", data, 40)
+    size, count = struct.unpack_from("<HH", data, 58)
+    if size != _SECTION.size or count > _SECTIONS_MAX:
+        raise ValueError("no section headers")
+    sections: List[Tuple[int, ...]] = [
+        _SECTION.unpack_from(data, start + at * size) for at in range(count)
+    ]
+    for section in sections:
+        if section[1] == _SHT_DYNSYM:
+            of_strings = sections[section[6]] if section[6] < count else section
+            yield _content(data, section), _content(data, of_strings)
+
+
+def _content(data: mmap.mmap, section: Tuple[int, ...]) -> bytes:
+    return data[section[4] : section[4] + section[5]]
+
+
+def _is_undefined(symbols: bytes, strings: bytes, word: bytes) -> bool:
+    places = set()
+    at = strings.find(word)
+    while at >= 0:
+        places.add(at)
+        at = strings.find(word, at + 1)
+    for at in range(0, len(symbols) - _SYMBOL_SIZE + 1, _SYMBOL_SIZE):
+        if int.from_bytes(symbols[at : at + 4], "little") in places:
+            if symbols[at + 6 : at + 8] == b"\0\0":
+                return True
+    return False
