@@ -139,6 +139,25 @@ def ns_ids(task: str) -> List[int]:
     return [int(word) for word in lines[0].split()[1:]] if lines else []
 
 
+def own_tids(pid: int) -> List[int]:
+    """The tids of the threads that are there now, as the process itself has them; empty where nothing tells."""
+    try:
+        tids = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [ids[-1] for ids in (ns_ids(f"{pid}/task/{tid}") for tid in tids) if ids]
+
+
+def times_run(pid: int, tid: int) -> Optional[int]:
+    """How often the thread was given a processor, and gave it back: as long as it blocks, that stays the same."""
+    try:
+        with open(f"/proc/{pid}/task/{tid}/status", "rb") as file:
+            lines = [line.split() for line in file if b"ctxt_switches:" in line]
+        return sum(int(line[1]) for line in lines) if len(lines) == 2 else None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def thread_count(pid: int) -> int:
     """A link count tells (proc(5)), so that the folder need not be read; 0: the process is gone."""
     try:

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Which threads could be stuck, from their system calls and the words of memory around their futexes alone.
+
+To say what a thread waits for takes its stack and names of functions. Nearly all threads of a healthy process can be
+told to be none that cannot go on without that: whatever their object is, nobody owns it, or its owner runs. So
+this errs on one side only: whoever is left out is not stuck, or what it waits for would not be known for sure.
+"""
+
+from typing import Dict, Iterable, List, Optional, Sequence, Set
+
+from ..read.glibc import Glibc
+from ..target.base import SystemCall, Target, TargetError
+from ..target.system_calls import system_call
+from .graph import GONE
+from .owners import Owners
+
+# linux/futex.h: FUTEX_WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2, without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
+_WAITS = (0, 6, 9, 13)
+_OPERATION = 0x7F
+_TID = 0x3FFFFFFF  # FUTEX_TID_MASK
+_TID_MAX = 1 << 22  # PID_MAX_LIMIT of Linux
+_ONCE_RUNS = 1  # __PTHREAD_ONCE_INPROGRESS of nptl/internaltypes.h; the two bits above it aside
+# From the futex word to an owner's tid: a mutex (its word is its first; with priority inheritance, or robust, the
+# owner is in the word itself), and an rwlock, whose futexes are its words 0, 2 and 3 (struct_mutex.h, struct_rwlock.h).
+_TIDS = (8, 24, 16, 12)
+_AROUND = 28  # bytes, from the word on
+ANYBODY = -2  # an owner that memory does not tell
+
+
+def word_of(machine: int, call: Optional[SystemCall]) -> Optional[int]:
+    """The futex word on which a thread waits, without a timeout."""
+    if call is None or system_call(machine, call.number) != "futex":
+        return None
+    word, operation, _, timeout = call.arguments[:4]
+    return word if operation & _OPERATION in _WAITS and not timeout else None
+
+
+class Suspects:
+    def __init__(self, target: Target, glibc: Glibc, owners: Owners):
+        self._target = target
+        self._glibc = glibc
+        self._owners = owners
+
+    def find(self, calls: Sequence[Optional[SystemCall]]) -> Dict[int, int]:
+        """Thread -> its futex word, of those that could be stuck. `calls`: one for each of owners.threads."""
+        names: Dict[int, bool] = {}
+        words: Dict[int, int] = {}
+        machine = self._target.machine
+        for number, call in enumerate(calls):
+            if call is None:
+                continue
+            if call.number not in names:
+                names[call.number] = system_call(machine, call.number) == "futex"
+            word = word_of(machine, call) if names[call.number] else None
+            if word is not None:
+                words[number] = word
+        owners = {word: self._possible(word) for word in set(words.values())}
+        return reaching(words, owners)
+
+    def _possible(self, word: int) -> Set[int]:
+        """Numbers of threads, GONE, or ANYBODY."""
+        joined = self._glibc.joined_at(word)
+        if joined is not None:
+            number = self._owners.by_pthread.get(joined)
+            return set() if number is None else {number}
+        try:
+            data = self._target.read(word, _AROUND)
+        except TargetError:
+            try:
+                data = self._target.read(word, 4)
+            except TargetError:
+                return {ANYBODY}
+        first = int.from_bytes(data[:4], "little")
+        found = {ANYBODY} if first & 3 == _ONCE_RUNS else set()
+        tids = [first & _TID] + [int.from_bytes(data[at : at + 4], "little") for at in _TIDS]
+        for tid in tids:
+            if 0 < tid <= _TID_MAX:
+                found.add(self._owners.by_tid.get(tid, GONE))
+        pthread = int.from_bytes(data[8:16], "little")  # of _IO_lock_t, libio/stdio-lock.h
+        if pthread > _TID_MAX:
+            found.add(self._owners.by_pthread.get(pthread, GONE))
+        return found
+
+
+def reaching(words: Dict[int, int], owners: Dict[int, Set[int]]) -> Dict[int, int]:
+    """Of the threads those from which a way leads to a cycle, to GONE or to ANYBODY: without those all of whose
+    possible owners may go on. Linear."""
+    waiters: Dict[int, Set[int]] = {}  # thread -> words that it may own
+    for word, possible in owners.items():
+        for each in possible:
+            waiters.setdefault(each, set()).add(word)
+    at: Dict[int, List[int]] = {}
+    for number, word in words.items():
+        at.setdefault(word, []).append(number)
+    left = {word: len(possible) for word, possible in owners.items()}
+    going: List[int] = [each for each in waiters if each >= 0 and each not in words]
+    free: Set[int] = set()
+    for word, count in left.items():
+        if not count:
+            going += at.get(word, ())
+    while going:
+        number = going.pop()
+        if number in free:
+            continue
+        free.add(number)
+        for word in waiters.get(number, ()):
+            left[word] -= 1
+            if not left[word]:
+                going += at.get(word, ())
+    return {number: word for number, word in words.items() if number not in free}
+
+
+def one_a_word(words: Dict[int, int]) -> Iterable[int]:
+    """Threads, one for each word."""
+    return {word: number for number, word in words.items()}.values()
