@@ -7,17 +7,17 @@ did not let run from before the first of two equal reads until after the second:
 while, and what they own they owned all the while, so that all of it held at one moment.
 """
 
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Set
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence
 
 from ..read import abi
 from ..read.glibc import Glibc
 from ..read.model import Registry
 from ..read.threads import ThreadInfo
 from ..read.wait import Wait
-from ..target import procfs
-from ..target.base import Target, Thread
+from ..target.base import Target, Thread, base_name
 from ..target.forked import is_fork_child
 from ..target.imports import may_import
+from ..target.procfs import own_tids, times_run
 from .doubts import Program, doubt
 from .graph import GONE, Edge, Graph, graph
 from .owners import Owners
@@ -61,64 +61,45 @@ class Search:
         self,
         target: Target,
         glibc: Glibc,
-        waits: WaitsReader,
+        new_waits: Callable[[], WaitsReader],
         infos: Sequence[ThreadInfo],
         registry: Optional[Registry] = None,
     ):
         self._target = target
-        self._waits = waits
+        self._new_waits = new_waits
+        self._waits = new_waits()
         self._registry = registry
         self._glibc = glibc
         self.owners = Owners(target, glibc, infos)
         self._program: Optional[Program] = None
-        self._heir: Optional[int] = None
-        self._knows_heir = False
+        self._is_fork_child: Optional[bool] = None
 
     def run(self) -> Deadlocks:
-        for _ in range(TRIES if self._target.moves else 1):
-            edges = self._edges()
-            found = graph(edges)
-            if not self._target.moves or not found.stuck:
-                break
-            steady = [edge for edge in edges if edge.waiter in self._steady]
-            if len(steady) == len(edges):
-                break
-            found = graph(steady)
-            if found.stuck:
+        found = graph([])
+        for attempt in range(TRIES if self._target.moves else 1):
+            if attempt:
+                self._waits = self._new_waits()
+            calls = self._target.system_calls(list(map(_kernel, self.owners.threads)), attempt > 0)
+            numbers = self._with_owned_objects(
+                Suspects(self._target, self._glibc, self.owners).find(calls)
+            )
+            waits = dict(zip(numbers, self._read(numbers, False)))
+            seen = graph(self._edges(waits))
+            found = self._steady(seen) if self._target.moves and seen.stuck else seen
+            if found.stuck == seen.stuck:
                 break
         return Deadlocks(self.owners.threads, found)
 
-    # ---- edges -----------------------------------------------------------------------------------
-
-    def _edges(self) -> List[Edge]:
-        """Of those that could be stuck, as far as they are proofs."""
-        calls = self._target.system_calls(
-            [_kernel(info) for info in self.owners.threads], again=self._target.moves
-        )
-        suspects = Suspects(self._target, self._glibc, self.owners).find(calls)
-        suspects = self._with_owned_objects(suspects)
-        numbers = sorted(suspects)
-        if not self._target.moves:
-            return self._sound(numbers, self._read(numbers, False))
-        ran = self._times_run(numbers)
-        first = self._read(numbers, True)
-        edges = self._sound(numbers, first)
-        stuck = graph(edges).stuck
-        self._steady = self._unmoved(sorted(stuck), dict(zip(numbers, first)), ran, edges)
-        return [edge for edge in edges if edge.waiter in stuck]
-
-    def _with_owned_objects(self, suspects: Dict[int, int]) -> Dict[int, int]:
+    def _with_owned_objects(self, suspects: Dict[int, int]) -> List[int]:
         """Only those that wait for an object of a kind that has owners: one thread tells for all at its word."""
         samples = list(one_a_word(suspects))
-        if len(samples) == len(suspects):
-            return suspects
-        waits = self._read(samples, False)
-        words = {
+        waits = self._read(samples, False) if len(samples) < len(suspects) else []
+        others = {
             suspects[number]
             for number, wait in zip(samples, waits)
-            if wait is not None and self.owners.of(wait) is not None
+            if wait is None or self.owners.of(wait) is None
         }
-        return {number: word for number, word in suspects.items() if word in words}
+        return sorted(number for number, word in suspects.items() if word not in others)
 
     def _read(self, numbers: Sequence[int], again: bool) -> List[Optional[Wait]]:
         infos = [self.owners.threads[each] for each in numbers]
@@ -126,30 +107,40 @@ class Search:
             return []
         return self._waits.again(infos) if again else self._waits.of(infos)
 
-    def _sound(self, numbers: Iterable[int], waits: Iterable[Optional[Wait]]) -> List[Edge]:
-        edges = [
-            edge
-            for number, wait in zip(numbers, waits)
-            if wait is not None
-            for edge in self._edge(number, wait)
-        ]
+    # ---- edges -----------------------------------------------------------------------------------
+
+    def _edges(self, waits: Dict[int, Optional[Wait]]) -> List[Edge]:
+        """Those that are proofs."""
+        edges = []
+        for number, wait in waits.items():
+            owner = self.owners.of(wait) if wait is not None else None
+            if wait is not None and owner is not None:
+                edges.append(Edge(number, self._heir(number) if owner == GONE else owner, wait))
         if not graph(edges).stuck:
             return []  # and nothing has to be known of the program
         return [edge for edge in edges if not doubt(edge, self.program)]
 
-    def _edge(self, number: int, wait: Wait) -> Iterable[Edge]:
-        owner = self.owners.of(wait)
-        if owner is None:
-            return
-        heir = self._fork_heir() if owner == GONE else None
-        yield Edge(number, owner if heir is None or heir == number else heir, wait)
+    def _heir(self, waiter: int) -> int:
+        """Who may have inherited what belongs to nobody. In a fork child the thread that forked goes on as the main
+        thread, with a new tid: what it had locked is still its own, and which tid it had, nothing tells.
+        """
+        heir = self.owners.main
+        return heir if heir is not None and heir != waiter and self.is_fork_child else GONE
 
-    # ---- the program -----------------------------------------------------------------------------
+    @property
+    def is_fork_child(self) -> bool:
+        """Also if that cannot be told."""
+        if self._is_fork_child is None:
+            headers = [copy.header for copy in self._registry.copies] if self._registry else []
+            self._is_fork_child = any(header.flags & abi.FORK_CHILD for header in headers)
+            if not headers:
+                self._is_fork_child = is_fork_child(self._target) is not False
+        return self._is_fork_child
 
     @property
     def program(self) -> Program:
         if self._program is None:
-            files = self._target.files()
+            files = {path: id for path, id in self._target.files().items() if _is_file(path)}
             cancels = any(_imports(path, id, "pthread_cancel") for path, id in files.items())
             at_once = cancels and any(
                 _imports(path, id, "pthread_setcanceltype") for path, id in files.items()
@@ -157,52 +148,33 @@ class Search:
             self._program = Program(cancels or not files, at_once or not files)
         return self._program
 
-    def _fork_heir(self) -> Optional[int]:
-        """In a fork child the thread that forked goes on as the main thread, with a new tid: what it had locked
-        is still its own, although the tid in there is nobody's. Which tid that was, nothing tells."""
-        if not self._knows_heir:
-            self._knows_heir = True
-            headers = [copy.header for copy in self._registry.copies] if self._registry else []
-            forked = any(header.flags & abi.FORK_CHILD for header in headers)
-            if not headers:
-                forked = is_fork_child(self._target) is not False
-            self._heir = self.owners.main if forked else None
-        return self._heir
-
     # ---- of a process that runs on ---------------------------------------------------------------
+
+    def _steady(self, seen: Graph) -> Graph:
+        """What two further reads say, too, between which its threads did not run."""
+        numbers = sorted(seen.stuck)
+        ran = self._times_run(numbers)
+        first = dict(zip(numbers, self._read(numbers, True)))
+        edges = self._edges(first)
+        there = own_tids(self._target.local_pid or 0)
+        second = dict(zip(numbers, self._read(numbers, True)))
+        again = self._times_run(numbers)
+        kept = [
+            edge
+            for edge in edges
+            if edge.wait == second[edge.waiter]
+            and ran[edge.waiter] is not None
+            and ran[edge.waiter] == again[edge.waiter]
+            and not (edge.owner == GONE and self._is_there(edge.wait, there))
+        ]
+        return graph(kept)
 
     def _times_run(self, numbers: Iterable[int]) -> Dict[int, Optional[int]]:
         pid = self._target.local_pid
-        threads = {each: _kernel(self.owners.threads[each]) for each in numbers}
-        if pid is None:
-            return dict.fromkeys(threads)
-        return {each: procfs.times_run(pid, thread.tid) for each, thread in threads.items()}
+        tids = {each: _kernel(self.owners.threads[each]).tid for each in numbers}
+        return {each: None if pid is None else times_run(pid, tid) for each, tid in tids.items()}
 
-    def _unmoved(
-        self,
-        numbers: Sequence[int],
-        first: Dict[int, Optional[Wait]],
-        ran: Dict[int, Optional[int]],
-        edges: Iterable[Edge],
-    ) -> Set[int]:
-        """Those of which a second read says the same, and that did not run meanwhile."""
-        if not numbers:
-            return set()
-        there = set(procfs.own_tids(self._target.local_pid or 0))
-        second = self._read(numbers, True)
-        still = self._times_run(numbers)
-        gone = {edge.waiter for edge in edges if edge.owner == GONE}
-        return {
-            number
-            for number, wait in zip(numbers, second)
-            if wait is not None
-            and wait == first[number]
-            and ran[number] is not None
-            and ran[number] == still[number]
-            and not (number in gone and self._is_there(wait, there))
-        }
-
-    def _is_there(self, wait: Wait, there: Set[int]) -> bool:
+    def _is_there(self, wait: Wait, there: Sequence[int]) -> bool:
         """The owner after all: it came after the threads were listed. A tid is looked for among those that were
         there between the two reads; a pthread_t in glibc's lists as they are now."""
         if wait.owner_tid:
@@ -215,6 +187,11 @@ class Search:
 def _kernel(info: ThreadInfo) -> Thread:
     assert info.kernel is not None
     return info.kernel
+
+
+def _is_file(path: str) -> bool:
+    """The kernel's own vDSO, as debuggers call it, is none."""
+    return not (path.startswith("system-supplied DSO") or "vdso" in base_name(path))
 
 
 def _imports(path: str, build_id: Optional[str], name: str) -> bool:

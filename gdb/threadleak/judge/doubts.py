@@ -18,7 +18,7 @@ from .graph import GONE, Edge
 
 OWNED = (MUTEX, RWLOCK_READ, RWLOCK_WRITE, JOIN, ONCE, STDIO)  # kinds of objects that have owners
 ROBUST, INHERITING = "robust", "priority inheritance"  # Wait.flavour
-RECURSIVE, CHECKING = "recursive", "error checking"
+RECURSIVE, CHECKING = "recursive", "error-checking"
 
 
 class Program(NamedTuple):
@@ -51,18 +51,22 @@ def doubt(edge: Edge, program: Program) -> str:
 def _of_gone(wait: Wait) -> str:
     if ROBUST in wait.flavour:
         return "gets the robust mutex of a dead owner (EOWNERDEAD)"
-    if INHERITING in wait.flavour:
+    if INHERITING in wait.flavour and not _is_parked(wait):
         return "gets from the kernel the mutex with priority inheritance of a dead owner"
     return ""
 
 
 def _of_itself(wait: Wait) -> str:
-    """libc refuses this to whoever owns the object already, or lets it have the object once more. So it has just
-    got it, and does not know yet: the kernel writes the owner of a mutex with priority inheritance first."""
-    if wait.kind == ONCE:
-        return ""
-    if wait.kind == MUTEX and not any(
-        each in wait.flavour for each in (RECURSIVE, CHECKING, INHERITING)
-    ):
+    """Most objects libc refuses to whoever owns them already, or gives once more. So the thread has just got it, and
+    does not know yet: of a mutex with priority inheritance the kernel writes the new owner before that runs.
+    """
+    is_mutex = wait.kind == MUTEX and not (RECURSIVE in wait.flavour or CHECKING in wait.flavour)
+    if wait.kind == ONCE or is_mutex and (INHERITING not in wait.flavour or _is_parked(wait)):
         return ""
     return "is just being given what it waits for"
+
+
+def _is_parked(wait: Wait) -> bool:
+    """The kernel refused to lock the mutex for it, so libc lets it wait for good, for a word of its own stack
+    (nptl/pthread_mutex_lock.c)."""
+    return wait.word != wait.object

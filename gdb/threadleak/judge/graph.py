@@ -20,9 +20,13 @@ class Edge(NamedTuple):
 
 class Graph(NamedTuple):
     edges: Dict[int, Edge]  # by the thread that waits
-    cycles: List[List[int]]  # each in the order of the waits, from its smallest number on; one alone waits for itself
+    cycles: List[
+        List[int]
+    ]  # each in the order of the waits, from its smallest number on; one alone waits for itself
     gone: List[int]  # the threads whose object's owner is gone
-    chains: Dict[int, int]  # other threads that cannot go on -> the first on their way that is in `cycles` or `gone`
+    chains: Dict[
+        int, int
+    ]  # other threads that cannot go on -> the first on their way that is in `cycles` or `gone`
 
     @property
     def stuck(self) -> Set[int]:
@@ -41,7 +45,9 @@ class Graph(NamedTuple):
 def graph(edges: Iterable[Edge]) -> Graph:
     """One edge a waiter; linear."""
     by_waiter = {edge.waiter: edge for edge in edges}
-    ends: Dict[int, int] = {}  # thread -> where its way ends: as in `chains`, or GONE for one that may go on
+    ends: Dict[
+        int, int
+    ] = {}  # thread -> where its way ends: as in `chains`, or GONE for one that may go on
     cycles: List[List[int]] = []
     gone: List[int] = []
     for first in by_waiter:

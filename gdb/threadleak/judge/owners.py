@@ -59,7 +59,9 @@ class Owners:
                 pthread = self._target.pthread_of(thread)
                 if pthread is not None:
                     found[thread.tid] = self._glibc.descriptor(pthread)
-            except TargetError:  # it has no descriptor, as after clone, or no registers, as a zombie
+            except (
+                TargetError
+            ):  # it has no descriptor, as after clone, or no registers, as a zombie
                 if leaders and thread.own_tid == self._target.own_pid():
                     found[thread.tid] = leaders[0]
                 elif thread.own_tid in by_tid:

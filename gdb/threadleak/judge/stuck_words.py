@@ -40,7 +40,7 @@ class Words:
 
     def object(self, wait: Wait) -> str:
         """for the mutex `cache.lock` (0x4040)"""
-        return words(wait, self._object, str, "a thread").replace("a thread (", "(")
+        return words(wait, self._object, str, None)
 
     def _object(self, address: int) -> str:
         name = self._target.data_symbol(address)
@@ -84,7 +84,9 @@ class Words:
                 name = text_of(copy.records.name(index))
                 id = copy.name_of(copy.records.ids[index])
                 return f"thread {id} `{name}` (tid {copy.records.column('tid')[index]})"
-        return f"tid {wait.owner_tid}" if wait.owner_tid else f"a thread (pthread_t {wait.owner:#x})"
+        return (
+            f"tid {wait.owner_tid}" if wait.owner_tid else f"a thread (pthread_t {wait.owner:#x})"
+        )
 
     @staticmethod
     def _records(copy: Copy, wait: Wait) -> Iterator[int]:

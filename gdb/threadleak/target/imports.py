@@ -34,9 +34,7 @@ def may_import(path: str, name: str) -> bool:
 def _imports(data: mmap.mmap, word: bytes) -> bool:
     """A file without a dynamic symbol table is a static program: it has the function itself, and so calls it."""
     tables = list(_dynamic_symbols(data))
-    return not tables or any(
-        _is_undefined(symbols, strings, word) for symbols, strings in tables
-    )
+    return not tables or any(_is_undefined(symbols, strings, word) for symbols, strings in tables)
 
 
 def _dynamic_symbols(data: mmap.mmap) -> Iterator[Tuple[bytes, bytes]]:
