@@ -19,6 +19,7 @@ from .commands.targets import Named, Opened, targets
 from .escapes import ESCAPED
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
+from .judge.verdicts import NEVER
 from .show import cases, json
 from .show.json import STACK_FRAMES
 from .show.progress import progress
@@ -196,7 +197,8 @@ def _at_once(command: ModuleType, session: Session, options: argparse.Namespace)
     if options.stop:
         shows_stacks = command.NAME in ("stacks", "explain") or getattr(options, "stacks", False)
         frames = getattr(options, "frames", STACK_FRAMES) if shows_stacks else 0
-        session.read_at_once(getattr(options, "registry", None), frames)
+        waits = getattr(options, "waits", NEVER)
+        session.read_at_once(getattr(options, "registry", None), frames, waits)
     outcome: Outcome = command.run(session, options)
     return outcome
 

@@ -93,7 +93,9 @@ def _fails(verdict: Verdict, options: argparse.Namespace) -> bool:
         return False
     if options.fail_on is None:
         return verdict.leaked
-    if verdict.class_ not in options.fail_on or verdict.thread.is_main or verdict.expected_by:
+    if verdict.class_ not in options.fail_on or verdict.expected_by:
+        return False
+    if verdict.thread.is_main and not verdict.leaked:
         return False
     return verdict.leaked or verdict.class_ not in classes.LEAKED
 

@@ -6,7 +6,7 @@ from typing import Callable
 
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
-from ..judge.verdicts import Settings
+from ..judge.verdicts import AUTO, Settings
 from ..show import text
 from ..target.base import TargetError
 from .list import ordered
@@ -30,7 +30,7 @@ class ExitLook:
         with Opened(Named(str(pid), pid=pid)) as opened:
             session = Session(opened.again, lambda: None)
             try:
-                report = session.judge(None, Settings(at_end=True), self._rules)
+                report = session.judge(None, Settings(at_end=True, waits=AUTO), self._rules)
                 if report.leaked:
                     self._leaked(report, pid)
                 elif any(notice.blind for notice in report.notices):

@@ -10,7 +10,7 @@ from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence
 from ..judge import classes
 from ..judge.crowd import THRESHOLD
 from ..judge.report import Report
-from ..judge.verdicts import Settings, Verdict
+from ..judge.verdicts import ALWAYS, AUTO, NEVER, Settings, Verdict
 from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
 from ..show.cases import Case
 from ..target.base import TargetError
@@ -186,6 +186,14 @@ def add_judging(parser: Parser) -> None:
         help="a thread that finished less than N ms ago may still be joined (default 500)",
     )
     group.add_argument(
+        "--waits",
+        choices=(AUTO, ALWAYS, NEVER),
+        default=AUTO,
+        metavar="WHEN",
+        help="look for deadlocks: always, never or auto, which leaves out processes with more than 1,000"
+        " threads that run on",
+    )
+    group.add_argument(
         "--crowd",
         type=count,
         default=THRESHOLD,
@@ -227,6 +235,7 @@ def settings(options: argparse.Namespace) -> Settings:
         *(options.at_end, options.allow == "detached", options.settle_ms),
         strict=strict,
         crowd=options.crowd,
+        waits=options.waits,
     )
 
 

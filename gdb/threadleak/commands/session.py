@@ -9,8 +9,10 @@ from ..judge import baseline
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet, load_all
 from ..judge.rules import Rule
+from ..judge.stuck import Sought, seek
 from ..judge.verdicts import Settings
 from ..read.look import Look, compared, look, look_at
+from ..read.stacks import Stacks
 from ..show.style import PLAIN, Style
 from ..target.base import Target, TargetError
 from .options import settings
@@ -33,6 +35,7 @@ class Session:
         self._target: Optional[Target] = None
         self._look: Optional[Tuple[Optional[int], Look]] = None
         self._taken: Optional[Look] = None  # at a process that went on afterwards
+        self._sought: Optional[Sought] = None  # in that
 
     def style(self, options: argparse.Namespace) -> Style:
         """Files are not styled."""
@@ -55,12 +58,14 @@ class Session:
         self._target, self._look = taken.target, (address, taken)
         return taken
 
-    def read_at_once(self, address: Optional[int], frames: int) -> None:
-        """Registry, threads and, unless `frames` is 0, stacks of a process that was stopped for this, which then
-        goes on. Whatever takes time, and no memory that changes, comes after that."""
+    def read_at_once(self, address: Optional[int], frames: int, waits: str) -> None:
+        """Registry, threads, those that are stuck and, unless `frames` is 0, stacks of a process that was stopped for
+        this, which then goes on. Whatever takes time, and no memory that changes, comes after that.
+        """
         target = self.target()
         with suppress(TargetError):
             self._taken = look_at(target, address)
+            self._sought = seek(self._taken, Stacks(target, self._taken.registry.copies), waits)
         if frames:
             target.read_stacks(frames)
         target.release()
@@ -87,4 +92,4 @@ class Session:
         rules: RuleSet,
         known: Optional[baseline.Baseline] = None,
     ) -> Report:
-        return Report(self.look(address), how, rules, known)
+        return Report(self.look(address), how, rules, known, sought=self._sought)

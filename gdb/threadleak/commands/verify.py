@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
 
 from ..judge.rule_set import load_all
 from ..judge.rules import Rule, RuleError
-from ..judge.verdicts import Judge, Occasion, Settings, Verdict, moment
+from ..judge.verdicts import AUTO, Judge, Occasion, Settings, Verdict, moment
 from ..read import abi
 from ..read.look import Look, look
 from ..read.model import Copy
@@ -98,12 +98,12 @@ class Check:
     def _look(self) -> Look:
         taken = look(self._open, self.request.registry)
         part = self.request.part.of(taken.threads, taken.registry.copies[0])
-        return taken._replace(threads=part)
+        return taken._replace(threads=part, others=taken.threads.infos)
 
     def _settings(self) -> Settings:
         allow_detached = bool(self.request.flags & ALLOW_DETACHED)
         strict = bool(self.request.flags & STRICT)
-        return Settings(True, allow_detached, 0, self._occasion(), strict)
+        return Settings(True, allow_detached, 0, self._occasion(), strict, waits=AUTO)
 
     def _occasion(self) -> Occasion:
         title = self.request.title[:TITLE_WIDTH]

@@ -53,9 +53,6 @@ class Deadlocks(NamedTuple):
         return found
 
 
-NONE = Deadlocks([], graph([]))
-
-
 class Search:
     def __init__(
         self,

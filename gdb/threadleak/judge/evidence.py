@@ -7,9 +7,10 @@ from ..read import abi
 from ..read.model import Copy
 from ..read.threads import ENDING, STARTING, ThreadInfo
 from ..target.base import base_name
-from .classes import ALIVE, CROWD, OUTLIVED, UNJOINED, UNTRACKED
+from .classes import ALIVE, CROWD, OUTLIVED, STUCK, UNJOINED, UNTRACKED
 from .crowd import Crowd
 from .durations import duration
+from .stuck import Stuck
 from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
 
 
@@ -18,9 +19,10 @@ _CALLS = {"futex": ": a lock, a condition variable, a semaphore or the like"}
 
 
 class Evidence:
-    def __init__(self, judge: Judge, crowds: Sequence[Crowd] = ()):
+    def __init__(self, judge: Judge, crowds: Sequence[Crowd] = (), stuck: Optional[Stuck] = None):
         self.judge = judge
         self.at = judge.at
+        self._stuck = stuck
         self._crowds = {id(verdict): crowd for crowd in crowds for verdict in crowd.verdicts}
 
     def ago(self, ns: int) -> str:
@@ -36,6 +38,8 @@ class Evidence:
 
     def why(self, verdict: Verdict) -> List[str]:
         thread = verdict.thread
+        if verdict.class_ == STUCK and self._stuck is not None:
+            return self._stuck.why(thread)
         if verdict.class_ == UNTRACKED:
             return [
                 "The kernel has this thread, the registry does not: it was made by clone(), by libc"
@@ -167,6 +171,8 @@ class Evidence:
 
     def fix(self, verdict: Verdict) -> Optional[str]:
         record = verdict.thread.record
+        if verdict.class_ == STUCK and self._stuck is not None:
+            return self._stuck.fix(verdict.thread)
         if verdict.class_ == UNTRACKED:
             return "Load the library when the program starts (LD_PRELOAD), so that it sees all creations."
         if record is None or verdict.class_ == ALIVE or verdict.waiting:

@@ -18,8 +18,10 @@ from .baseline import Baseline
 from .classes import ALL, UNTRACKED
 from .crowd import crowds
 from .evidence import Evidence
+from .finding import Finding
 from .rule_set import RuleSet
 from .rule_use import rule_notices
+from .stuck import Sought, Stuck, seek
 from .verdicts import Judge, Settings, Verdict, moment
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Notice(NamedTuple):
 
 
 class Report:
-    """`earlier`: of a look at the same process shortly before."""
+    """`earlier`: of a look at the same process shortly before. `sought`: what was found while it stood still."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Report:
         rules: RuleSet,
         baseline: Optional[Baseline] = None,
         earlier: Optional[Stacks] = None,
+        sought: Optional[Sought] = None,
     ):
         self.look = look
         self.target = target = look.target
@@ -65,12 +68,15 @@ class Report:
         exiting = any(runs_exit_handlers(target, info) for info in main)
         self.at = moment(registry, target.now_ns(), settings, exiting)
         self.judge = Judge(self.at, self.stacks, rules)
-        self.verdicts = self.judge.judge_all(threads.infos)
+        self.sought = sought or seek(look, self.stacks, settings.waits)
+        self.stuck = Stuck(look, self.sought.found, self.name_of)
+        self.verdicts = self.judge.judge_all(threads.infos, self.stuck.tids)
         self.baseline = baseline
         if baseline is not None:
             baseline.apply(self.verdicts, self.judge.values)
         self.crowds = crowds(self.judge, self.verdicts, settings.crowd)
-        self.evidence = Evidence(self.judge, self.crowds)
+        self.evidence = Evidence(self.judge, self.crowds, self.stuck)
+        self.findings = self._findings()
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]
         self._decisions = Counter(map(attrgetter("decision"), self.verdicts))
         self.notices = list(self._notices(threads))
@@ -104,6 +110,15 @@ class Report:
     def program(self) -> str:
         """The name of its file; empty if that is not known."""
         return base_name(self.target.exe)
+
+    def _findings(self) -> List[Finding]:
+        """Those that concern threads of this report."""
+        mine = {info.kernel.tid for info in self.look.threads.infos if info.kernel is not None}
+        return [
+            each
+            for each in self.stuck.findings
+            if any(info.kernel is not None and info.kernel.tid in mine for info in each.threads)
+        ]
 
     def by_class(self, leaked_only: bool = False) -> Dict[str, int]:
         counts = dict.fromkeys(ALL, 0)
@@ -180,6 +195,8 @@ class Report:
                     " does not see those inside libstdc++.so), so preload it"
                 )
                 yield Notice("no_creations", text, untracked, blind=True)
+        if self.sought.why_not:
+            yield Notice("deadlocks_not_sought", self.sought.why_not, 1)
         for crowd in self.crowds:
             yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
         waiting = sum(count for each, count in self._decisions.items() if each.waiting)

@@ -8,7 +8,7 @@ core that was made while the process ran on there is one look, so it is believed
 """
 
 import time
-from typing import Callable, Hashable, NamedTuple, Optional, Set
+from typing import Callable, Hashable, List, NamedTuple, Optional, Set
 
 from ..target.base import Target, TargetError
 from . import abi
@@ -26,6 +26,9 @@ class Look(NamedTuple):
     threads: Threads
     believed: Optional[Set[Hashable]] = None  # of the doubtful threads these; None: all
     left_out: int = 0  # those that are not
+    others: Optional[
+        List[ThreadInfo]
+    ] = None  # all of the process, where `threads` are a part of them
 
 
 def look_at(target: Target, address: Optional[int] = None) -> Look:

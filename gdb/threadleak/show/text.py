@@ -3,7 +3,7 @@
 
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from ..judge.classes import SUSPICION
+from ..judge.classes import STUCK, SUSPICION
 from ..judge.groups import id_ranges
 from ..judge.names import brief
 from ..judge.report import Report
@@ -18,6 +18,7 @@ SCOPE_WIDTH = 40
 START_WIDTH = 40
 IDS_WIDTH = 120
 STACK_FRAMES = 64
+FINDINGS = 8
 
 
 def summary(report: Report) -> str:
@@ -180,7 +181,19 @@ def listing(
     first = next((verdict for verdict in verdicts if verdict.thread.id), None)
     if first is not None and explain:
         lines.append(f"`{explain.replace('{}', first.thread.id or '')}` says more.")
-    return lines + fixes(report, verdicts)
+    return lines + findings(report, verdicts) + fixes(report, verdicts)
+
+
+def findings(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
+    """Those about threads that are shown."""
+    tids = {each.thread.kernel.tid for each in verdicts if each.thread.kernel is not None}
+    found = [
+        f"{each.kind}: {clean(each.text)}"
+        for each in report.findings
+        if any(info.kernel is not None and info.kernel.tid in tids for info in each.threads)
+    ]
+    more = [f"... and {len(found) - FINDINGS:,} more such findings"] * (len(found) > FINDINGS)
+    return found[:FINDINGS] + more
 
 
 def fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
@@ -188,7 +201,9 @@ def fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
     firsts: Dict[Tuple[object, ...], Verdict] = {}
     for verdict in verdicts:
         kind = verdict.thread.kind
-        if verdict.leaked and kind is not None:
+        if verdict.class_ == STUCK:
+            firsts.setdefault((STUCK, report.evidence.fix(verdict)), verdict)
+        elif verdict.leaked and kind is not None:
             firsts.setdefault((verdict.class_, kind.state), verdict)
     labels: Dict[str, str] = {}
     for verdict in firsts.values():

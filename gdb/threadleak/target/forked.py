@@ -18,7 +18,7 @@ def is_fork_child(target: Target) -> Optional[bool]:
     """None: that cannot be told."""
     flags: Optional[int] = None
     if target.core is not None:
-        flags = elf.process_flags(target.core)
+        flags = elf.Core(target.core).process_flags()
     elif target.local_pid is not None:
         flags = _of_process(target.local_pid)
     return None if not flags else bool(flags & _PF_FORKNOEXEC)

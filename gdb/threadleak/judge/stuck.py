@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The threads that nothing can wake, as findings and sentences."""
+
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+
+from ..read.glibc import glibc_of
+from ..read.look import Look
+from ..read.stacks import Stacks
+from ..read.threads import ThreadInfo
+from ..read.waits import Waits
+from ..target.base import TargetError
+from .classes import PROOF, STUCK
+from .deadlocks import Deadlocks, Search
+from .finding import Finding
+from .graph import graph
+from .stuck_words import Words, fix, leads
+from .verdicts import ALWAYS, NEVER
+
+MANY = 1000  # threads of a process that runs on, in which nobody looks for deadlocks unasked
+
+
+class Sought(NamedTuple):
+    """What a search gave, or why there was none."""
+
+    found: Deadlocks
+    why_not: str = ""  # for people, where they may have expected one
+
+
+NOTHING = Deadlocks([], graph([]))
+
+
+def seek(look: Look, stacks: Stacks, when: str) -> Sought:
+    """`when`: ALWAYS, AUTO or NEVER. Of what is never a proof nothing is found; nothing is raised either."""
+    if when == NEVER:
+        return Sought(NOTHING)
+    target = look.target
+    count = len(target.threads())
+    if target.moves and count > MANY and when != ALWAYS:
+        why = f"deadlocks were not looked for: {count:,} threads, and the process runs on (--waits always)"
+        return Sought(NOTHING, why)
+    try:
+        glibc = glibc_of(target)
+    except TargetError as error:
+        return Sought(NOTHING, f"deadlocks cannot be told: {error}")
+    infos = look.threads.infos if look.others is None else look.others
+    search = Search(target, glibc, lambda: Waits(target, stacks, glibc), infos, look.registry)
+    found = search.run()
+    if target.blurred and found.proven.stuck:
+        why = "what looks like a deadlock is no proof in a core that was made while the process ran on"
+        return Sought(NOTHING, why)
+    return Sought(found)
+
+
+class Stuck:
+    """`name`: of a thread."""
+
+    def __init__(
+        self,
+        look: Look,
+        found: Deadlocks,
+        name: Callable[[ThreadInfo], Optional[str]],
+    ):
+        self._found = found
+        self.tids = found.tids
+        self.words = Words(look.target, look.registry.copies, found.threads, name)
+        self.findings = self._findings()
+
+    def _findings(self) -> List[Finding]:
+        proven, words = self._found.proven, self.words
+        hanging: Dict[int, List[int]] = {}  # first thread of what they hang on -> those that do
+        heads = {each: cycle[0] for cycle in proven.cycles for each in cycle}
+        for number, end in proven.chains.items():
+            hanging.setdefault(heads.get(end, end), []).append(number)
+        found = []
+        for cycle in proven.cycles:
+            text = words.cycle(cycle, proven.edges)
+            found.append(self._finding(text, cycle, hanging.get(cycle[0], ())))
+        for number in proven.gone:
+            text = words.gone(proven.edges[number])
+            found.append(self._finding(text, [number], hanging.get(number, ())))
+        return found
+
+    def _finding(self, text: str, members: Sequence[int], hanging: Sequence[int]) -> Finding:
+        edges = [self._found.proven.edges[each] for each in members]
+        text += f" On that hang: {self.words.waiters(hanging)}." if hanging else ""
+        threads = tuple(self._found.threads[each] for each in (*members, *hanging))
+        return Finding(STUCK, PROOF, text, threads, fix(edges))
+
+    def why(self, thread: ThreadInfo) -> List[str]:
+        """As the thread itself sees it."""
+        number = self._number(thread)
+        if number is None:
+            return []
+        proven, words = self._found.proven, self.words
+        for cycle in proven.cycles:
+            if number in cycle:
+                at = cycle.index(number)
+                return [_sentence(words.cycle(cycle[at:] + cycle[:at], proven.edges))]
+        if number in proven.gone:
+            return [_sentence(words.gone(proven.edges[number]))]
+        end = proven.chains[number]
+        return [_sentence(words.chain(number, proven)), *self._of_end(end)]
+
+    def _of_end(self, end: int) -> List[str]:
+        """What a chain hangs on."""
+        return self.why(self._found.threads[end])
+
+    def fix(self, thread: ThreadInfo) -> Optional[str]:
+        number = self._number(thread)
+        if number is None:
+            return None
+        proven = self._found.proven
+        end = proven.chains.get(number, number)
+        return fix([proven.edges[each] for each in leads(end, proven)])
+
+    def _number(self, thread: ThreadInfo) -> Optional[int]:
+        return self.tids.get(thread.kernel.tid) if thread.kernel is not None else None
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
