@@ -240,7 +240,7 @@ def test_a_process_that_goes_on_after_it_was_read() -> None:
         [*bench.target.memory, word], [FakeThread(PID), FakeThread(PID + 1)], T0
     )
     bench.target.release = lambda: bench.target.memory.clear()  # type: ignore[method-assign]
-    bench.session.read_at_once(None, 0)
+    bench.session.read_at_once(None, 0, "auto")
     assert ids(bench.run("list --all")) == ["2", "1"]
 
 

@@ -5,6 +5,7 @@ Objects name owners by tid or by pthread_t, as the process itself has them. A de
 namespace has other tids, so a thread is known by its descriptor: facts from glibc, not from the debugger.
 """
 
+from operator import attrgetter
 from typing import Dict, Iterable, List, Optional
 
 from ..read.descriptor import Descriptor
@@ -29,7 +30,7 @@ class Owners:
 
     def _take(self, infos: Iterable[ThreadInfo]) -> None:
         known = {each.kernel.tid: each for each in infos if each.kernel is not None}
-        kernel = self._target.threads()
+        kernel = sorted(self._target.threads(), key=attrgetter("own_tid"))  # whoever reads them
         descriptors = self._descriptors(kernel)
         for thread in kernel:
             descriptor = descriptors.get(thread.tid)

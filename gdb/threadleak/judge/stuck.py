@@ -13,6 +13,7 @@ from .classes import PROOF, STUCK
 from .deadlocks import Deadlocks, Search
 from .finding import Finding
 from .graph import graph
+from .suspects import word_of
 from .stuck_words import Words, fix, leads
 from .verdicts import ALWAYS, NEVER
 
@@ -41,6 +42,9 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
     try:
         glibc = glibc_of(target)
     except TargetError as error:
+        calls = target.system_calls(target.threads())
+        if all(word_of(target.machine, call) is None for call in calls):
+            return Sought(NOTHING)  # whatever libc that is: nobody waits for good
         return Sought(NOTHING, f"deadlocks cannot be told: {error}")
     infos = look.threads.infos if look.others is None else look.others
     search = Search(target, glibc, lambda: Waits(target, stacks, glibc), infos, look.registry)

@@ -40,6 +40,7 @@ QUIET_NOTICES = (
     "unused_rules",
     "waiting",
     "search",
+    "deadlocks_not_sought",
     "unused_baseline",
 )  # nothing that this failure has to do with
 
