@@ -352,7 +352,7 @@ def test_list_needs_no_registers_but_mains_where_many_are_alive() -> None:
     bench = Bench(many)
     bench.target.fakes = {PID + n: FakeThread(PID + n) for n in range(201)}
     for line in ("list", "groups", "check"):
-        bench.run(line)
+        bench.run(line + " --waits never")
     assert bench.target.register_reads == 3  # of main, by each: whether it is in exit
     assert "stack" not in bench.run("list").text
     assert bench.run("list --stacks").text.count("\nthread ") == 8

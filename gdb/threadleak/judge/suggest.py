@@ -20,7 +20,11 @@ def suggest(report: Report, verdict: Verdict) -> Rule:
     """TargetError for a thread that no rule can name."""
     if verdict.thread.is_main:
         raise TargetError("the main thread needs no rule: it never counts as a leak")
-    class_ = ["class=unjoined"] if verdict.class_ == classes.UNJOINED else []
+    named = verdict.class_ in (
+        classes.UNJOINED,
+        classes.STUCK,
+    )  # of which no rule speaks unless it names them
+    class_ = [f"class={verdict.class_}"] if named else []
     prints = report.judge.values.value(verdict.thread, "fingerprint")
     readable, exact = list(_readable(report, verdict.thread)), [
         f"fingerprint:{each}" for each in prints

@@ -5,12 +5,14 @@ from typing import Any, Dict, Iterable, Optional
 
 from ..escapes import readable
 from ..judge.blame import own_frame
+from ..judge.finding import Finding
 from ..judge.groups import Group, group, id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy
 from ..read.stacks import Stack
+from ..read.threads import ThreadInfo
 from ..target.base import Frame, Target
 
 SCHEMA = "threadleak/1"
@@ -134,8 +136,25 @@ def of_report(report: Report) -> Dict[str, Any]:
         "findings": [
             {"kind": each.kind, "text": each.text, "count": each.number, "blind": each.blind}
             for each in notices
-        ],
+        ]
+        + [_finding(each) for each in report.findings],
     }
+
+
+def _finding(found: Finding) -> Dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "text": found.text,
+        "count": len(found.threads),
+        "blind": False,
+        "confidence": found.confidence,
+        "threads": [{"id": id_of(each), "tid": each.tid} for each in found.threads],
+        "fix": found.fix or None,
+    }
+
+
+def id_of(thread: ThreadInfo) -> Any:
+    return _id(thread.copy, thread.record.id) if thread.copy is not None and thread.record else None
 
 
 def _address(value: Optional[int]) -> Optional[str]:
