@@ -43,7 +43,7 @@ class Words:
         return words(wait, self._object, str, None)
 
     def _object(self, address: int) -> str:
-        name = self._target.data_symbol(address)
+        name = self._target.data_name(address)
         return f"`{name}` ({address:#x})" if name else f"{address:#x}"
 
     def cycle(self, members: Sequence[int], edges: Dict[int, Edge]) -> str:
