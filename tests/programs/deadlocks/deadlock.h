@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the deadlocks share: threads that each take what they are to hold, and go on to what they wait for once all
- * hold theirs. So every run ends in the same state, and no step is left to timing.
+ * What the deadlocks share: threads that each take what they are to hold, and go on to what they wait for
+ * once all hold theirs. So every run ends in the same state, and no step is left to timing.
  */
 #ifndef DEADLOCK_H
 #define DEADLOCK_H
