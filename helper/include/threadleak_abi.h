@@ -191,7 +191,11 @@ struct threadleak_module {
     char name[176]; /* path; of a longer one the end */
 };
 
-#define THREADLEAK_RULE_UNJOINED 0x1u /* threadleak_rule.flags: holds for unjoined threads too */
+/* threadleak_rule.flags */
+#define THREADLEAK_RULE_UNJOINED 0x1u /* holds for unjoined threads too */
+/* may expect a number of threads only: checks in the process go by it, as no more are marked than that; a
+ * reader counts anew */
+#define THREADLEAK_RULE_COUNTED 0x2u
 
 /* Why threads are expected. Never recycled; equal ones are entered once. Since 1.1. */
 struct threadleak_rule {

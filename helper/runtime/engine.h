@@ -19,7 +19,7 @@
  * Without `output` the report belongs to its standard output. It reads `ask` and writes `answer`, lines that
  * end with \n; in texts \ and newline are written as \\ and \n. First it looks at the process and says
  *
- *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_UNJOINED or 0
+ *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_*, or 0
  *   expected ID NUMBER       this thread is expected, by that rule
  *   site INDEX NUMBER START  what is created there to begin in that routine (a number) is: the rule speaks of
  *                            the creation alone

@@ -29,24 +29,22 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
         message TEXT                the first lines of the report, at most 2 KiB
         leaked N | blind REASON     and this process exits
 
-`blind` may come at any time, and is the last line. The process is read without
-being stopped. Rules of the call, with `max`, and of a baseline hold for this look alone, so they mark nothing.
+`blind` may come at any time, and is the last line. The process is read without being stopped.
 """
 
 import gc
 import os
-from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
+from typing import TYPE_CHECKING, Callable, List, Set
 
 from ..judge.rule_set import load_all
-from ..judge.rules import Rule, RuleError
-from ..judge.verdicts import AUTO, Judge, Occasion, Settings, Verdict, moment
-from ..read import abi
+from ..judge.rules import RuleError
+from ..judge.verdicts import AUTO, Judge, Occasion, Settings, moment
 from ..read.look import Look, look
-from ..read.model import Copy
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
 from ..target.native import NativeTarget
-from .verify_lines import ALLOW_DETACHED, PROCESS, STRICT, Answer, Request, escaped, parse
+from .verify_lines import ALLOW_DETACHED, PROCESS, STRICT, Answer, Request, parse
+from .verify_marks import Marks
 
 if TYPE_CHECKING:
     from ..judge.baseline import Baseline
@@ -119,9 +117,11 @@ class Check:
         stacks = Stacks(taken.target, taken.registry.copies)
         judge = Judge(moment(taken.registry, now_ns, self._settings()), stacks, self.rules)
         verdicts = judge.judge_all(taken.threads.infos)
+        marks = Marks(taken.registry.copies[0])
+        marks.of_rules(verdicts, self.of_call)
         if self.baseline is not None:
-            self.baseline.apply(verdicts, judge.values)
-        lines = list(_marks(taken.registry.copies[0], verdicts, self.of_call))
+            marks.of_baseline(self.baseline, self.baseline.apply(verdicts, judge.values))
+        lines = marks.lines()
         left = sum(verdict.leaked for verdict in verdicts)
         self.answer.send([*lines, f"classified {left}"])
         return stacks
@@ -161,25 +161,3 @@ def _load(path: str) -> "Baseline":
     from ..judge import baseline  # by few
 
     return baseline.load(path)
-
-
-def _marks(copy: Copy, verdicts: List[Verdict], of_call: List[Rule]) -> List[str]:
-    numbers: Dict[str, int] = {}
-    rules: List[str] = []
-    marks: List[str] = []
-    sites: Set[Tuple[int, int]] = set()
-    for verdict in verdicts:
-        rule, thread = verdict.decision.rule, verdict.thread
-        if rule is None or rule.max is not None or rule in of_call or thread.kind is None:
-            continue
-        number = numbers.get(rule.told)
-        if number is None:
-            number = numbers[rule.told] = len(numbers) + 1
-            flags = abi.RULE_UNJOINED if rule.covers_unjoined else 0
-            rules.append(f"rule {number} {flags} {escaped(rule.told)}")
-        marks.append(f"expected {copy.records.ids[thread.index]} {number}")
-        site, start = thread.kind.site, thread.kind.start
-        if rule.is_of_creation and copy.site(site) is not None and (site, start) not in sites:
-            sites.add((site, start))
-            marks.append(f"site {site} {number} {start}")
-    return rules + marks

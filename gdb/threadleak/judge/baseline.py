@@ -46,8 +46,9 @@ class Baseline:
             Key
         ] = []  # of the last look: known leaks that are no more, in full or in part
 
-    def apply(self, verdicts: Iterable[Verdict], values: Values) -> None:
-        """The known ones of these are expected from now on."""
+    def apply(self, verdicts: Iterable[Verdict], values: Values) -> List[Tuple[Verdict, Key]]:
+        """The known ones of these are expected from now on, and returned."""
+        known: List[Tuple[Verdict, Key]] = []
         left = {key: entry.threads for key, entry in self.entries.items()}
         expected: Dict[Decision, Decision] = {}
         for verdict in verdicts:
@@ -60,7 +61,9 @@ class Baseline:
                 expected[before] = Decision(before.class_, before.confidence)
                 expected[before].expect(f"baseline {self.path}")
             verdict.decision = expected[before]
+            known.append((verdict, key))
         self.unused = [key for key, count in left.items() if count]
+        return known
 
     def updated(self, found: Mapping[Key, Entry], force: bool) -> "Baseline":
         """With what leaks now. It only shrinks, unless `force`."""

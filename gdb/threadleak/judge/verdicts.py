@@ -193,12 +193,15 @@ class Judge:
         return self.rules.match(thread.kind, class_, values, True, declared)[0]
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
-        """Why the process itself holds that the thread is expected."""
+        """Why the process itself holds that the thread is expected. Counted marks serve the library alone: here
+        what they stand for is counted anew, among the threads of this look."""
         kind, copy = thread.kind, thread.copy
         if kind is None or copy is None or thread.is_main:
             return None
         mark = copy.mark(kind.expected)
-        return mark.text if mark is not None and (mark.unjoined or class_ != UNJOINED) else None
+        if mark is None or mark.counted:
+            return None
+        return mark.text if mark.unjoined or class_ != UNJOINED else None
 
     def _classify(self, thread: ThreadInfo, wait: str) -> Decision:
         kind, copy = thread.kind, thread.copy

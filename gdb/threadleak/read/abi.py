@@ -194,7 +194,7 @@ class Rule(NamedTuple):
     text: Annotated[bytes, "240s"]
 
 
-RULE_UNJOINED = 0x1
+RULE_UNJOINED, RULE_COUNTED = 0x1, 0x2
 
 
 class Field(NamedTuple):

@@ -35,6 +35,7 @@ class Mark(NamedTuple):
 
     text: str
     unjoined: bool  # holds for unjoined threads too
+    counted: bool  # of a rule or a baseline that may expect a number of threads only
 
 
 class Scope(NamedTuple):

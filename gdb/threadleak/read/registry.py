@@ -143,7 +143,8 @@ def _marks(target: Target, table: Table) -> List[Optional[Mark]]:
             continue
         for raw in abi.RULE.many(data, table.entry_size):
             text = text_of(raw.text)
-            marks.append(Mark(text, bool(raw.flags & abi.RULE_UNJOINED)) if text else None)
+            unjoined, counted = raw.flags & abi.RULE_UNJOINED, raw.flags & abi.RULE_COUNTED
+            marks.append(Mark(text, bool(unjoined), bool(counted)) if text else None)
     return marks
 
 
