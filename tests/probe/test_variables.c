@@ -167,6 +167,40 @@ static void test_nowhere(void **state)
     end_program(pid);
 }
 
+/* An answer comes, and soon: alarm(2) ends what goes on for ever. */
+static void test_circles(void **state)
+{
+    static const struct {
+        const char *variable, *begin, *inside;
+    } wanted[] = {
+        {"in_typedefs", "in_typedefs", "in_typedefs+0x1"},
+        {"in_itself", "in_itself.self.self.", "in_itself.self.self."},
+        {"in_both", "in_both.one.one.", "in_both.one.one."},
+        {"of_itself", "of_itself", "of_itself+0x1"},
+        {"endless", "endless[0].self.", "endless+0x1"},
+        {"outside", "outside", "outside+0x1"},
+    };
+    (void)state;
+    build("gcc -no-pie", SOURCES "circles.S -o %s/circles");
+    pid_t pid = start_program("circles", NULL);
+    struct threadleak_probe *probe = threadleak_probe_open_process((int)pid, 0);
+    assert_non_null(probe);
+    alarm(60);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        uint64_t address;
+        assert_int_equal(threadleak_probe_find_symbol(probe, wanted[i].variable, &address, 1), 1);
+        const char *begin = threadleak_probe_variable_at(probe, address);
+        const char *inside = threadleak_probe_variable_at(probe, address + 1);
+        assert_non_null(begin);
+        assert_non_null(inside);
+        assert_memory_equal(begin, wanted[i].begin, strlen(wanted[i].begin));
+        assert_memory_equal(inside, wanted[i].inside, strlen(wanted[i].inside));
+    }
+    alarm(0);
+    threadleak_probe_close(probe);
+    end_program(pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_core),
         cmocka_unit_test(test_nowhere),
         cmocka_unit_test(test_first_question),
+        cmocka_unit_test(test_circles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

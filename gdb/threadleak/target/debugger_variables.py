@@ -38,12 +38,16 @@ class Variables:
     """Those that were found so far."""
 
     def __init__(self) -> None:
-        self._found: Dict[int, Optional[_Variable]] = {}  # by address
+        self._found: Dict[int, Optional[_Variable]] = {}  # by the address where it begins
+        self._names: Dict[int, Optional[str]] = {}
 
-    def name_at(
-        self, address: int, otherwise: Callable[[], Optional[str]] = lambda: None
-    ) -> Optional[str]:
+    def name_at(self, address: int, otherwise: Callable[[], Optional[str]]) -> Optional[str]:
         """As Target.data_name. `otherwise` is asked where there is no variable, before it is named by symbol."""
+        if address not in self._names:
+            self._names[address] = self._name(address, otherwise)
+        return self._names[address]
+
+    def _name(self, address: int, otherwise: Callable[[], Optional[str]]) -> Optional[str]:
         symbol = symbol_around(address)
         if symbol is not None:
             if symbol.start not in self._found:
