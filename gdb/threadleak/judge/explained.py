@@ -7,6 +7,9 @@ from ..read.glibc import Glibc, glibc_of
 from ..read.threads import ThreadInfo
 from ..read.waits import Waits
 from ..target.base import Target, TargetError
+from .classes import OUTLIVED, UNJOINED
+from .creator import creator_sentence
+from .ends import how_to_end
 from .explanation import Explainer, Explanation
 from .verdicts import Verdict
 from .waiting import Waiting
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 class Explained:
     def __init__(self, report: "Report"):
+        self._report = report
         self._evidence = report.evidence
         self.waits = Waits(report.target, report.stacks, _glibc(report.target))
         infos = [verdict.thread for verdict in report.verdicts]
@@ -28,10 +32,19 @@ class Explained:
         thread = verdict.thread
         found = self.explainer.of(thread)
         if found is not None:
-            return found
+            return found._replace(sentences=found.sentences + self._ends(verdict))
         waits = self._evidence.wait(verdict) or ""
         hanging: List[str] = list(self.explainer.hanging(thread))
+        if verdict.class_ == UNJOINED and not verdict.waiting:
+            made = creator_sentence(self._report, verdict)
+            hanging = [made, *hanging] if made is not None else hanging
         return Explanation(waits, hanging) if waits or hanging else None
+
+    def _ends(self, verdict: Verdict) -> List[str]:
+        """How a thread that should have ended can be told to."""
+        wait = self.waiting.of(verdict.thread) if verdict.class_ == OUTLIVED else None
+        said = how_to_end(wait, self.explainer.object_name) if wait is not None else None
+        return [said] if said is not None else []
 
     def _began(self, info: ThreadInfo) -> str:
         return self._evidence.join_began(info)

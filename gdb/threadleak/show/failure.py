@@ -185,7 +185,9 @@ def _started(report: Report, verdict: Verdict) -> List[str]:
 def _now(report: Report, verdict: Verdict, frames: int, style: Style) -> List[str]:
     """What a thread that is alive does, as far as it can be had."""
     thread = verdict.thread
-    if thread.kernel is None or verdict.class_ == UNJOINED:
+    if verdict.class_ == UNJOINED:
+        return _unjoined(report, verdict)
+    if thread.kernel is None:
         return []
     try:
         report.read_states([verdict])
@@ -202,6 +204,15 @@ def _now(report: Report, verdict: Verdict, frames: int, style: Style) -> List[st
         runs = thread.state == RUNNING
         return found + ([] if runs else [f"  Its stack cannot be told: {clean(stack.end)}."])
     return found + ["  its stack now:", *_frames(stack, frames, style, mark_own=False)]
+
+
+def _unjoined(report: Report, verdict: Verdict) -> List[str]:
+    """Whether who made it may yet join it, and who waits for what it held when it ended."""
+    try:
+        explained = report.explained.of(verdict)
+    except TargetError:
+        return []
+    return [f"  {clean(line)}" for line in explained.all()] if explained is not None else []
 
 
 def _creation(report: Report, verdict: Verdict, frames: int, style: Style) -> List[str]:
