@@ -129,8 +129,10 @@ static int look_first(int status)
     int leaked = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED) ? 0 : verify(&request);
     is_held = leaked > 0 && engine_is_kept();
     headline_only();
-    if (is_held)
+    if (is_held) {
         result_unchecked("it ended before its exit was over; when that began: ", message);
+        exit_socket_tell();
+    }
     return leaked;
 }
 

@@ -57,11 +57,8 @@ static void tell(void)
 
 void exit_socket_tell(void)
 {
-    static uint32_t told; /* pid */
-    uint32_t pid = (uint32_t)getpid();
     /* A copy of another process's registry, made by vfork, _Fork or clone, says nothing about this one. */
-    if (!options.exit_socket[0] || threadleak_registry.pid != pid ||
-        __atomic_exchange_n(&told, pid, __ATOMIC_RELAXED) == pid)
+    if (!options.exit_socket[0] || threadleak_registry.pid != (uint32_t)getpid())
         return;
     int saved = errno;
     tell();

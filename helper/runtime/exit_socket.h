@@ -8,8 +8,8 @@
 #ifndef THREADLEAK_EXIT_SOCKET_H
 #define THREADLEAK_EXIT_SOCKET_H
 
-/* Exit handlers run. The first call in a process counts. Without the option, or where nobody listens, nothing
- * happens. */
+/* The process exits. With a check at exit, at the end of each look that found something, and of the last one.
+ * Without the option, or where nobody listens, nothing happens. */
 void exit_socket_tell(void);
 
 #endif

@@ -48,8 +48,9 @@ static void at_exit(int status, void *unused)
 {
     (void)unused;
     exit_check_begin(status);
-    __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
-    if (!exit_check_wanted())
+    const uint32_t exiting = THREADLEAK_REGISTRY_EXITING;
+    bool is_first = !(__atomic_fetch_or(&threadleak_registry.flags, exiting, __ATOMIC_RELEASE) & exiting);
+    if (is_first && !exit_check_wanted())
         exit_socket_tell();
 }
 

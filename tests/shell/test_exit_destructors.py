@@ -198,6 +198,39 @@ def test_run_tells_the_same(destroys: str) -> None:
     assert driver.returncode == 2 and "it ended before its exit was over" in driver.stderr
 
 
+def cores_of(destroys: str, folder: Path, *words: str) -> "tuple[int, str, list[str]]":
+    """The status, stderr, and what is in the core files that `run --core-on-leak` leaves there."""
+    folder.mkdir()
+    command = [SHELL, "run", "--settle-ms", "0", "--core-on-leak", "--", "sh", "-c"]
+    script = f"ulimit -c 0; {destroys} {' '.join(words)}; true"
+    done = subprocess.run(
+        [*command, script],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    checks = [
+        subprocess.run([SHELL, "check", "--at-end", str(core)], capture_output=True, text=True)
+        for core in folder.iterdir()
+    ]
+    assert [each.returncode for each in checks] == [3] * len(checks)
+    assert done.stderr.count("at its exit: written to threadleak.") == len(checks), done.stderr
+    return done.returncode, done.stderr, [each.stdout.split("\n")[0] for each in checks]
+
+
+def test_a_core_is_of_the_beginning_of_the_exit(destroys: str, tmp_path: Path) -> None:
+    """There is one if the exit crashes, and none if the threads were joined after all."""
+    status, _, cores = cores_of(destroys, tmp_path / "crash", "leak", "crash")
+    assert status == 2 and cores == ["threadleak: 1 leaked thread (1 outlived) of 2"]
+    status, _, cores = cores_of(destroys, tmp_path / "both", "object", "leak")
+    assert status == 3 and cores == ["threadleak: 2 leaked threads (2 outlived) of 3"]
+    status, _, cores = cores_of(destroys, tmp_path / "later", "leak_later")
+    assert status == 3 and cores == ["threadleak: 1 leaked thread (1 outlived) of 2"]
+    assert cores_of(destroys, tmp_path / "joined", "object") == (0, "joined\n", [])
+
+
 def test_run_ends_an_exit_that_hangs(destroys: str, tmp_path: Any) -> None:
     """The engine that waits is no part of what hangs."""
     done = subprocess.run(

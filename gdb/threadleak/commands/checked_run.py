@@ -18,6 +18,7 @@ from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, kern
 
 if TYPE_CHECKING:
     from ..judge.rule_set import RuleSet
+    from .exit_look import CoreOfLeaky
     from .exits import Exits
 
 HUNG = 124  # exit status, as timeout(1) has it
@@ -35,6 +36,7 @@ class CheckedRun:
         self._programs = Programs(options.only)
         self._results = Results(self._programs)
         self._report = RunReport(self._programs, options.format, options.output)
+        self._cores: "Optional[CoreOfLeaky]" = None
         self._exits = self._exits_looked_at() if options.core_on_leak else None
 
     def run(self, environment: Environment) -> Outcome:
@@ -48,6 +50,8 @@ class CheckedRun:
             environment = with_options(environment, ":".join(self._library_options()))
             ended = supervise(lambda: self._begin(environment), listeners, deadline)
             is_hung = deadline is not None and deadline.has_passed
+            if self._cores is not None:
+                self._cores.end()
             if options.core_on_leak and not is_hung:
                 self._tell_of_core(ended.pid, ended.status)
             if not options.no_check:
@@ -99,7 +103,8 @@ class CheckedRun:
         from .exits import Exits
 
         if not self._options.no_check:
-            return Exits(CoreOfLeaky(self._has_leaked, self._report.say).look)
+            self._cores = CoreOfLeaky(self._leaked, self._report.say)
+            return Exits(self._cores.look)
         return Exits(ExitLook(self._rules(), self._report.say).look)
 
     def _rules(self) -> "RuleSet":
@@ -107,10 +112,13 @@ class CheckedRun:
 
         return load_all(self._options.rules, with_builtin=not self._options.no_builtin)
 
-    def _has_leaked(self, pid: int) -> bool:
+    def _leaked(self, pid: int) -> Optional[int]:
+        """None: it found some when its exit began, which is not over."""
         self._results.take()  # it told before it was held
         program = self._programs.latest(pid)
-        return program is not None and bool(program.leaked)
+        if program is None or (program.checked is None and not program.why):
+            return 0
+        return None if program.checked is None else program.checked.leaked
 
     def _hangs(self, pid: int) -> None:
         from . import hang

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A look at a process that is held at its exit: a report on stderr, and a core file, if threads leaked."""
 
+import os
 import sys
-from typing import Callable
+from contextlib import suppress
+from typing import Callable, Dict, Optional
 
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
@@ -54,19 +56,38 @@ class ExitLook:
 
 
 class CoreOfLeaky:
-    """Of a process whose check, which came before, found leaks."""
+    """Of a process whose own check has found leaks: when its exit begins, since it may crash or hang on the way; it
+    is deleted if destructors ended those threads. `found`: how many leaked, -1: cannot tell; None: it is not known
+    for good yet."""
 
-    def __init__(self, has_leaked: Callable[[int], bool], say: Callable[[str], None]):
-        self._has_leaked = has_leaked
+    def __init__(self, found: Callable[[int], Optional[int]], say: Callable[[str], None]):
+        self._found = found
         self._say = say
+        self._written: Dict[int, str] = {}  # and not yet told of
 
     def look(self, pid: int) -> None:
-        if not self._has_leaked(pid):
-            return
-        path = core_path(pid)
+        found, path = self._found(pid), core_path(pid)
         try:
-            with Opened(Named(str(pid), pid=pid)) as opened:
-                write(opened.again(), path)
-            self._say(WRITTEN.format(pid, path))
+            if found is None or (found > 0 and pid not in self._written):
+                with Opened(Named(str(pid), pid=pid)) as opened:
+                    write(opened.again(), path)
+                self._written[pid] = path
+            if found is not None:
+                self._settle(pid, found)
         except TargetError as error:
             self._say(f"no core file of process {pid}: {error}")
+
+    def _settle(self, pid: int, found: Optional[int]) -> None:
+        path = self._written.pop(pid, None)
+        if path is None:
+            return
+        if found == 0:
+            with suppress(OSError):
+                os.unlink(path)
+        else:
+            self._say(WRITTEN.format(pid, path))
+
+    def end(self) -> None:
+        """Those that died on the way keep it."""
+        for pid in list(self._written):
+            self._settle(pid, self._found(pid))
