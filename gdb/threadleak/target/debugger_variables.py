@@ -17,6 +17,7 @@ from .debugger_frames import Symbol, symbol_around, text
 
 _SYSTEM = re.compile(r"/(?:usr/)?lib(?:32|64|x32)?/")  # as is_system_path in helper/probe/modules.c
 _RESERVED = re.compile(r"_[_A-Z]")
+_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")  # of its first scheme of mangling, as in demangle.h
 _RUST = re.compile(r"(?:std|core|alloc)::")
 # Of the linker and the C runtime. They have no size, which GDB does not tell: whatever follows would be theirs.
 _LABELS = {
@@ -50,6 +51,7 @@ class Variables:
     def _name(self, address: int, otherwise: Callable[[], Optional[str]]) -> Optional[str]:
         symbol = symbol_around(address)
         if symbol is not None:
+            symbol = symbol._replace(name=_RUST_HASH.sub("", symbol.name))
             if symbol.start not in self._found:
                 self._found[symbol.start] = _find(symbol)
             variable = self._found[symbol.start]
