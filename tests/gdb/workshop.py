@@ -126,7 +126,7 @@ class Workshop:
             running.end()
 
     def new_folder(self, name: str) -> str:
-        path = os.path.join(self.folder, f"{len(os.listdir(self.folder)):03}-{name}")
+        path = os.path.join(self.folder, f"{len(os.listdir(self.folder)):03}-{os.path.basename(name)}")
         os.mkdir(path)
         return path
 
@@ -143,11 +143,11 @@ class Workshop:
         if key not in self._programs:
             if strip:
                 whole = self.program(name, link, False, flags, compiler)
-                path = os.path.join(self.new_folder(name), name)
+                path = os.path.join(self.new_folder(name), os.path.basename(name))
                 subprocess.run(["strip", "-o", path, whole.path], check=True)
                 self._programs[key] = whole._replace(path=path)
             else:
-                path = os.path.join(self.new_folder(name), name)
+                path = os.path.join(self.new_folder(name), os.path.basename(name))
                 self.compile(source_of(name), path, self._link_flags(link) + list(flags), compiler)
                 self._programs[key] = Program(name, path, path, link)
         return self._programs[key]

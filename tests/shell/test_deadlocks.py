@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""The programs of tests/programs/deadlocks: each says in its first comment which of its threads are stuck. The same
+must be said of all of them live, stopped and from a core, by the shell command and in GDB, and nothing of others."""
+
+import json
+import os
+import re
+from typing import Callable, Dict, List, Set
+
+import pytest
+from run_gdb import run_gdb
+from run_shell import CLEAN, LEAKS, run_shell
+from workshop import PROGRAMS, Workshop
+
+FOLDER = "deadlocks"
+SAMPLES = sorted(
+    name[:-2] for name in os.listdir(os.path.join(PROGRAMS, FOLDER)) if name.endswith(".c")
+)
+LINE = ("list", "--waits", "always", "--class", "stuck", "--format", "json")
+
+
+def expected(name: str) -> List[str]:
+    with open(os.path.join(PROGRAMS, FOLDER, f"{name}.c"), encoding="utf-8") as file:
+        found = re.search(r"^ \* stuck:(.*)$", file.read(), re.M)
+    assert found is not None
+    return sorted(found[1].split())
+
+
+def shell(*target: str) -> Dict[str, object]:
+    run = run_shell(*LINE, *target)
+    shown = run.document()
+    assert run.status == (LEAKS if shown["threads"] else CLEAN), run
+    return shown
+
+
+def in_gdb(*target: str) -> Dict[str, object]:
+    (output,) = run_gdb(*target, commands=(f"threadleak {' '.join(LINE)}",)).outputs
+    return json.JSONDecoder().raw_decode(output)[0]  # type: ignore[no-any-return]  # GDB says more
+
+
+def names(shown: Dict[str, object]) -> List[str]:
+    threads: List[Dict[str, str]] = shown["threads"]  # type: ignore[assignment]
+    for each in threads:
+        assert each["leaked"] and each["confidence"] == "proof" and each["why"], each
+    return sorted(each["name"] for each in threads)
+
+
+def of_findings(shown: Dict[str, object]) -> Set[str]:
+    """Their sentences, without addresses and numbers of threads, which differ from run to run."""
+    found: List[Dict[str, str]] = shown["findings"]  # type: ignore[assignment]
+    texts = [each["text"] for each in found if each["kind"] == "stuck"]
+    return {re.sub(r"0x[0-9a-f]+|tid[: ]\d+", "N", text) for text in texts}
+
+
+@pytest.mark.parametrize("strip", (False, True), ids=("whole", "stripped"))
+@pytest.mark.parametrize("optimize", ("-O0", "-O2"))
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_stuck(workshop: Workshop, name: str, optimize: str, strip: bool) -> None:
+    program = workshop.program(f"{FOLDER}/{name}", strip=strip, flags=(optimize,))
+    running = workshop.start(program)
+    pid = str(running.pid)
+    looks: Dict[str, Callable[[], Dict[str, object]]] = {
+        "live": lambda: shell(pid),
+        "stopped": lambda: shell("--stop", pid),
+        "gdb": lambda: in_gdb("-p", pid),
+    }
+    if name == "healthy_leader":
+        del looks["gdb"]  # GDB 13 cannot attach to a process whose main thread has left
+    seen = {how: look() for how, look in looks.items()}
+    core = running.dump_core()
+    seen["core"] = shell(program.path, core)
+    seen["core in gdb"] = in_gdb(program.path, core)
+    for how, shown in seen.items():
+        assert names(shown) == expected(name), how
+    sentences = of_findings(seen["live"])
+    assert bool(sentences) == bool(expected(name))
+    for how, shown in seen.items():
+        assert of_findings(shown) == sentences, how
