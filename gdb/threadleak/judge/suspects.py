@@ -24,6 +24,8 @@ _ONCE_RUNS = 1  # __PTHREAD_ONCE_INPROGRESS of nptl/internaltypes.h; the two bit
 # owner is in the word itself), and an rwlock, whose futexes are its words 0, 2 and 3 (struct_mutex.h, struct_rwlock.h).
 _TIDS = (8, 24, 16, 12)
 _AROUND = 28  # bytes, from the word on
+# libc lets a thread to which the kernel refuses a mutex with priority inheritance wait for a word of its own stack.
+_PARKED = 1024  # bytes from the stack pointer on
 ANYBODY = -2  # an owner that memory does not tell
 
 
@@ -55,6 +57,10 @@ class Suspects:
             if word is not None:
                 words[number] = word
         owners = {word: self._possible(word) for word in set(words.values())}
+        for number, word in words.items():
+            call = calls[number]
+            if call is not None and call.sp <= word < call.sp + _PARKED:
+                owners[word] = {ANYBODY}
         return reaching(words, owners)
 
     def _possible(self, word: int) -> Set[int]:
