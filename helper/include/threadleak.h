@@ -78,6 +78,7 @@ extern threadleak_checkpoint_t threadleak_checkpoint_(void) __attribute__((weak)
 extern void threadleak_expect_(unsigned count) __attribute__((weak));
 extern void threadleak_mark_daemon_(const char *reason) __attribute__((weak));
 extern void threadleak_disarm_(void) __attribute__((weak));
+extern void threadleak_disarm_if_(int (*is_disarmed)(void)) __attribute__((weak));
 extern int threadleak_selftest_(const struct threadleak_options *how) __attribute__((weak));
 
 /* Fills `message`; for the functions below. */
@@ -188,6 +189,14 @@ static inline void threadleak_disarm(void)
 {
     if (threadleak_disarm_)
         threadleak_disarm_();
+}
+
+/* The same where `is_disarmed` says so: of a fork child, say, whose end is not that of a program. It is asked
+ * at the exit, and when threads are created, on any thread; the last one given holds. NULL: none. */
+static inline void threadleak_disarm_if(int (*is_disarmed)(void))
+{
+    if (threadleak_disarm_if_)
+        threadleak_disarm_if_(is_disarmed);
 }
 
 /* Plants a leak of each class, has a check find it, and cleans up: the control that proves that checks work

@@ -27,6 +27,7 @@
 
 static bool wanted;
 static uint32_t is_disarmed;
+static int (*says_disarmed)(void);
 
 void exit_check_init(void)
 {
@@ -41,6 +42,17 @@ bool exit_check_wanted(void)
 __attribute__((visibility("default"))) void threadleak_disarm_(void)
 {
     __atomic_store_n(&is_disarmed, 1, __ATOMIC_RELAXED);
+}
+
+__attribute__((visibility("default"))) void threadleak_disarm_if_(int (*says)(void))
+{
+    __atomic_store_n(&says_disarmed, says, __ATOMIC_RELEASE);
+}
+
+bool exit_check_is_disarmed(void)
+{
+    int (*says)(void) = __atomic_load_n(&says_disarmed, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED) || (says && says());
 }
 
 /* ---- once in a process ----------------------------------------------------------------------- */
@@ -126,7 +138,7 @@ static int look_first(int status)
     __atomic_fetch_or(&threadleak_registry.flags, THREADLEAK_REGISTRY_EXITING, __ATOMIC_RELEASE);
     message[0] = '\0';
     first_end = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_ACQUIRE);
-    int leaked = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED) ? 0 : verify(&request);
+    int leaked = exit_check_is_disarmed() ? 0 : verify(&request);
     is_held = leaked > 0 && engine_is_kept();
     headline_only();
     if (is_held) {
@@ -174,7 +186,7 @@ static int as_asked(int leaked)
 /* The number of leaked threads, 0 if it was disarmed, or THREADLEAK_CANNOT_TELL. */
 static int look_again(int status)
 {
-    bool skips = __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED);
+    bool skips = exit_check_is_disarmed();
     int leaked = 0;
     message[0] = '\0';
     if (skips)
@@ -254,7 +266,7 @@ int exit_check_cut(int status)
     if (phase_of(&first) == DONE)
         return exit_check_end(status);
     if (phase_of(&first) == NOT_YET && result_is_awaited()) {
-        if (are_all_gone(&all))
+        if (exit_check_is_disarmed() || are_all_gone(&all))
             result_checked(status, 0, "");
         else
             result_unchecked("it ended by _exit while threads were there, without a check", "");

@@ -23,6 +23,9 @@ void exit_check_init(void);
 /* Whether this program is checked at its exit: the option at_exit says so. */
 bool exit_check_wanted(void);
 
+/* Whether the program says that it is not to be checked (threadleak_disarm). */
+bool exit_check_is_disarmed(void);
+
 /* The exit begins: the first look, with the status that is asked for. The first call looks; a call on another
  * thread waits for that. */
 void exit_check_begin(int status);

@@ -89,7 +89,7 @@ void library_watch_exit(void)
     static uint32_t watched;
     if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) && !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
         library_watch_exit_again();
-    if (exit_check_wanted())
+    if (exit_check_wanted() && !exit_check_is_disarmed())
         result_creates();
 }
 

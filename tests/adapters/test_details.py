@@ -31,6 +31,22 @@ def test_gtest_death_tests_are_not_checked_in_their_children() -> None:
     assert shown.headlines == 0
 
 
+def test_gtest_death_tests_are_not_checked_at_the_exits_of_their_children() -> None:
+    """A suite that passes bare passes under `threadleak run`, which names no child."""
+    GTEST = examples.GTEST
+    frameworks.build(GTEST)
+    words = ["--settle-ms", "0", "--", GTEST.path, "--gtest_filter=DyingDeathTest.AtAnExit"]
+    done = subprocess.run(
+        [os.path.join(frameworks.ROOT, "scripts", "threadleak"), "run", *words],
+        env=environment(False),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "[       OK ] DyingDeathTest.AtAnExit" in done.stdout
+
+
 def test_gtest_shards_check_their_own_tests() -> None:
     failed = []
     for index in range(3):

@@ -8,7 +8,7 @@
  * A test that leaks, skipped or failed tests too, gets a failure at its own place, with the report as its
  * text. Threads that SetUpTestSuite creates belong to the suite, and those of an Environment to the program:
  * they are checked after TearDownTestSuite and Environment::TearDown, and fail the suite and the program.
- * A child process of a death test is not checked: it ends without running on.
+ * A child process of a death test is not checked, at its exit neither: its end is what the test is about.
  */
 #ifndef THREADLEAK_GTEST_H
 #define THREADLEAK_GTEST_H
@@ -65,10 +65,21 @@ class gtest_listener : public testing::EmptyTestEventListener
     threadleak_test test_ = THREADLEAK_TEST_INIT;
 };
 
+#if GTEST_HAS_DEATH_TEST
+/* Of both styles. Listeners hear nothing in such a child. */
+inline int gtest_is_dying()
+{
+    return testing::internal::InDeathTestChild();
+}
+#endif
+
 /* Adds the listener, which GoogleTest deletes at its end; for a program that would rather call it in its
  * main, before RUN_ALL_TESTS. */
 inline bool gtest_listen()
 {
+#if GTEST_HAS_DEATH_TEST
+    threadleak_disarm_if(gtest_is_dying);
+#endif
     testing::UnitTest::GetInstance()->listeners().Append(new gtest_listener);
     return true;
 }

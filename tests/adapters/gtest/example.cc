@@ -158,6 +158,16 @@ TEST(DyingDeathTest, Threadsafe)
     EXPECT_EXIT((leave_alive(), _exit(7)), testing::ExitedWithCode(7), "");
 }
 
+TEST(DyingDeathTest, AtAnExit)
+{
+    for (const char *style : {"fast", "threadsafe"}) {
+        testing::GTEST_FLAG(death_test_style) = style;
+        EXPECT_EXIT((leave_alive(), exit(0)), testing::ExitedWithCode(0), "");
+        EXPECT_EXIT((leave_alive(), _exit(0)), testing::ExitedWithCode(0), "");
+        EXPECT_DEATH((leave_alive(), abort()), "");
+    }
+}
+
 TEST(DyingDeathTest, LeavesUnjoinedItself)
 {
     testing::GTEST_FLAG(death_test_style) = "threadsafe";
