@@ -105,8 +105,8 @@ def test_a_mutex_of_its_own() -> None:
 @pytest.mark.parametrize(
     "more, said",
     [
-        ({}, "whose owner, by its own words tid 77, is no thread that is alive"),
-        ({"shared": True}, "whose owner, by its own words tid 77, may be in another process"),
+        ({}, "whose owner, tid 77, is no thread that is alive"),
+        ({"shared": True}, "whose owner, tid 77, may be in another process"),
         ({"in_kernel_hands": True}, "which is just being handed over"),
     ],
 )

@@ -7,7 +7,7 @@ from ..read.glibc import Glibc, glibc_of
 from ..read.threads import ThreadInfo
 from ..read.waits import Waits
 from ..target.base import Target, TargetError
-from .classes import OUTLIVED, UNJOINED
+from .classes import OUTLIVED, STUCK, UNJOINED
 from .creator import creator_sentence
 from .ends import how_to_end
 from .explanation import Explainer, Explanation
@@ -30,7 +30,7 @@ class Explained:
     def of(self, verdict: Verdict) -> Optional[Explanation]:
         """None: there is nothing to say of what it waits for, nor of who waits for it."""
         thread = verdict.thread
-        found = self.explainer.of(thread)
+        found = self.explainer.of(thread, is_proven=verdict.class_ == STUCK)
         if found is not None:
             return found._replace(sentences=found.sentences + self._ends(verdict))
         waits = self._evidence.wait(verdict) or ""

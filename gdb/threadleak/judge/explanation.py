@@ -86,7 +86,7 @@ class Explainer:
         return f"{said}, {self._unknown_owner(wait)}"
 
     def _unknown_owner(self, wait: Wait) -> str:
-        tid = f" by its own words tid {wait.owner_tid}" if wait.owner_tid else ""
+        tid = f" tid {wait.owner_tid}" if wait.owner_tid else ""
         if wait.shared:
             return f"whose owner,{tid}, may be in another process" if tid else "shared by processes"
         if wait.in_kernel_hands:
