@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "registry.h"
+#include "system_call.h"
 #include "table.h"
 
 #define RULES_AT_START 32
@@ -38,12 +39,19 @@ static uint32_t enter(const char *text, uint32_t flags)
     return index;
 }
 
-static uint32_t busy;
+static uint32_t busy; /* the thread that enters a text */
 
 uint32_t expected_rule(const char *text, uint32_t flags)
 {
-    while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+    const uint32_t me = (uint32_t)system_call(SYS_gettid);
+    for (;;) {
+        uint32_t other = 0;
+        if (__atomic_compare_exchange_n(&busy, &other, me, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            break;
+        if (other == me)
+            return 0;
         sched_yield();
+    }
     uint32_t index = enter(text, flags);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
     return index;

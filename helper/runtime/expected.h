@@ -12,8 +12,8 @@
 
 void expected_init(struct threadleak_table *table);
 
-/* The index of the rule with this text and these flags (THREADLEAK_RULE_*), entered if it is new; 0: no room.
- */
+/* The index of the rule with this text and these flags (THREADLEAK_RULE_*), entered if it is new; 0: no room,
+ * or the caller is a signal handler that has interrupted this very function. */
 uint32_t expected_rule(const char *text, uint32_t flags);
 
 /* In a fork child nobody enters a text. */
