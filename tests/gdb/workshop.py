@@ -126,7 +126,9 @@ class Workshop:
             running.end()
 
     def new_folder(self, name: str) -> str:
-        path = os.path.join(self.folder, f"{len(os.listdir(self.folder)):03}-{os.path.basename(name)}")
+        path = os.path.join(
+            self.folder, f"{len(os.listdir(self.folder)):03}-{os.path.basename(name)}"
+        )
         os.mkdir(path)
         return path
 
