@@ -29,6 +29,7 @@ STANDARD = {
         "resource",
         "select",
         "shlex",
+        "subprocess",
         "shutil",
         "signal",
         "socket",

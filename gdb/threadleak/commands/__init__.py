@@ -9,7 +9,18 @@ passes through, and is in a hurry.
 from types import ModuleType
 from typing import Dict
 
-NAMES = ("list", "explain", "groups", "filter", "suggest", "check", "info", "stacks", "diff")
+NAMES = (
+    "list",
+    "explain",
+    "groups",
+    "graph",
+    "filter",
+    "suggest",
+    "check",
+    "info",
+    "stacks",
+    "diff",
+)
 
 
 def module(name: str) -> ModuleType:

@@ -104,6 +104,17 @@ class Search:
             return []
         return self._waits.again(infos) if again else self._waits.of(infos)
 
+    def all_edges(self) -> List[Edge]:
+        """For people to look at: also those that prove nothing."""
+        waits = self._read(range(len(self.owners.threads)), False)
+        return [
+            Edge(number, owner, wait)
+            for number, wait in enumerate(waits)
+            if wait is not None
+            for owner in [self.owners.of(wait)]
+            if owner is not None
+        ]
+
     # ---- edges -----------------------------------------------------------------------------------
 
     def _edges(self, waits: Dict[int, Optional[Wait]]) -> List[Edge]:

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The graph of who waits for whom, as text, and in graphviz's language."""
+
+from typing import Any, Dict, List
+
+from ..judge.graph import GONE
+from ..judge.report import Report
+from ..judge.stuck_words import Words
+from ..judge.wait_graph import WaitGraph
+from .json import dump, id_of, of_report
+from .sanitize import clean
+
+
+def _words(report: Report, found: WaitGraph) -> Words:
+    return Words(report.target, report.registry.copies, found.threads, report.name_of)
+
+
+def lines(report: Report, found: WaitGraph, numbers: List[int]) -> List[str]:
+    """Cycles first, then each wait of another thread; `numbers`: the threads whose waits are shown."""
+    words = _words(report, found)
+    shown = []
+    for each in found.cycles:
+        if set(each.members) & set(numbers):
+            shown.append(clean(words.cycle(each.members, found.seen.edges)))
+            if each.doubt:
+                shown[-1] = f"no proof, {each.doubt}: {shown[-1].rpartition(': ')[0]}"
+    for number in numbers:
+        edge = found.seen.edges[number]
+        owner = "a thread that is gone" if edge.owner == GONE else words.thread(edge.owner)
+        mark = " (stuck)" if found.is_proven(number) else ""
+        text = f"{words.thread(number)}{mark} waits {words.object(edge.wait)} -> {owner}"
+        shown.append(clean(text))
+    return shown or ["no thread waits for another one"]
+
+
+def dot(report: Report, found: WaitGraph, numbers: List[int]) -> str:
+    """Edges of what is stuck are red."""
+    words = _words(report, found)
+    nodes: Dict[int, str] = {}
+    edges = []
+    for number in numbers:
+        edge = found.seen.edges[number]
+        for each in (number, edge.owner):
+            nodes[each] = "a thread that is gone" if each == GONE else words.thread(each)
+        colour = ", color=red" if found.is_proven(number) else ""
+        label = _quoted(words.object(edge.wait))
+        edges.append(f"  {_node(number)} -> {_node(edge.owner)} [label={label}{colour}];")
+    named = [f"  {_node(each)} [label={_quoted(name)}];" for each, name in sorted(nodes.items())]
+    return "\n".join(["digraph threads {", "  node [shape=box];", *named, *edges, "}"]) + "\n"
+
+
+def _node(number: int) -> str:
+    return "gone" if number == GONE else f"t{number}"
+
+
+def _quoted(text: str) -> str:
+    text = clean(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def document(report: Report, found: WaitGraph, numbers: List[int]) -> str:
+    def thread(number: int) -> Any:
+        info = found.threads[number]
+        return {"id": id_of(info), "tid": info.tid}
+
+    edges = [found.seen.edges[number] for number in numbers]
+    waits = [
+        {
+            "from": thread(edge.waiter),
+            "to": None if edge.owner == GONE else thread(edge.owner),
+            "kind": edge.wait.kind,
+            "object": None if edge.wait.object is None else f"{edge.wait.object:#x}",
+            "proven": found.is_proven(edge.waiter),
+        }
+        for edge in edges
+    ]
+    return dump({**of_report(report), "graph": waits})
