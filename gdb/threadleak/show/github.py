@@ -19,9 +19,10 @@ def _case(case: Case) -> Iterable[str]:
     title = f"threadleak: {case.name}"
     if case.outcome == BLIND:
         yield _command("error", f"cannot tell: {case.message}", title=title)
-    for spot in case.spots[:SPOTS]:
+    spots = case.spots[:SPOTS] if case.outcome == FAILED else ()
+    for spot in spots:
         yield _command("error", spot.text, file=_path(spot.file), line=str(spot.line), title=title)
-    if case.outcome == FAILED and not case.spots:
+    if case.outcome == FAILED and not spots:
         yield _command("error", case.message, title=title)
     yield from (_no_command(clean(line)) for line in case.body.split("\n") if line)
 
