@@ -158,7 +158,7 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
             except (TargetError, RuntimeError):
                 return []
             shown = report.leaked or report.verdicts
-            return [v.thread.id for v in shown if v.thread.id is not None][:COMPLETED_IDS]
+            return [v.thread.handle for v in shown if v.thread.handle][:COMPLETED_IDS]
         return []
 
 

@@ -17,6 +17,7 @@ from .commands.options import MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .escapes import ESCAPED
+from .judge.ids import looks_like_id
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .judge.verdicts import NEVER
@@ -169,9 +170,9 @@ def _run(command: ModuleType, words: List[str]) -> int:
 
 
 def _not_ids(options: argparse.Namespace) -> List[str]:
-    """`--id 17 18 core`: what is no number is a target."""
+    """`--id 17 18 core`: what is no id is a target."""
     ids = getattr(options, "more", [])
-    others = [word for word in ids if not word.replace(".", "", 1).isdecimal()]
+    others = [word for word in ids if not looks_like_id(word)]
     if others:
         options.more = [word for word in ids if word not in others]
     return others

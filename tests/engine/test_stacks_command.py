@@ -143,7 +143,7 @@ def test_text_with_a_registry() -> None:
     assert lines[1].startswith("threadleak: 3 leaked threads (2 unjoined, 1 outlived) of 6")
     rows = {line.split()[0]: line.split(None, 1)[1] for line in lines if line.startswith("  ")}
     assert rows["tids"] == f"{PID}, {PID + 3}-{PID + 4}, 9000"
-    assert rows["ids"] == "1, 4-5"
+    assert rows["ids"] == "1, 4-5, tid:9000"
     assert rows["class"] == "2 alive, 1 outlived, 1 untracked"
     assert "reload (server.c:99): 1" in "\n".join(lines)
 

@@ -62,19 +62,19 @@ class Bench:
 
 def ids(outcome: Outcome) -> List[str]:
     rows = [line.split() for line in outcome.text.splitlines()]
-    return [row[0] for row in rows if row and (row[0].isdecimal() or row[0] == "-")]
+    return [row[0] for row in rows if row and (row[0].isdecimal() or row[0].startswith("tid:"))]
 
 
 @pytest.mark.parametrize(
     "options, expected",
     [
         ("", ["2", "3", "4"]),
-        ("--all", ["2", "3", "4", "5", "1", "-"]),
-        ("--all --sort id", ["1", "2", "3", "4", "5", "-"]),
-        ("--all --sort name", ["-", "5", "2", "3", "1", "4"]),
+        ("--all", ["2", "3", "4", "5", "1", "tid:9000"]),
+        ("--all --sort id", ["1", "2", "3", "4", "5", "tid:9000"]),
+        ("--all --sort name", ["tid:9000", "5", "2", "3", "1", "4"]),
         ("--all --sort tid --class alive,outlived", ["1", "4", "5"]),
         ("--class unjoined", ["2", "3"]),
-        ("--class untracked", ["-"]),
+        ("--class untracked", ["tid:9000"]),
         ("--name request-*", ["2", "3"]),
         ("--all --name *-1", ["2", "5"]),
         ("--scope suite", ["4"]),

@@ -172,14 +172,16 @@ def test_threads_of_a_plugin_that_was_unloaded(workshop: Workshop, look: Look) -
 
 
 @pytest.mark.parametrize("core", [False, True])
-def test_of_a_library_that_came_too_late_it_cannot_be_told(workshop: Workshop, core: bool) -> None:
+def test_of_a_library_that_came_too_late_glibc_tells(workshop: Workshop, core: bool) -> None:
     program = workshop.program("late")
     running = workshop.start(program, LIBRARY, preload="")
     arguments = [program.path, running.dump_core()] if core else ["-p", str(running.pid)]
-    seen = run_checked(arguments)
-    assert seen.status == 2
-    assert "the library was loaded too late, by dlopen" in seen.err
-    assert "leaked" not in seen.outputs[-1]
+    seen = run_checked(arguments, "threadleak list --format json")
+    shown = document(seen.outputs[0])
+    findings = {each["kind"]: each for each in shown["findings"]}
+    assert "loaded too late, by dlopen" in findings["unusable_registry"]["text"]
+    assert findings["unusable_registry"]["blind"] and not shown["registry"]["found"]
+    assert shown["summary"]["by_class"]["unjoined"] == 1 and seen.status == 3
 
 
 @pytest.mark.parametrize("is_first", [False, True])

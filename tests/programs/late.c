@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Loads the library, argv[1], by dlopen, when it is too late to stand in front of pthread_create, and leaves
- * a thread unjoined. It cannot be told, and the reason is named.
+ * a thread unjoined. Its registry says nothing, which is named; glibc tells of the thread.
  */
 #include "scenario.h"
 

@@ -33,8 +33,10 @@ def test_quiet_is_green(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("look", [LIVE, CORE], ids=["live", "core"])
-def test_no_registry(workshop: Workshop, look: Any) -> None:
-    words = targets(look._replace(preload="").arguments(workshop, workshop.program("quiet")))
+def test_neither_a_registry_nor_lists_of_threads(workshop: Workshop, look: Any) -> None:
+    """A stripped static program has no names for them."""
+    program = workshop.program("unregistered", strip=True, flags=("-static",))
+    words = targets(look._replace(preload="").arguments(workshop, program))
     for command in "list", "groups", "check":
         must_be_blind(run_shell(command, *words), "no registry was found", "LD_PRELOAD=")
     shown = run_shell("list", *words, "--format", "json").document()

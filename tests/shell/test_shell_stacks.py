@@ -9,7 +9,7 @@ from run_gdb import run_gdb
 from run_shell import CLEAN, SETTLED, USAGE, run_shell
 from workshop import Workshop, line_of
 
-NOBODY = "note: no registry was found: start the program with LD_PRELOAD=libthreadleak.so"
+NOBODY = "note: no registry: this is what glibc's own lists of threads tell;"
 
 
 def blocks(text: str) -> List[str]:
@@ -75,13 +75,14 @@ def test_no_library_is_needed(workshop: Workshop, stop: List[str]) -> None:
     pid = str(workshop.live(workshop.program("leaky"), preload="").pid)
     run = run_shell("stacks", pid, *stop)
     head, *rest = blocks(run.out)
-    assert head.startswith(f"7 threads, ") and f"\n{NOBODY}" in head
+    assert head.startswith("7 threads, ") and f"\n{NOBODY}" in head
+    assert "\nthreadleak: 4 leaked threads (4 unjoined) of 11\n" in head
     assert {
         line.split(None, 1)[1] for block in rest for line in block.split("\n") if " names " in line
     } == {*("leaky", "orphan", "straggler", "pool", "daemon", "awaited", "waiter")}
     assert run.status == CLEAN
     shown = run_shell("stacks", pid, "--format", "json").document()
-    assert shown["summary"] is None and shown["registry"]["found"] is False
+    assert shown["summary"]["leaked"] == 4 and shown["registry"]["found"] is False
     assert [each["kind"] for each in shown["findings"]] == ["no_registry"]
     assert sum(each["threads"] for each in shown["stacks"]) == 7
 

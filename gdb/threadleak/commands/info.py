@@ -2,6 +2,7 @@
 """`threadleak info`"""
 
 import argparse
+from contextlib import suppress
 from typing import List, Optional, Tuple
 
 from .. import VERSION
@@ -9,6 +10,7 @@ from ..judge.report import BLIND, CLEAN, Report
 from ..judge.rule_set import load_all
 from ..judge.verdicts import Settings
 from ..read import abi
+from ..read.glibc import glibc_of
 from ..read.locate import read_registry
 from ..read.model import Copy, Registry, text_of
 from ..show import text
@@ -38,14 +40,17 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     error: Optional[str] = None
     status = CLEAN
     try:
-        registry = read_registry(session.target(), options.registry)
-        for copy in registry.copies:
-            rows += _copy(registry, copy)
         report = session.judge(options.registry, Settings(), load_all(session=session.rules))
+        rows += _registry(report.registry)
+        if not report.registry.copies:
+            version = glibc_of(report.target).version or "of an unknown version"
+            rows.append(("threads from", f"the lists of glibc {version}"))
         rows += [("threads", _counts(report))]
         rows += [("note", notice.text) for notice in report.notices]
         status = report.status(())
     except TargetError as failure:
+        with suppress(TargetError):
+            rows += _registry(read_registry(session.target(), options.registry))
         error, status = f"cannot tell: {failure}", BLIND
     rows.append(("rules", f"{len(session.rules)} in this session"))
     lines = text.table([("", "")] + [(f"{name}:", clean(value)) for name, value in rows])[1:]
@@ -63,6 +68,12 @@ def _target(target: Target) -> List[Tuple[str, str]]:
 def _counts(report: Report) -> str:
     classes = ", ".join(f"{count:,} {class_}" for class_, count in report.by_class().items())
     return f"{report.threads:,} ({classes})"
+
+
+def _registry(registry: Registry) -> List[Tuple[str, str]]:
+    if not registry.copies:
+        return [("registry", f"none: {registry.why_none}")]
+    return [row for copy in registry.copies for row in _copy(registry, copy)]
 
 
 def _copy(registry: Registry, copy: Copy) -> List[Tuple[str, str]]:

@@ -147,7 +147,7 @@ def found_in(leaked: Iterable[Verdict], values: Values) -> Dict[Key, Entry]:
 
 def _comment(stacks: Stacks, thread: ThreadInfo) -> str:
     """What lasts as long as the fingerprint does: no lines, no addresses."""
-    assert thread.copy is not None and thread.kind is not None
+    assert thread.kind is not None
     maker = first_own(stacks.walk(thread.copy, thread.kind.site))
     start = _place(stacks.start(thread.copy, thread.kind))
     return f"{start}, made by {_place(maker)}" if maker is not None else start

@@ -41,14 +41,16 @@ class Evidence:
         if verdict.class_ == STUCK and self._stuck is not None:
             return self._stuck.why(thread)
         if verdict.class_ == UNTRACKED:
+            who = "the registry does not" if self.judge.at.registered else "glibc does not"
             return [
-                "The kernel has this thread, the registry does not: it was made by clone(), by libc"
+                f"The kernel has this thread, {who}: it was made by clone(), by libc"
                 " itself (a timer, aio), by a library that looks past preloaded ones (jemalloc:"
                 " dlsym(RTLD_NEXT)), or before the library was loaded."
             ]
         if thread.is_main:
             return ["It runs main, which nobody has to join."]
-        assert thread.record is not None and thread.copy is not None
+        if thread.record is None or thread.copy is None:
+            return self._of_descriptor(verdict)
         if verdict.class_ == UNJOINED:
             why = self._finished(verdict, thread.record)
         elif verdict.class_ == OUTLIVED:
@@ -60,6 +62,33 @@ class Evidence:
         if verdict.class_ == CROWD:
             why += self._crowd(verdict)
         return why + self._details(verdict, thread.copy, thread.record)
+
+    def _of_descriptor(self, verdict: Verdict) -> List[str]:
+        """Of a thread that glibc alone knows."""
+        thread = verdict.thread
+        detached = thread.descriptor is not None and thread.descriptor.detached
+        if verdict.class_ in (ALIVE, CROWD):
+            return ["It is alive, and detached." if detached else "It is alive, and joinable."]
+        if verdict.class_ == OUTLIVED:
+            why = ["It is alive" + self._at_end() + "."]
+            return why + ["It is detached, so nobody can wait for it."] if detached else why
+        why = [
+            "It finished, is joinable, and nobody joined it: its stack is still mapped, as glibc's"
+            " own list of threads says. When it finished is not known."
+        ]
+        if self.judge.at.registered:
+            why.append("The registry does not have it: the library did not see its creation.")
+        return why + self._moment()
+
+    def _moment(self) -> List[str]:
+        """What makes it sure, or unsure, that nobody is going to join a thread that has finished."""
+        if self.at.settings.occasion:
+            return []
+        if self.at.exiting:
+            return ["The process is exiting."]
+        if self.at.main_finished:
+            return ["The main thread finished."]
+        return [] if self.at.settings.at_end else [self._midlife()]
 
     def _finished(self, verdict: Verdict, record: abi.Record) -> List[str]:
         how = "It called " + ("thrd_exit" if record.state & abi.C11 else "pthread_exit")
@@ -109,6 +138,12 @@ class Evidence:
         if ended is not None:
             around = "" if ended is copy.scopes[record.scope] else " around its own"
             return f" although the scope `{ended.name}`{around} ended{self.ago(ended.ended_ns)}"
+        return self._at_end()
+
+    def _at_end(self) -> str:
+        occasion = self.at.settings.occasion
+        if occasion is not None:
+            return occasion.over
         if self.at.exiting:
             return " although the process is exiting"
         return ", judged as at the end of the process (--at-end)"
@@ -128,12 +163,8 @@ class Evidence:
         if verdict.class_ == UNJOINED and not verdict.waiting and not self.at.settings.occasion:
             if ended is not None:
                 details.append(f"Its scope `{ended.name}` ended{self.ago(ended.ended_ns)}.")
-            elif self.at.exiting:
-                details.append("The process is exiting.")
-            elif self.at.main_finished:
-                details.append("The main thread finished.")
-            elif not self.at.settings.at_end:
-                details.append(self._midlife())
+            else:
+                details += self._moment()
         if verdict.class_ == OUTLIVED and record.state & abi.DETACHED:
             details.append("It is detached, so nobody can wait for it.")
         if verdict.class_ != UNJOINED and record.join_begun_ns:
@@ -170,34 +201,33 @@ class Evidence:
         return None
 
     def fix(self, verdict: Verdict) -> Optional[str]:
-        record = verdict.thread.record
         if verdict.class_ == STUCK and self._stuck is not None:
             return self._stuck.fix(verdict.thread)
         if verdict.class_ == UNTRACKED:
             return "Load the library when the program starts (LD_PRELOAD), so that it sees all creations."
-        if record is None or verdict.class_ == ALIVE or verdict.waiting:
+        kind = verdict.thread.kind
+        if kind is None or verdict.class_ == ALIVE or verdict.waiting:
             return None
         if verdict.class_ == CROWD:
             return "If they should have ended: tell them to end, and join them; else a rule can expect them."
         copy = verdict.thread.copy
-        join, detach = _calls(copy, record)
+        join, detach = self._calls(verdict)
         if verdict.class_ == UNJOINED:
             return f"Join it where it is created ({join}), or detach it there ({detach})."
-        in_scope = copy is not None and self.judge.ended_scope(copy, record.scope) is not None
+        in_scope = copy is not None and self.judge.ended_scope(copy, kind.scope) is not None
         until = "before its scope ends" if in_scope else "before the process ends"
         occasion = self.at.settings.occasion
         until = until if occasion is None else occasion.until
-        if record.state & abi.DETACHED:
+        if kind.state & abi.DETACHED:
             return f"Make it joinable, tell it to end, and join it {until}."
         return f"Tell it to end, and join it ({join}), {until}."
 
-
-def _calls(copy: Optional[Copy], record: abi.Record) -> Tuple[str, str]:
-    """The functions that join and detach such a thread, as whoever made it would write them."""
-    if record.state & abi.C11:
-        return "thrd_join", "thrd_detach"
-    index = record.start_module
-    module = copy.modules[index] if copy is not None and index < len(copy.modules) else None
-    if module is not None and base_name(module.name).startswith(_CXX_LIBRARIES):
-        return "std::thread::join", "std::thread::detach"
-    return "pthread_join", "pthread_detach"
+    def _calls(self, verdict: Verdict) -> Tuple[str, str]:
+        """The functions that join and detach such a thread, as whoever made it would write them."""
+        kind = verdict.thread.kind
+        if kind is not None and kind.state & abi.C11:
+            return "thrd_join", "thrd_detach"
+        files = self.judge.values.value(verdict.thread, "module")[-1:]
+        if any(each.startswith(_CXX_LIBRARIES) for each in files):
+            return "std::thread::join", "std::thread::detach"
+        return "pthread_join", "pthread_detach"

@@ -8,7 +8,7 @@ main or a start routine. Of system libraries the file alone counts, since their 
 debug information is installed; of a static program libc's functions have several names.
 """
 
-from typing import Iterator
+from typing import Iterator, Optional
 
 from ..escapes import encoded
 from ..patterns import Pattern
@@ -30,8 +30,8 @@ _CLONE = Pattern(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)\b|\[clone |\[
 _FNV_PRIME, _FNV_BASIS = 0x100000001B3, 0xCBF29CE484222325
 
 
-def fingerprint(stacks: Stacks, copy: Copy, kind: Kind) -> str:
-    """Of all threads of that site and start routine."""
+def fingerprint(stacks: Stacks, copy: Optional[Copy], kind: Kind) -> str:
+    """Of all threads of that site and start routine; of the start routine alone where there is no record."""
     places = list(creation_places(stacks, copy, kind.site))
     places.append("> " + _place(stacks.at(copy, kind.start, kind.start_module, START)[-1]))
     value = _FNV_BASIS
@@ -40,9 +40,9 @@ def fingerprint(stacks: Stacks, copy: Copy, kind: Kind) -> str:
     return f"{value:016x}"
 
 
-def creation_places(stacks: Stacks, copy: Copy, index: int) -> Iterator[str]:
+def creation_places(stacks: Stacks, copy: Optional[Copy], index: int) -> Iterator[str]:
     """Innermost first, equal neighbours once."""
-    site = copy.site(index)
+    site = copy.site(index) if copy is not None else None
     frames = site.frames[:FRAMES_MAX] if site is not None else ()
     last = ""
     for pc, module in frames:

@@ -2,6 +2,7 @@
 """Ten thousand equal leaks are one group: the threads of one creation stack and start routine."""
 
 from collections import Counter
+from itertools import chain
 from operator import attrgetter
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -15,7 +16,7 @@ _RANK = {class_: rank for rank, class_ in enumerate(ALL)}
 
 
 class Key(NamedTuple):
-    copy: int  # 0: untracked, or a main thread without a record
+    copy: int  # 0: no record
     site: int
     start: int
     main: bool
@@ -62,8 +63,8 @@ def group(verdicts: Iterable[Verdict]) -> List[Group]:
     members: Dict[Key, List[Verdict]] = {}
     for (copy, kind, is_main), found in kinds.items():
         key = Key(0, 0, 0, is_main)
-        if copy is not None and kind is not None:
-            key = Key(copy.number, kind.site, kind.start, is_main)
+        if kind is not None:
+            key = Key(copy.number if copy is not None else 0, kind.site, kind.start, is_main)
         members.setdefault(key, []).extend(found)
     return _sorted(members)
 
@@ -73,8 +74,7 @@ def merge_alike(groups: Iterable[Group], stacks: Stacks) -> List[Group]:
     members: Dict[Key, List[Verdict]] = {}
     for each in groups:
         key, copy = each.key, each.verdicts[0].thread.copy
-        if copy is not None:
-            key = key._replace(site=stacks.alike(copy, key.site))
+        key = key._replace(site=stacks.alike(copy, key.site))
         members.setdefault(key, []).extend(each.verdicts)
     return _sorted(members)
 
@@ -87,25 +87,35 @@ def _sorted(members: Dict[Key, List[Verdict]]) -> List[Group]:
 
 
 def _last(key: Key) -> int:
-    return 1 if key.main else 2 if not key.copy else 0
+    return 1 if key.main else 2 if not (key.copy or key.start) else 0
 
 
 def id_ranges(verdicts: Iterable[Verdict], width: int = 0) -> str:
-    """The ids as people write them: 3-9, 12, 2.4-2.6. At most `width` characters of it, unless that is 0."""
+    """The ids as people write them: 3-9, 12, 2.4-2.6, and what threads without a record are called. At most `width`
+    characters of it, unless that is 0."""
     indices: Dict[Copy, List[int]] = {}
+    without: List[str] = []
     for verdict in verdicts:
         copy = verdict.thread.copy
         if copy is not None:
             indices.setdefault(copy, []).append(verdict.thread.index)
+        elif verdict.thread.handle:
+            without.append(verdict.thread.handle)
     text = ""
+    for name in chain(_names(indices), without):
+        text += ", " if text else ""
+        text += name
+        if 0 < width < len(text):
+            return text[: width - 3] + "..."
+    return text
+
+
+def _names(indices: Dict[Copy, List[int]]) -> Iterator[str]:
+    """Of records, those whose ids follow each other as one."""
     for copy in sorted(indices, key=attrgetter("number")):
         for first, last in _runs([copy.records.ids[index] for index in sorted(indices[copy])]):
             name = copy.name_of(first)
-            text += ", " if text else ""
-            text += name if first == last else f"{name}-{copy.name_of(last)}"
-            if 0 < width < len(text):
-                return text[: width - 3] + "..."
-    return text
+            yield name if first == last else f"{name}-{copy.name_of(last)}"
 
 
 def ranges(numbers: Iterable[int], width: int) -> str:

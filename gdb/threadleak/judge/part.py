@@ -4,7 +4,7 @@
 from typing import NamedTuple, Optional, Set
 
 from ..read.model import Copy
-from ..read.threads import ThreadInfo, Threads
+from ..read.threads import FINISHED, ThreadInfo, Threads
 from ..target.base import TargetError
 
 
@@ -18,14 +18,14 @@ class Part(NamedTuple):
     )
 
     def of(self, threads: Threads, copy: Copy) -> Threads:
-        """Without the main thread; untracked threads stay, as belonging to nobody. TargetError if nothing is
+        """Without the main thread; untracked threads stay while they live, as belonging to nobody. TargetError if nothing is
         known of the scope."""
         scopes = self._scopes(copy)
         ids = copy.records.ids
 
         def counts(info: ThreadInfo) -> bool:
-            if info.is_main or info.kind is None:
-                return not info.is_main
+            if info.is_main or info.kind is None or info.copy is None:
+                return not info.is_main and info.state != FINISHED
             is_inside = scopes is None or info.kind.scope in scopes
             id = ids[info.index]
             return is_inside and id >= self.since and id != self.checker

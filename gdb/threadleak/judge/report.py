@@ -6,7 +6,6 @@ from errno import errorcode
 from operator import attrgetter
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from ..patterns import Pattern
 from ..read import abi
 from ..read.exiting import runs_exit_handlers
 from ..read.look import Look
@@ -14,6 +13,7 @@ from ..read.model import Registry, text_of
 from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo, Threads
 from ..target.base import TargetError, base_name
+from . import ids
 from .baseline import Baseline
 from .classes import ALL, UNTRACKED
 from .crowd import crowds
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from .cost import Costs
     from .explained import Explained
 
-_ID = Pattern(r"([0-9]+\.)?[0-9]{1,20}")
 CLEAN, BLIND, LEAKS = 0, 2, 3  # exit status
+NO_REGISTRY = (
+    "no registry: this is what glibc's own lists of threads tell; start the program with"
+    " LD_PRELOAD=libthreadleak.so to know who created a thread, when, and in which scope"
+)
 STATES_MAX = 64  # threads whose registers are read unasked
 
 
@@ -66,7 +69,7 @@ class Report:
         threads = look.threads
         main = [info for info in threads.infos if info.is_main]
         exiting = any(runs_exit_handlers(target, info) for info in main)
-        self.at = moment(registry, target.now_ns(), settings, exiting)
+        self.at = moment(registry, target.now_ns(), settings, exiting, threads.main_finished)
         self.judge = Judge(self.at, self.stacks, rules)
         self.sought = sought or seek(look, self.stacks, settings.waits)
         self.stuck = Stuck(look, self.sought.found, self.name_of)
@@ -153,24 +156,41 @@ class Report:
         if key == "tid":
             return (thread.tid or 0,)
         if record is None or thread.copy is None:
-            return (float("inf"), 0)
+            return (float("inf"), 0 if key == "age" else thread.pthread or 0)
         if key == "age":
             return (record.created_ns, record.id)
         return (thread.copy.number, record.id)
 
     def find(self, name: str) -> Verdict:
-        """By the id that people give."""
+        """By the id that people give, or by pthread_t or tid."""
         copy_text, _, id_text = name.rpartition(".")
-        if not _ID.fullmatch(name):
-            raise TargetError(f"{name} is no id: ids are numbers such as 17, or 2.17")
+        if ids.is_handle(name):
+            return self._find_handle(name)
+        if not ids.is_of_record(name):
+            raise TargetError(f"{name} is no id: {ids.KINDS}")
         for verdict in self.verdicts:
             if verdict.thread.id == name:
                 return verdict
+        if not self.registry.copies:
+            raise TargetError(f"there is no thread {name}: without a registry threads have no ids")
         last = max(copy.header.next_id for copy in self.registry.copies) - 1
         if 1 <= int(id_text) <= last and not copy_text:
             why = "it was joined, or was detached and has finished"
             raise TargetError(f"there is no thread {name} any more: {why}, so its record is gone")
         raise TargetError(f"there is no thread {name} in this target; ids go up to {last}")
+
+    def _find_handle(self, name: str) -> Verdict:
+        is_tid = name.startswith(ids.TID)
+        number = int(name[len(ids.TID) :]) if is_tid else int(name, 16)
+        for verdict in self.verdicts:
+            if number == (verdict.thread.tid if is_tid else verdict.thread.pthread):
+                return verdict
+        for verdict in self.verdicts:
+            # one that neither the registry nor glibc has
+            kernel = verdict.thread.kernel if verdict.thread.pthread is None else None
+            if not is_tid and kernel is not None and self.target.pthread_of(kernel) == number:
+                return verdict
+        raise TargetError(f"there is no thread {name} in this target")
 
     def status(self, failing: Iterable[Verdict], strict: bool = False) -> int:
         if any(True for _ in failing):
@@ -181,15 +201,17 @@ class Report:
 
     def _notices(self, threads: Threads) -> Iterable[Notice]:
         registry = self.registry
+        yield from self._of_lists(threads)
         untracked = sum(
             count
             for each, count in self._decisions.items()
             if each.class_ == UNTRACKED and not each.expected_by
         )
         if untracked:
-            text = _plural(untracked, "untracked thread") + ", not in the registry"
+            where = "the registry" if registry.copies else "glibc's lists of threads"
+            text = _plural(untracked, "untracked thread") + f", not in {where}"
             yield Notice(UNTRACKED, text, untracked)
-            if all(copy.header.next_id in (1, 2) for copy in registry.copies):
+            if registry.copies and all(copy.header.next_id in (1, 2) for copy in registry.copies):
                 text = (
                     "the registry has no creation at all: the calls go past the library (an archive"
                     " does not see those inside libstdc++.so), so preload it"
@@ -224,6 +246,22 @@ class Report:
                 f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
             )
             yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
+
+    def _of_lists(self, threads: Threads) -> Iterable[Notice]:
+        """What glibc's lists tell of the whole."""
+        registry = self.registry
+        if registry.unusable:
+            yield Notice("unusable_registry", registry.why_none, 1, blind=True)
+        if not registry.copies:
+            yield Notice("no_registry", NO_REGISTRY, 1)
+        if threads.breaks_off:
+            text = f"glibc's list of threads cannot be followed beyond {threads.breaks_off:#x}:"
+            text += " there may be more threads"
+            yield Notice("cut_list", text, 1, blind=True)
+        if threads.joined_unseen:
+            text = _plural(threads.joined_unseen, "finished thread")
+            text += " joined or detached by a path that the library does not see: not counted"
+            yield Notice("joined_unseen", text, threads.joined_unseen)
 
     def _names(self) -> Iterable[Notice]:
         """Why places cannot be named."""

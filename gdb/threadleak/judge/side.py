@@ -40,11 +40,14 @@ class Seen(NamedTuple):
     class_: str
     site: Key
     waits: bool = False  # just finished, or being joined: about to go, for all that is known
+    pthread: Optional[str] = None
 
     @property
     def identity(self) -> Tuple[object, ...]:
         """Ids are never used again in a process; tids are."""
-        return ("tid", self.tid) if self.id is None else (self.id, self.created_at)
+        if self.id is not None:
+            return (self.id, self.created_at)
+        return ("tid", self.tid) if self.tid is not None else ("pthread", self.pthread)
 
 
 class Side(NamedTuple):
@@ -86,16 +89,12 @@ _UNTRACKED = Site((UNTRACKED,), (UNTRACKED,), UNTRACKED, (), None)
 
 
 def of_report(report: Report, name: str) -> Side:
-    header, copy = report.registry.copies[0].header, report.registry.copies[0]
-    side = Side(
-        name,
-        report.target.pid,
-        round(header.start_realtime_ns / 1e9, 3),
-        copy.epoch_s(report.at.now_ns),
-        [],
-        {},
-    )
-    known: Dict[Tuple[Copy, Kind], Site] = {}
+    started = read = None
+    for copy in report.registry.copies[:1]:
+        started = round(copy.header.start_realtime_ns / 1e9, 3)
+        read = copy.epoch_s(report.at.now_ns)
+    side = Side(name, report.target.pid, started, read, [], {})
+    known: Dict[Tuple[Optional[Copy], Kind], Site] = {}
     for verdict in report.verdicts:
         site = _site_of(report, verdict, known)
         side.sites.setdefault(site.key, site)
@@ -103,11 +102,13 @@ def of_report(report: Report, name: str) -> Side:
     return side
 
 
-def _site_of(report: Report, verdict: Verdict, known: Dict[Tuple[Copy, Kind], Site]) -> Site:
+def _site_of(
+    report: Report, verdict: Verdict, known: Dict[Tuple[Optional[Copy], Kind], Site]
+) -> Site:
     copy, kind = verdict.thread.copy, verdict.thread.kind
     if verdict.thread.is_main:
         return _MAIN
-    if copy is None or kind is None:
+    if kind is None:
         return _UNTRACKED
     site = known.get((copy, kind))
     if site is None:
@@ -122,7 +123,8 @@ def _seen(verdict: Verdict, site: Site) -> Seen:
     if thread.copy is not None:
         created = thread.copy.epoch_s(thread.copy.records.column("created_ns")[thread.index])
     waits = bool(verdict.waiting)
-    return Seen(thread.id, thread.tid, created, verdict.class_, site.key, waits)
+    pthread = f"{thread.pthread:#x}" if thread.pthread is not None else None
+    return Seen(thread.id, thread.tid, created, verdict.class_, site.key, waits, pthread)
 
 
 def is_document(path: str) -> bool:
@@ -168,15 +170,19 @@ def _of_shown(path: str, shown: Dict[str, Any]) -> Side:
     side = Side(path, shown["target"]["pid"], started, read, [], {})
     known: Dict[object, Site] = {}
     for each in shown["threads"]:
-        site = _UNTRACKED if each["id"] is None else _MAIN if each["main"] else None
+        site = _MAIN if each["main"] else None
+        if site is None and each.get("start") is None:
+            site = _UNTRACKED
         if site is None:
-            site = _site(map(_frame, each["creation_stack"]), _frame(each["start"]))
+            site = _site(map(_frame, each.get("creation_stack") or []), _frame(each["start"]))
             site = known.setdefault(site.key, site)
         side.sites.setdefault(site.key, site)
         id = None if each["id"] is None else str(each["id"])
         created = _number(each.get("created_at"))
         waits = each["class"] == UNJOINED and not each["leaked"] and each["expected_by"] is None
-        side.threads.append(Seen(id, each["tid"], created, str(each["class"]), site.key, waits))
+        pthread = _text(each["pthread"])
+        class_ = str(each["class"])
+        side.threads.append(Seen(id, each["tid"], created, class_, site.key, waits, pthread))
     return side
 
 

@@ -35,13 +35,13 @@ def suggest(report: Report, verdict: Verdict) -> Rule:
             rule.reason = PLACEHOLDER  # which nobody takes for one, so that a person has to
             if _is_narrow(report, rule, verdict):
                 return rule
-    raise TargetError(f"no rule can tell thread {verdict.thread.id or '-'} from all others")
+    raise TargetError(f"no rule can tell thread {verdict.thread.handle or '-'} from all others")
 
 
 def _readable(report: Report, thread: ThreadInfo) -> Iterator[str]:
     """Conditions that tell people something: the start routine, and who made the thread."""
     kind, copy = thread.kind, thread.copy
-    if kind is None or copy is None:
+    if kind is None:
         for name in report.judge.values.value(thread, "name"):
             yield f"name:{escaped(name)}"
         return

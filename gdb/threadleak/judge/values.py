@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the globs of rules, and of options, are compared with: facts of a thread by the names of their fields."""
 
-from typing import Callable, Dict, Iterable, Tuple
+from typing import Callable, Dict, Iterable, Optional, Tuple
 
 from ..read import abi
 from ..read.model import Copy, text_of
@@ -36,25 +36,27 @@ class Values:
             return self._name(thread)
         if field in _OF_STACK:
             return self._current(thread).get(field, ())
-        if kind is None or copy is None:
+        if kind is None:
             return ()
         if field == "detached":
             return ("yes" if kind.state & abi.DETACHED else "no",)
         start = (kind.start, kind.start_module)
-        key: Tuple[object, ...] = (field, copy.number, *start)
+        number = copy.number if copy is not None else 0
+        key: Tuple[object, ...] = (field, number, *start)
         if field in ("site", "through", MADE_BY):
-            key = (field, copy.number, kind.site)
+            key = (field, number, kind.site)
         elif field == "scope":
-            key = (field, copy.number, kind.scope)
+            key = (field, number, kind.scope)
         elif field == "fingerprint":
             key = (*key, kind.site)
         if key not in self._values:
             self._values[key] = self._make(copy, kind, field)
         return self._values[key]
 
-    def _make(self, copy: Copy, kind: Kind, field: str) -> Texts:
+    def _make(self, copy: Optional[Copy], kind: Kind, field: str) -> Texts:
         if field == "scope":
-            return tuple(scope.name for scope in copy.scope_chain(kind.scope))
+            chain = copy.scope_chain(kind.scope) if copy is not None else []
+            return tuple(scope.name for scope in chain)
         if field == "site":
             return function_names(self.stacks.creation(copy, kind.site).frames)
         if field == MADE_BY:
@@ -66,6 +68,9 @@ class Values:
         if field == "fingerprint":
             return (fingerprint(self.stacks, copy, kind),)
         # files, which need no names of functions
+        if copy is None:
+            path = self.stacks.target.module_at(kind.start) if field == "module" else None
+            return (path, path.rsplit("/", 1)[-1]) if path else ()
         indices = [kind.start_module]
         if field == "through":
             site = copy.site(kind.site)

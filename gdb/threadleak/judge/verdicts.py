@@ -96,6 +96,7 @@ class Moment(NamedTuple):
     main_finished: bool
     lost_facts: bool  # so that no unjoined thread is surely one
     settings: Settings
+    registered: bool  # there is a registry; else glibc's lists have to do
 
     @property
     def ended(self) -> bool:
@@ -103,14 +104,19 @@ class Moment(NamedTuple):
 
 
 def moment(
-    registry: Registry, now_ns: Optional[int], settings: Settings, exiting: bool = False
+    registry: Registry,
+    now_ns: Optional[int],
+    settings: Settings,
+    exiting: bool = False,
+    main_finished: bool = False,
 ) -> Moment:
     exiting = exiting or any(copy.header.flags & abi.EXITING for copy in registry.copies)
-    main_finished = any(copy.main_finished() for copy in registry.copies)
+    main_finished = main_finished or any(copy.main_finished() for copy in registry.copies)
     lost_facts = any(copy.header.lost_facts for copy in registry.copies)
     live = now_ns is not None
-    now_ns = max(now_ns or 0, *(copy.latest_ns() for copy in registry.copies))
-    return Moment(now_ns, live, exiting, main_finished, lost_facts, settings)
+    now_ns = max([now_ns or 0, *(copy.latest_ns() for copy in registry.copies)])
+    registered = bool(registry.copies)
+    return Moment(now_ns, live, exiting, main_finished, lost_facts, settings, registered)
 
 
 class Judge:
@@ -146,7 +152,7 @@ class Judge:
             wait = waits.get(thread.index, "")
             if stuck and thread.kernel is not None and thread.kernel.tid in stuck:
                 wait = STUCK
-            key = (thread.kind, thread.state, thread.is_main, wait)
+            key = (thread.kind, thread.state, thread.is_main, thread.untracked, wait)
             decision = decisions.get(key)
             if decision is None:
                 decision = self._decide(thread, wait, key)
@@ -209,9 +215,9 @@ class Judge:
             return Decision(STUCK, PROOF)
         if thread.is_main:
             return Decision(ALIVE)
-        if kind is None or copy is None:
+        if kind is None or (thread.untracked and thread.state != FINISHED):
             return Decision(UNTRACKED)
-        scope_ended = kind.scope and self.ended_scope(copy, kind.scope) is not None
+        scope_ended = bool(copy and kind.scope and self.ended_scope(copy, kind.scope) is not None)
         at = self.at
         sure = PROOF if scope_ended or at.ended else SUSPICION
         if thread.state == FINISHED or thread.state == ENDING:

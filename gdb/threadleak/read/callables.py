@@ -22,11 +22,11 @@ def std_thread_callable(target: Target, thread: ThreadInfo, start: Frame) -> Opt
         start.function is None and module.startswith("libstdc++.so")
     ):
         return None
-    record = thread.record
-    if record is None or thread.state not in (ALIVE, BLOCKED, RUNNING):
+    argument = thread.argument
+    if argument is None or thread.state not in (ALIVE, BLOCKED, RUNNING):
         return STD_THREAD
     try:
-        vtable = int.from_bytes(target.read(record.arg, 8), "little")
+        vtable = int.from_bytes(target.read(argument, 8), "little")
         name = target.data_symbol(vtable) if 0 < vtable < _POINTERS else None
     except TargetError:
         return STD_THREAD

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """glibc's own lists of threads: every thread that has a stack, so also each that finished and was not joined.
 
-Needs no library of ours in the process, and no symbols but those that a stripped libc has. The lists are two rings
-in ld.so's _rtld_global: of stacks that glibc made, and of stacks that the program gave, among which is main's
+Needs no library of ours in the process, and no symbols but those that a stripped libc has. The lists are two rings: of stacks that glibc made, and of stacks that the program gave, among which is main's
 (nptl/allocatestack.c). A thread leaves its ring when it is joined, or ends detached.
 
 A process that runs on changes the rings while they are read, and memory may hold anything: a node counts only if it
@@ -14,7 +13,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from .descriptor import Descriptor
-from .glibc_layout import offset_of, read_layout, symbol, unknown
+from .glibc_layout import Fields, heads, read_layout, unknown
 
 THREADS_MAX = 1 << 22  # PID_MAX_LIMIT of Linux
 TRIES = 4  # of a ring that changes while it is read
@@ -38,10 +37,7 @@ class Glibc:
         self._layout = read_layout(target)
         offsets = self._layout.offsets
         self.tid_offset = offsets["tid"]
-        rtld = symbol(target, "_rtld_global")
-        self._heads = [
-            rtld + offset_of(target, f"rtld_global__dl_stack_{name}") for name in ("used", "user")
-        ]
+        self._heads = heads(target)
         self.version = _version(target)
         self._threads: Optional[Dict[int, Descriptor]] = None
         self._linked: Dict[int, bool] = {}
@@ -59,10 +55,10 @@ class Glibc:
                     raise unknown(f"the list of threads at {head:#x} is no ring")
             firsts += [node for node in (following, before) if node != head]
         fields = [self._fields(node - self._layout.offsets["link"]) for node in firsts]
-        alive = [each for each in fields if each is not None and each["tid"] > 0]
+        alive = [each for each in fields if each is not None and each.tid > 0]
         if not any(fields):
             raise unknown("the lists hold no thread")
-        votes = {_JOINABLE <= each["state"] <= _DETACHED for each in alive}
+        votes = {_JOINABLE <= each.state <= _DETACHED for each in alive}
         if len(votes) == 1:
             return votes.pop()
         return _is_at_least(self.version, (2, 42, 9000))
@@ -102,12 +98,12 @@ class Glibc:
                 if fields is None or pthread in found or len(found) >= THREADS_MAX:
                     return _Walk(_kept(found), node)
                 found[pthread] = self._descriptor(pthread, fields)
-                node = fields[way]
+                node = fields.link if way == "link" else fields.previous
         except TargetError:
             return _Walk(_kept(found), node)
         return _Walk(_kept(found), None)
 
-    def _fields(self, pthread: int) -> Optional[Dict[str, int]]:
+    def _fields(self, pthread: int) -> Optional[Fields]:
         """None: no descriptor lies there."""
         layout = self._layout
         try:
@@ -115,22 +111,27 @@ class Glibc:
         except TargetError:
             return None
         fields = layout.unpack(data)
-        return None if layout.has_self and fields["self"] != pthread else fields
+        return None if layout.has_self and fields.self != pthread else fields
 
-    def _descriptor(self, pthread: int, fields: Dict[str, int]) -> Descriptor:
-        state, tid = fields["state"], fields["tid"]
+    def _descriptor(self, pthread: int, fields: Fields) -> Descriptor:
+        state, tid = fields.state, fields.tid
         detached = state == pthread
         if self._has_states:
             detached = state == _DETACHED
             tid = 0 if state == _EXITED and tid > 0 else tid
-        stack = fields["stack"]
-        sizes = (fields["stack_size"], fields["guard_size"]) if stack else (0, 0)
-        own = self._layout.own_stack is not None and fields["user_stack"] == self._layout.own_stack
-        result = fields["result"] if tid == 0 else None
+        stack = fields.stack
         return Descriptor(
-            *(pthread, tid, detached, fields["start"], fields["argument"], result, stack, *sizes),
-            own_stack=own and stack != 0,
-            end_seen=bool(fields["cancelhandling"] & _EXITING),
+            pthread,
+            tid,
+            detached,
+            fields.start,
+            fields.argument,
+            fields.result if tid == 0 else None,
+            stack,
+            fields.stack_size if stack else 0,
+            fields.guard_size if stack else 0,
+            stack != 0 and fields.user_stack == self._layout.own_stack,
+            bool(fields.cancelhandling & _EXITING),
         )
 
     def descriptor(self, pthread: int) -> Descriptor:
@@ -139,6 +140,22 @@ class Glibc:
         if fields is None:
             raise TargetError(f"there is no descriptor of a thread at {pthread:#x}")
         return self._descriptor(pthread, fields)
+
+    def unjoined_start(self, pthread: int) -> Optional[int]:
+        """What a finished thread that is still there to be joined began with; 0: there is none; None: memory does
+        not tell."""
+        try:
+            fields = self._layout.unpack(
+                self._target.read(pthread + self._layout.first, self._layout.struct.size)
+            )
+        except TargetError:
+            # what a core does not hold may have been there
+            return None if self._target.kind == "core" else 0
+        if self._layout.has_self and fields.self != pthread:
+            return 0
+        has_ended = fields.state == _EXITED if self._has_states else fields.tid == 0
+        is_there = has_ended and fields.state != pthread and fields.tid >= 0
+        return fields.start if is_there else 0
 
     def join_word(self, pthread: int) -> int:
         """The futex word on which a join of that thread waits."""
@@ -160,7 +177,7 @@ class Glibc:
         try:
             node = pthread + self._layout.offsets["link"]
             return fields is not None and (
-                self._link(fields["link"])[1] == node == self._link(fields["previous"])[0]
+                self._link(fields.link)[1] == node == self._link(fields.previous)[0]
             )
         except TargetError:
             return False

@@ -21,7 +21,7 @@ _TOLD = {
     "nextevent": "nextevent",
     "report_events": "report_events",
 }
-# Field -> distance from `start`. `state`: joinid, and since 2.43 the join state.
+# Field -> distance from `start`.
 _BESIDE_START = {"state": -24, "result": -16, "argument": 8}
 # Field -> distance from the end of `nextevent`, of _Unwind_Exception behind it, which is aligned to 16 bytes.
 _BEHIND_EXCEPTION = {"stack": 0, "stack_size": 8, "guard_size": 16}
@@ -29,24 +29,43 @@ _EXCEPTION_SIZE = 32
 # Distance from `report_events` to `start` -> from `report_events` to the field that is told to be `user_stack`,
 # its size, and its value if the program gave the stack. 2.42 made an enum allocate_stack_mode_t of the bool.
 _USER_STACK: Dict[int, Tuple[int, str, int]] = {39: (1, "B", 1), 47: (3, "I", 2)}
-_SELF = 16  # tcbhead_t of sysdeps/x86_64/nptl/tls.h, `self`
+# tcbhead_t of sysdeps/x86_64/nptl/tls.h, `self`; other machines have something else there
+_SELF = 16
 _X86_64 = 62  # EM_X86_64
 _SIZE_MAX = 1 << 16
 _CODES = {"tid": "i", "cancelhandling": "I"}  # of 64 bits are the others
 
 
+class Fields(NamedTuple):
+    """What is read of a struct pthread, in the order in which it lies there in each version."""
+
+    self: int
+    link: int
+    previous: int
+    tid: int
+    cancelhandling: int
+    user_stack: int
+    state: int  # joinid, and since 2.43 the join state
+    result: int
+    start: int
+    argument: int
+    stack: int
+    stack_size: int
+    guard_size: int
+
+
 class Layout(NamedTuple):
-    """`fields`, in the order of their offsets, are what `struct` unpacks of the bytes from `first` on."""
-
     offsets: Dict[str, int]
-    fields: Tuple[str, ...]
-    first: int
-    struct: struct.Struct
-    own_stack: Optional[int]  # value of `user_stack` that says so; None: unknown layout
-    has_self: bool  # the descriptor begins with its own address, which x86-64 needs
+    struct: struct.Struct  # of Fields, from `self` on
+    own_stack: Optional[int]  # value of `user_stack` that says so; None: not known
+    has_self: bool  # whether `self` is the descriptor's own address
 
-    def unpack(self, data: bytes) -> Dict[str, int]:
-        return dict(zip(self.fields, self.struct.unpack(data)))
+    def unpack(self, data: bytes) -> Fields:
+        return Fields._make(self.struct.unpack(data))
+
+    @property
+    def first(self) -> int:
+        return self.offsets["self"]
 
 
 def offset_of(target: Target, name: str) -> int:
@@ -68,39 +87,43 @@ def unknown(why: str) -> TargetError:
     return TargetError(f"unknown libc layout: {why}")
 
 
+def heads(target: Target) -> Tuple[int, int]:
+    """Addresses of the two rings: fields of ld.so's _rtld_global; in a static program variables, which it has
+    names for unless it is stripped."""
+    names = ("_dl_stack_used", "_dl_stack_user")
+    if target.symbol("_rtld_global"):
+        rtld = symbol(target, "_rtld_global")
+        used, user = (rtld + offset_of(target, "rtld_global_" + name) for name in names)
+    else:
+        used, user = (symbol(target, name) for name in names)
+    return used, user
+
+
 def read_layout(target: Target) -> Layout:
     """TargetError where this is no glibc that is known."""
     size = int.from_bytes(target.read(symbol(target, "_thread_db_sizeof_pthread"), 4), "little")
     offsets = {field: offset_of(target, "pthread_" + name) for field, name in _TOLD.items()}
-    gap = offsets["start"] - offsets.pop("report_events")
-    user_stack = _USER_STACK.get(gap)
-    offsets.update({field: offsets["start"] + at for field, at in _BESIDE_START.items()})
-    exception = offsets.pop("nextevent") + 8 + 15 & ~15
-    offsets.update(
-        {field: exception + _EXCEPTION_SIZE + at for field, at in _BEHIND_EXCEPTION.items()}
-    )
-    offsets["previous"] = offsets["link"] + 8
-    codes = {field: _CODES.get(field, "Q") for field in offsets}
-    if user_stack is not None:
-        offsets["user_stack"] = offsets["start"] - gap + user_stack[0]
-        codes["user_stack"] = user_stack[1]
-    if target.machine == _X86_64:
-        offsets["self"], codes["self"] = _SELF, "Q"
+    report_events, nextevent = offsets.pop("report_events"), offsets.pop("nextevent")
+    start = offsets["start"]
+    user_stack = _USER_STACK.get(start - report_events)
+    offsets["self"], offsets["previous"] = _SELF, offsets["link"] + 8
+    offsets["user_stack"] = report_events + (user_stack[0] if user_stack is not None else 0)
+    offsets.update({field: start + at for field, at in _BESIDE_START.items()})
+    stack = (nextevent + 8 + 15 & ~15) + _EXCEPTION_SIZE
+    offsets.update({field: stack + at for field, at in _BEHIND_EXCEPTION.items()})
     if size > _SIZE_MAX or not all(0 < at <= size - 8 for at in offsets.values()):
         raise unknown(f"struct pthread has {size} bytes, and fields outside")
+    codes = {**_CODES, "user_stack": user_stack[1] if user_stack is not None else "B"}
     own = user_stack[2] if user_stack is not None else None
-    return _layout(offsets, codes, own, target.machine == _X86_64)
+    return Layout(offsets, _struct(offsets, codes), own, target.machine == _X86_64)
 
 
-def _layout(
-    offsets: Dict[str, int], codes: Dict[str, str], own_stack: Optional[int], has_self: bool
-) -> Layout:
-    fields = tuple(sorted(offsets, key=offsets.__getitem__))
-    first = at = offsets[fields[0]]
-    format = "<"
-    for field in fields:
+def _struct(offsets: Dict[str, int], codes: Dict[str, str]) -> struct.Struct:
+    format, at = "<", offsets["self"]
+    for field in Fields._fields:
+        code = codes.get(field, "Q")
         if offsets[field] < at:
-            raise unknown(f"{field} lies in another field")
-        format += f"{offsets[field] - at}x{codes[field]}"
-        at = offsets[field] + struct.calcsize("<" + codes[field])
-    return Layout(offsets, fields, first, struct.Struct(format), own_stack, has_self)
+            raise unknown(f"{field} lies in another field of struct pthread, or before it")
+        format += f"{offsets[field] - at}x{code}"
+        at = offsets[field] + struct.calcsize("<" + code)
+    return struct.Struct(format)

@@ -21,8 +21,14 @@ COPIES_MAX = 8
 SELF_AT = next(field.offset for field in abi.HEADER.fields if field.name == "self")
 
 
-def read_registry(target: Target, address: Optional[int] = None) -> Registry:
-    """All copies that live in the target; TargetError, with the likely reason, if there is none."""
+class NoRegistry(TargetError):
+    """None was found, as opposed to one that cannot be read."""
+
+
+def read_registry(target: Target, address: Optional[int] = None, anywhere: bool = True) -> Registry:
+    """All copies that live in the target; TargetError, with the likely reason, if there is none. `anywhere`: where
+    it can lie only if nothing tells what is mapped from files, or a program has unpacked itself, too.
+    """
     anomalies = Anomalies()
     if address is not None:
         copy = read_copy(target, address, 1, anomalies)
@@ -30,11 +36,12 @@ def read_registry(target: Target, address: Optional[int] = None) -> Registry:
         return Registry([copy], [], anomalies)
     symbols = target.symbol(SYMBOL)
     by_symbol = sorted({at for at in symbols if _is_live(target, at)})
-    by_scan, notes = _scan(target, by_symbol)
+    by_scan, notes = _scan(target, by_symbol, anywhere)
     # the program's own file lies lowest, and the copy in it is the one that the program calls
     addresses = sorted({*by_symbol, *by_scan})
     if not addresses:
-        raise TargetError(_why_none(target, symbols, notes))
+        why = _why_none(target, symbols, notes)
+        raise TargetError(why) if symbols else NoRegistry(why)
     copies: List[Copy] = []
     errors: List[TargetError] = []
     for at in addresses[:COPIES_MAX]:
@@ -58,7 +65,7 @@ def _is_live(target: Target, address: int) -> bool:
     return header.magic == abi.MAGIC and header.self == address
 
 
-def _scan(target: Target, known: List[int]) -> Tuple[List[int], List[str]]:
+def _scan(target: Target, known: List[int], anywhere: bool) -> Tuple[List[int], List[str]]:
     """Live copies by their magic bytes. The registry lies in .data, whose pages come from a file, so that
     other memory is looked through only where nothing else was found."""
     of_files = list(target.writable_regions(True))
@@ -68,7 +75,7 @@ def _scan(target: Target, known: List[int]) -> Tuple[List[int], List[str]]:
         return [], [text]
     notes: List[str] = []
     found = _search(target, of_files, ANY_COPY_MAX, notes)
-    if not found and not known:
+    if anywhere and not found and not known:
         others = sorted(
             target.writable_regions(False), key=lambda region: region.end - region.start
         )

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""One look at a process: its registry and its kernel's threads, compared.
+"""One look at a process: its registry and its kernel's threads, compared; without a registry, glibc's lists and the
+kernel's threads.
 
 Of a process that runs on meanwhile the two are not of one moment: a thread that ends in between looks as if
 the registry did not know it, one that begins as if its end had gone unseen; and the kernel keeps a thread for
 up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so; of a
-core that was made while the process ran on there is one look, so it is believed of none.
+core that was made while the process ran on there is one look, so it is believed of none. The same holds for what glibc's
+lists alone tell of threads that have finished: each that is joined soon looks for a moment as if it never were.
 """
 
 import time
-from typing import Callable, Hashable, List, NamedTuple, Optional, Set
+from typing import Callable, FrozenSet, Hashable, List, NamedTuple, Optional, Set
 
 from ..target.base import Target, TargetError
 from . import abi
-from .locate import read_registry
-from .model import Registry
+from .glibc import glibc_of
+from .locate import NoRegistry, read_registry
+from .model import Anomalies, Registry
 from .reconcile import reconcile
-from .threads import ALIVE, ThreadInfo, Threads
+from .second_source import compared_with_glibc
+from .threads import ALIVE, FINISHED, ThreadInfo, Threads
+from .unregistered import OTHER_PROCESS, threads_of
 
 PAUSES_S = (0.02, 0.05, 0.1, 0.2)  # before each further look
 
@@ -32,19 +37,44 @@ class Look(NamedTuple):
 
 
 def look_at(target: Target, address: Optional[int] = None) -> Look:
-    """TargetError if the registry cannot be found, or says nothing about this process."""
-    registry = read_registry(target, address)
-    if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
-        raise TargetError(
+    """TargetError if there is neither a registry nor a list of threads, or they say nothing about this process."""
+    registry = _registry(target, address)
+    return compared(Look(target, registry, Threads([], [], 0), set() if target.blurred else None))
+
+
+def _registry(target: Target, address: Optional[int]) -> Registry:
+    """An empty one where glibc's lists have to do."""
+    try:
+        registry = read_registry(target, address, anywhere=False)
+        if not all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
+            return registry
+        error = TargetError(
             "the library was loaded too late, by dlopen, and sees no thread being created:"
             " preload it, or link the program with it"
         )
-    return compared(Look(target, registry, Threads([], [], 0), set() if target.blurred else None))
+    except TargetError as failure:
+        error = failure
+    try:
+        if address is not None:
+            raise error
+        glibc_of(target)
+    except TargetError:
+        if isinstance(error, NoRegistry):
+            return read_registry(target)
+        raise error from None
+    unusable = not isinstance(error, NoRegistry)
+    return Registry([], [], Anomalies(), str(error), unusable)
 
 
 def compared(taken: Look) -> Look:
     """The same look with threads of its own: reports write into them what they have found out."""
-    threads = reconcile(taken.registry, taken.target)
+    if taken.registry.copies:
+        threads = reconcile(taken.registry, taken.target)
+        threads = compared_with_glibc(threads, taken.registry, taken.target)
+    else:
+        threads = threads_of(glibc_of(taken.target), taken.target)
+    if threads.strangers and not taken.target.moves:
+        raise TargetError(OTHER_PROCESS)
     if taken.believed is None:
         return taken._replace(threads=threads)
     sure = {None, *taken.believed}
@@ -60,12 +90,16 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
     """The same, again if need be. `open_target` gives a target that is read anew."""
     taken = look_at(open_target(), address)
     doubts: Set[Hashable] = set()
+    strangers: FrozenSet[int] = frozenset()
     for pause in PAUSES_S if taken.target.moves else ():
         doubts = _doubts(taken.threads)
         if not doubts:
             return taken
+        strangers = taken.threads.strangers
         time.sleep(pause)
         taken = look_at(open_target(), address)
+        if strangers & taken.threads.strangers:
+            raise TargetError(OTHER_PROCESS)
         if _doubts(taken.threads) <= doubts:
             return taken
     return compared(taken._replace(believed=doubts)) if taken.target.moves else taken
@@ -74,14 +108,17 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
 def _doubts(threads: Threads) -> Set[Hashable]:
     found = set(map(_doubt, (*threads.infos, *threads.detached_gone)))
     found.discard(None)
-    return found
+    return found | threads.strangers
 
 
 def _doubt(info: ThreadInfo) -> Hashable:
-    """Names the thread, if it looks untracked, or as if its end had gone unseen. A program that another one
-    (exec) takes the place of has threads with the same ids."""
-    if info.copy is not None and info.end_unseen:
-        return info.copy.header.start_monotonic_ns, info.id
-    if info.copy is None and info.state == ALIVE and not info.is_main:
+    """Names the thread, if it looks untracked, or as if its end had gone unseen, or as if nobody joined it and glibc
+    alone says so. A program that another one (exec) takes the place of has threads with the same ids.
+    """
+    if info.copy is not None:
+        return (info.copy.header.start_monotonic_ns, info.id) if info.end_unseen else None
+    if info.state == ALIVE and not info.is_main and (info.untracked or info.descriptor is None):
         return info.tid
+    if info.state == FINISHED and info.descriptor is not None:
+        return info.descriptor
     return None

@@ -162,11 +162,13 @@ class Copy:
 
 
 class Registry(NamedTuple):
-    """All live copies of a process, in most cases one."""
+    """All live copies of a process, in most cases one; none where glibc's lists have to do."""
 
     copies: List[Copy]
     notes: List[str]  # about the search
     anomalies: Anomalies
+    why_none: str = ""
+    unusable: bool = False  # there is one, but it says nothing
 
 
 def text_of(raw: bytes) -> str:

@@ -58,31 +58,35 @@ class Stacks:
         known = {key: frames for key, frames in earlier._places.items() if key[0] and key[2]}
         self._places.update(known)
 
-    def creation(self, copy: Copy, index: int) -> Stack:
+    def creation(self, copy: Optional[Copy], index: int) -> Stack:
+        if copy is None:
+            return NO_STACK
         key = (copy.number, index)
         if key not in self._sites:
             self._sites[key] = self._read(copy, index)
         return self._sites[key]
 
-    def walk(self, copy: Copy, index: int) -> Iterator[Frame]:
+    def walk(self, copy: Optional[Copy], index: int) -> Iterator[Frame]:
         """The frames of a creation stack, each named when it is asked for."""
-        site = copy.site(index)
+        site = copy.site(index) if copy is not None else None
         for pc, module in site.frames if site is not None else ():
             yield from self.at(copy, pc, module, RETURN)
 
-    def start(self, copy: Copy, record: Union[abi.Record, Kind]) -> Frame:
+    def start(self, copy: Optional[Copy], record: Union[abi.Record, Kind]) -> Frame:
         """The start routine."""
         return self.at(copy, record.start, record.start_module, START)[-1]
 
     def callable(self, thread: ThreadInfo) -> Optional[str]:
         """Of a std::thread what it runs, since all of these have one start routine."""
-        if thread.copy is None or thread.kind is None:
+        if thread.kind is None:
             return None
         return std_thread_callable(self.target, thread, self.start(thread.copy, thread.kind))
 
-    def alike(self, copy: Copy, index: int) -> int:
+    def alike(self, copy: Optional[Copy], index: int) -> int:
         """The first site whose stack nobody can tell from this one's: an unrolled loop, for one, calls from
         several addresses of one line. For what is shown; all else goes by the sites themselves."""
+        if copy is None:
+            return index
         frames = self.creation(copy, index).frames
         look = tuple((f.function, f.file, f.line) if f.line else (f.pc,) for f in frames)
         return self._looks.setdefault((copy.number, look), index)
@@ -136,7 +140,9 @@ class Stacks:
         frames = list(self.walk(copy, index))
         return Stack(frames, bool(site.flags & abi.SITE_COMPLETE), end)
 
-    def at(self, copy: Copy, pc: int, module_index: int, what: int) -> List[Frame]:
+    def at(self, copy: Optional[Copy], pc: int, module_index: int, what: int) -> List[Frame]:
+        if copy is None:
+            return self.placed(pc, what)
         key = (copy.number, pc, module_index, what)
         if key not in self._places:
             self._places[key] = self._symbolize(copy.module(module_index), pc, what)

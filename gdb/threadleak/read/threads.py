@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The threads of a process, as its registry and its kernel tell of them together."""
 
-from typing import List, NamedTuple, Optional
+from typing import FrozenSet, List, NamedTuple, Optional
 
 from ..target.base import Thread
 from . import abi
@@ -15,9 +15,13 @@ STATES = (RUNNING, BLOCKED, ALIVE, STARTING, ENDING, FINISHED)
 
 
 class ThreadInfo:
-    """One thread: its record, or None if untracked, and its kernel thread, or None if that is gone."""
+    """One thread: its record, or None, and its kernel thread, or None if that is gone. Without a record its kind, if
+    it has one, is made of what glibc's descriptor tells."""
 
-    __slots__ = ("copy", "index", "kind", "kernel", "state", "is_main", "descriptor", "_record")
+    __slots__ = (
+        *("copy", "index", "kind", "kernel", "state", "is_main", "descriptor", "untracked"),
+        "_record",
+    )
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class ThreadInfo:
         self.state = state  # one of STATES
         self.is_main = is_main
         self.descriptor = descriptor  # glibc's own, where it was asked for
+        self.untracked = kind is None and not is_main  # or there is a registry that has it not
         self._record: Optional[abi.Record] = None
 
     @property
@@ -63,8 +68,38 @@ class ThreadInfo:
             return self.kernel.tid
         return self.record.tid or None if self.record is not None else None
 
+    @property
+    def pthread(self) -> Optional[int]:
+        if self.record is not None:
+            return self.record.pthread or None
+        return self.descriptor.pthread if self.descriptor is not None else None
+
+    @property
+    def argument(self) -> Optional[int]:
+        """Of its start routine."""
+        if self.record is not None:
+            return self.record.arg
+        return self.descriptor.argument if self.descriptor is not None else None
+
+    @property
+    def handle(self) -> Optional[str]:
+        """What people call it: its id, or, if it has no record, its pthread_t, or else its tid."""
+        if self.copy is not None:
+            return self.id
+        if self.descriptor is not None:
+            return f"{self.descriptor.pthread:#x}"
+        return f"tid:{self.tid}" if self.tid is not None else None
+
 
 class Threads(NamedTuple):
     infos: List[ThreadInfo]
     detached_gone: List[ThreadInfo]  # their ends were not seen, and nothing is left of them
     detached_ending: int  # given back already, but the kernel still has them
+    main_finished: bool = False  # as glibc tells
+    breaks_off: Optional[int] = None  # where glibc's lists could not be followed
+    strangers: FrozenSet[
+        int
+    ] = frozenset()  # pthread_t of threads said to be alive that the kernel has not
+    joined_unseen: int = (
+        0  # finished ones whose records say that nobody joined them, and glibc that somebody did
+    )

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """One thread, told in full."""
 
-from typing import List
+from typing import List, Optional, Tuple
 
 from ..judge.durations import duration
 from ..judge.groups import id_ranges
-from ..judge.report import Report
+from ..judge.report import NO_REGISTRY, Report
 from ..judge.verdicts import Verdict
 from ..read import abi
+from ..read.descriptor import Descriptor
 from ..read.model import Copy
 from ..read.threads import ENDING, FINISHED
 from . import text
@@ -18,13 +19,17 @@ from .sanitize import clean
 from .style import PLAIN, Style
 from .times import clock
 
+_CANCELED = (1 << 64) - 1  # PTHREAD_CANCELED of pthread.h
+
 
 def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     thread = verdict.thread
     mark = "leaked, " if verdict.leaked else ""
     sure = f" ({verdict.confidence})" if verdict.leaked else ""
     name = clean(report.name_of(thread) or "")
-    title = f"thread {thread.id or '-'} `{name}`: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
+    title = (
+        f"thread {thread.handle or '-'} `{name}`: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
+    )
     lines = [style.paint("highlight" if verdict.leaked else "title", title)]
     lines += [f"  {clean(line)}" for line in report.evidence.why(verdict)]
     if verdict.expected_by:
@@ -34,6 +39,8 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     lines += costs(report, [verdict])
     lines += ["", *_facts(report, verdict, style)]
     lines += _creation(report, verdict, style)
+    if not report.registry.copies:
+        lines += ["", f"note: {NO_REGISTRY}"]
     made_by = ancestry(report, verdict, style)
     lines += ["", *made_by] if made_by else []
     lines += _stack(report, verdict, style)
@@ -50,13 +57,15 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
         state += f", GDB's thread {number} (`thread {number}`)"
     rows = [("state", state)]
     rows.append(("tid", str(thread.tid or "-")))
+    if thread.pthread is not None or record is not None:
+        rows.append(("pthread_t", f"{thread.pthread:#x}" if thread.pthread else "-"))
+    if thread.kind is not None and not thread.is_main:
+        start = report.stacks.start(copy, thread.kind)
+        runs = report.stacks.callable(thread)
+        what = f"{place(start, style, full=True)}, argument {thread.argument or 0:#x}"
+        rows.append(("started in", f"{what}, for {clean(runs)}" if runs else what))
+    rows += _described(thread.descriptor)
     if record is not None and copy is not None:
-        rows.append(("pthread_t", f"{record.pthread:#x}" if record.pthread else "-"))
-        if not thread.is_main:
-            start = report.stacks.start(copy, record)
-            runs = report.stacks.callable(thread)
-            what = f"{place(start, style, full=True)}, argument {record.arg:#x}"
-            rows.append(("started in", f"{what}, for {clean(runs)}" if runs else what))
         rows.append(("kind", _kind(record)))
         chain = copy.scope_chain(record.scope)
         if chain:
@@ -64,6 +73,23 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
         created = _time(copy, record.created_ns, with_zone=True)
         rows += [("created", created), ("finished", _finished(copy, record))]
     return ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
+
+
+def _described(descriptor: Optional[Descriptor]) -> List[Tuple[str, str]]:
+    """What glibc's own descriptor tells besides."""
+    if descriptor is None:
+        return []
+    rows = [("joinable", "no, it is detached" if descriptor.detached else "yes")]
+    if descriptor.result is not None:
+        cancelled = ", PTHREAD_CANCELED" if descriptor.result == _CANCELED else ""
+        rows.append(("result", f"{descriptor.result:#x}{cancelled}"))
+    if descriptor.stack:
+        by = ", given by the program" if descriptor.own_stack else ""
+        guard = f", {descriptor.guard_size:,} of them guard" if descriptor.guard_size else ""
+        end = descriptor.stack + descriptor.stack_size
+        where = f"{descriptor.stack:#x}-{end:#x}"
+        rows.append(("stack", f"{where}, {descriptor.stack_size:,} bytes{guard}{by}"))
+    return rows
 
 
 def _kind(record: abi.Record) -> str:

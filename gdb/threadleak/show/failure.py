@@ -116,7 +116,7 @@ def _maker(report: Report, each: Group) -> str:
 
 def _own_frame(report: Report, each: Group) -> Optional[Frame]:
     thread = each.verdicts[0].thread
-    if thread.copy is None or thread.kind is None:
+    if thread.kind is None:
         return None
     return first_own(report.stacks.walk(thread.copy, thread.kind.site))
 
@@ -153,7 +153,7 @@ def _block(report: Report, each: Group, frames: int, style: Style) -> List[str]:
     alone = len(each.verdicts) == 1
     for verdict in firsts.values():
         why = " ".join(map(clean, report.evidence.why(verdict)))
-        found.append("  " + (why if alone else f"thread {verdict.thread.id}: {why}"))
+        found.append("  " + (why if alone else f"thread {verdict.thread.handle}: {why}"))
         found += _now(report, verdict, frames, style)
     found += _creation(report, each.verdicts[0], frames, style)
     return found
@@ -175,7 +175,7 @@ def _title(report: Report, each: Group) -> str:
 
 def _started(report: Report, verdict: Verdict) -> List[str]:
     thread = verdict.thread
-    if thread.copy is None or thread.kind is None:
+    if thread.kind is None:
         return []
     runs = report.stacks.callable(thread)
     start = place(report.stacks.start(thread.copy, thread.kind))

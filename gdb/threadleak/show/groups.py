@@ -18,7 +18,7 @@ NAMES_SHOWN = 5
 
 def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     verdict = group.verdicts[0]
-    record, copy = verdict.thread.record, verdict.thread.copy
+    copy = verdict.thread.copy
     size = len(group.verdicts)
     classes = ", ".join(f"{count:,} {class_}" for class_, count in group.by_class().items())
     leaked = f", {group.leaked:,} leaked" if group.leaked else ""
@@ -27,22 +27,24 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
         title += ", the main thread"
     lines = [style.paint("highlight" if group.leaked else "title", title)]
     rows = [("ids", id_ranges(group.verdicts, text.IDS_WIDTH)), ("names", _names(report, group))]
-    if record is not None and copy is not None and not group.key.main:
-        start = report.stacks.start(copy, record)
+    kind = verdict.thread.kind
+    if kind is not None and not group.key.main:
+        start = report.stacks.start(copy, kind)
         rows += [
             ("scopes", _scopes(group)),
             ("started in", place(start, style) + _callable(report, verdict)),
             ("created", _created(group)),
         ]
     lines += ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
-    if record is None or copy is None or group.key.main:
+    if kind is None or group.key.main:
         return lines
-    stack = report.stacks.creation(copy, record.site)
-    lines += ["  " + line for line in stack_lines(stack.frames, stack.end, style)]
-    ancestry = copy.site_ancestry(record.site)[1:]
-    if ancestry:
-        places = [own_place(report.stacks.walk(copy, site), style) for site in ancestry]
-        lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
+    if copy is not None:
+        stack = report.stacks.creation(copy, kind.site)
+        lines += ["  " + line for line in stack_lines(stack.frames, stack.end, style)]
+        ancestry = copy.site_ancestry(kind.site)[1:]
+        if ancestry:
+            places = [own_place(report.stacks.walk(copy, site), style) for site in ancestry]
+            lines.append("  by a thread created at " + ", by one created at ".join(places[:4]))
     lines += costs(report, group.verdicts)
     fix = report.evidence.fix(verdict) if group.leaked else None
     return lines + ([f"  fix: {fix}"] if fix else [])
@@ -82,6 +84,7 @@ def _scopes(group: Group) -> str:
 def _created(group: Group) -> str:
     """The time of the oldest and of the newest."""
     copy = group.verdicts[0].thread.copy
-    assert copy is not None
+    if copy is None:
+        return ""
     oldest, newest = (clock(copy.epoch_s(ns)) for ns in group.created_ns())
     return oldest if oldest == newest or not newest else f"{oldest} to {newest}"

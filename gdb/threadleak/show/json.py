@@ -10,6 +10,7 @@ from ..judge.groups import Group, group, id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
+from ..read.descriptor import Descriptor
 from ..read.model import Copy
 from ..read.stacks import Stack
 from ..read.threads import ThreadInfo
@@ -114,20 +115,11 @@ def of_target(target: Target) -> Dict[str, Any]:
 
 def of_report(report: Report) -> Dict[str, Any]:
     """All but the threads."""
-    copies = report.registry.copies
-    header = copies[0].header
     notices = report.notices
     return {
         **empty(),
         "target": of_target(report.target),
-        "registry": {
-            "found": True,
-            "version": f"{header.abi_major}.{header.abi_minor}",
-            "started_at": round(header.start_realtime_ns / 1e9, 3),
-            "read_at": copies[0].epoch_s(report.at.now_ns),
-            "dropped": sum(copy.dropped.get("records", 0) for copy in copies),
-            "untracked": report.by_class().get("untracked", 0),
-        },
+        "registry": _registry(report),
         "summary": {
             "threads": report.threads,
             "leaked": len(report.leaked),
@@ -155,6 +147,22 @@ def _finding(found: Finding) -> Dict[str, Any]:
 
 def id_of(thread: ThreadInfo) -> Any:
     return _id(thread.copy, thread.record.id) if thread.copy is not None and thread.record else None
+
+
+def _registry(report: Report) -> Dict[str, Any]:
+    copies = report.registry.copies
+    untracked = report.by_class().get("untracked", 0)
+    if not copies:
+        return {"found": False, "version": None, "dropped": None, "untracked": untracked}
+    header = copies[0].header
+    return {
+        "found": True,
+        "version": f"{header.abi_major}.{header.abi_minor}",
+        "started_at": round(header.start_realtime_ns / 1e9, 3),
+        "read_at": copies[0].epoch_s(report.at.now_ns),
+        "dropped": sum(copy.dropped.get("records", 0) for copy in copies),
+        "untracked": untracked,
+    }
 
 
 def _address(value: Optional[int]) -> Optional[str]:
@@ -194,6 +202,8 @@ def _thread(report: Report, verdict: Verdict, stacks: Dict[int, Stack]) -> Dict[
     }
     if thread.record is not None and thread.copy is not None:
         shown.update(_recorded(report, verdict, thread.copy, thread.record))
+    if thread.descriptor is not None:
+        shown.update(_described(report, verdict, thread.descriptor))
     stack = stacks.get(thread.kernel.tid) if thread.kernel is not None else None
     shown["stack"] = [of_frame(frame) for frame in stack.frames] if stack and stack.frames else None
     shown["stack_end"] = stack.end or None if stack else None
@@ -231,6 +241,23 @@ def _recorded(report: Report, verdict: Verdict, copy: Copy, record: abi.Record) 
     }
 
 
+def _described(report: Report, verdict: Verdict, descriptor: Descriptor) -> Dict[str, Any]:
+    """What glibc's own descriptor tells."""
+    kind, copy = verdict.thread.kind, verdict.thread.copy
+    told: Dict[str, Any] = {
+        "pthread": _address(descriptor.pthread),
+        "argument": None if verdict.thread.is_main else _address(descriptor.argument),
+        "result": _address(descriptor.result),
+        "stack_size": descriptor.stack_size or None,
+        "guard_size": descriptor.guard_size if descriptor.stack else None,
+    }
+    if copy is None and kind is not None:
+        told["start"] = of_frame(report.stacks.start(None, kind))
+        told["detached"] = descriptor.detached
+        told["fingerprint"] = _fingerprint(report, verdict)
+    return told
+
+
 def _fingerprint(report: Report, verdict: Verdict) -> Optional[str]:
     return next(iter(report.judge.values.value(verdict.thread, "fingerprint")), None)
 
@@ -243,7 +270,7 @@ def _current_stacks(report: Report, verdicts: Iterable[Verdict]) -> Dict[int, St
 
 
 def _group(report: Report, each: Group) -> Dict[str, Any]:
-    record, copy = each.verdicts[0].thread.record, each.verdicts[0].thread.copy
+    kind, copy = each.verdicts[0].thread.kind, each.verdicts[0].thread.copy
     shown: Dict[str, Any] = {
         "threads": len(each.verdicts),
         "leaked": each.leaked,
@@ -254,14 +281,15 @@ def _group(report: Report, each: Group) -> Dict[str, Any]:
         "own_frame": None,
         "fix": report.evidence.fix(each.verdicts[0]),
     }
-    if record is not None and copy is not None and not each.key.main:
-        stack = report.stacks.creation(copy, record.site)
+    if kind is not None and not each.key.main:
+        shown["start"] = of_frame(report.stacks.start(copy, kind))
+        shown["fingerprint"] = _fingerprint(report, each.verdicts[0])
+    if kind is not None and copy is not None and not each.key.main:
+        stack = report.stacks.creation(copy, kind.site)
         oldest, newest = each.created_ns()
         shown.update(
-            start=of_frame(report.stacks.start(copy, record)),
             creation_stack=[of_frame(frame) for frame in stack.frames],
             own_frame=own_frame(stack.frames),
-            fingerprint=_fingerprint(report, each.verdicts[0]),
             oldest_at=copy.epoch_s(oldest),
             newest_at=copy.epoch_s(newest),
         )

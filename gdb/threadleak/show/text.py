@@ -82,11 +82,12 @@ def _row(report: Report, verdict: Verdict, style: Style) -> Row:
     start = created = "-"
     if thread.is_main:
         start = "main"
-    elif thread.record is not None and thread.copy is not None:
+    elif thread.kind is not None:
         start = started_in(report, verdict)
-        created = own_place(report.stacks.walk(thread.copy, thread.record.site), style)
+        if thread.copy is not None:
+            created = own_place(report.stacks.walk(thread.copy, thread.kind.site), style)
     return Row(
-        thread.id or "-",
+        thread.handle or "-",
         str(thread.tid or "-"),
         name_of(report, verdict),
         thread.state,
@@ -100,7 +101,7 @@ def _row(report: Report, verdict: Verdict, style: Style) -> Row:
 def started_in(report: Report, verdict: Verdict) -> str:
     """The start routine, or what a std::thread runs."""
     thread = verdict.thread
-    if thread.copy is None or thread.kind is None:
+    if thread.kind is None:
         return "-"
     name = report.stacks.callable(thread)
     if name is None:
@@ -157,7 +158,7 @@ def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
     """What is equal for threads that differ in nothing that the table shows but number and name."""
     thread, kind, copy = verdict.thread, verdict.thread.kind, verdict.thread.copy
     place: Tuple[object, ...] = ()
-    if kind is not None and copy is not None:
+    if kind is not None:
         place = (report.stacks.alike(copy, kind.site), kind.start, kind.scope)
     said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
     return (thread.copy, place, said)
@@ -178,9 +179,9 @@ def listing(
     lines += ["", *thread_table(report, verdicts, equal_rows, style), ""]
     if any(verdict.leaked and verdict.confidence == SUSPICION for verdict in verdicts):
         lines.append("?: a suspicion, a proof once its scope or the process has ended.")
-    first = next((verdict for verdict in verdicts if verdict.thread.id), None)
+    first = next((verdict for verdict in verdicts if verdict.thread.handle), None)
     if first is not None and explain:
-        lines.append(f"`{explain.replace('{}', first.thread.id or '')}` says more.")
+        lines.append(f"`{explain.replace('{}', first.thread.handle or '')}` says more.")
     return lines + findings(report, verdicts) + fixes(report, verdicts)
 
 
@@ -225,6 +226,6 @@ def stacks(
     found = report.stacks.current([kernel for _, kernel in alive], STACK_FRAMES)
     lines: List[str] = []
     for (verdict, kernel), stack in zip(alive, found):
-        lines += ["", f"thread {verdict.thread.id or '-'}, tid {kernel.tid}:"]
+        lines += ["", f"thread {verdict.thread.handle or '-'}, tid {kernel.tid}:"]
         lines += stack_lines(stack.frames, stack.end, style, mark_own=False)
     return lines
