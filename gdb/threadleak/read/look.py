@@ -10,7 +10,7 @@ lists alone tell of threads that have finished: each that is joined soon looks f
 """
 
 import time
-from typing import Callable, FrozenSet, Hashable, List, NamedTuple, Optional, Set
+from typing import Callable, FrozenSet, Hashable, List, NamedTuple, Optional, Set, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
@@ -90,7 +90,7 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
     """The same, again if need be. `open_target` gives a target that is read anew."""
     taken = look_at(open_target(), address)
     doubts: Set[Hashable] = set()
-    strangers: FrozenSet[int] = frozenset()
+    strangers: FrozenSet[Tuple[int, int]] = frozenset()
     for pause in PAUSES_S if taken.target.moves else ():
         doubts = _doubts(taken.threads)
         if not doubts:

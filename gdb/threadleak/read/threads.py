@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The threads of a process, as its registry and its kernel tell of them together."""
 
-from typing import FrozenSet, List, NamedTuple, Optional
+from typing import FrozenSet, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Thread
 from . import abi
@@ -97,9 +97,8 @@ class Threads(NamedTuple):
     detached_ending: int  # given back already, but the kernel still has them
     main_finished: bool = False  # as glibc tells
     breaks_off: Optional[int] = None  # where glibc's lists could not be followed
-    strangers: FrozenSet[
-        int
-    ] = frozenset()  # pthread_t of threads said to be alive that the kernel has not
+    # (pthread_t, tid) of threads said to be alive that the kernel has not: a pthread_t alone is soon another thread's
+    strangers: FrozenSet[Tuple[int, int]] = frozenset()
     joined_unseen: int = (
         0  # finished ones whose records say that nobody joined them, and glibc that somebody did
     )

@@ -55,7 +55,7 @@ def threads_of(glibc: Glibc, target: Target) -> Threads:
             kind = None if is_main else kinds.of(each)
             infos.append(ThreadInfo(None, -1, kind, thread, ALIVE, is_main, each))
         elif not each.finished:
-            strangers.append(each.pthread)
+            strangers.append((each.pthread, each.tid))
         elif each.start == 0:
             main_finished = True
         else:
