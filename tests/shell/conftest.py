@@ -6,5 +6,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(1, os.path.join(os.path.dirname(__file__), "..", "gdb"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "engine"))  # schema.py
 
 from fixtures import plain_core_pattern, workshop  # noqa: E402, F401

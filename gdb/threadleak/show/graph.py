@@ -74,4 +74,13 @@ def document(report: Report, found: WaitGraph, numbers: List[int]) -> str:
         }
         for edge in edges
     ]
-    return dump({**of_report(report), "graph": waits})
+    cycles = [
+        {
+            "threads": [thread(number) for number in each.members],
+            "proven": not each.doubt,
+            "doubt": each.doubt or None,
+        }
+        for each in found.cycles
+        if set(each.members) & set(numbers)
+    ]
+    return dump({**of_report(report), "graph": waits, "cycles": cycles})
