@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import Set
 
-from frameworks import BUILD, GTEST, HERE, LIBRARY, ROOT, environment
+from frameworks import BUILD, HERE, LIBRARY, ROOT, environment
 
 RECIPES = os.path.join(HERE, "recipes")
 
