@@ -4,6 +4,7 @@
  * their records become other threads'. Linked with the library's own objects, to call what only the engine's
  * answers reach otherwise. And what these objects decide that a machine seldom shows.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -80,6 +81,47 @@ static void marks_are_counted_exactly_under_churn(void **state)
     assert_int_equal(threadleak_registry.expected, 0);
     assert_int_equal(registry_unexpected(), 0);
     assert_int_equal(threadleak_verify_none(NULL), 0);
+}
+
+/* ---- in a signal handler ---------------------------------------------------------------------------- */
+
+static const char rule_of_handler[] = "name:* handler";
+static const char rule_of_thread[] = "name:* thread";
+static uint32_t interruptions, enters_meanwhile;
+
+static void enters(int signal)
+{
+    (void)signal;
+    if (expected_rule(rule_of_handler, 0) == 0)
+        __atomic_fetch_add(&interruptions, 1, __ATOMIC_RELAXED);
+}
+
+/* Until the handler has come while this thread was inside. */
+static void *enters_until_interrupted(void *arg)
+{
+    __atomic_store_n(&enters_meanwhile, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&interruptions, __ATOMIC_RELAXED))
+        if (!expected_rule(rule_of_thread, 0))
+            return NULL;
+    return arg;
+}
+
+/* Its handler cannot wait for it, and gets no rule. */
+static void who_interrupts_the_entering_of_a_rule_gets_none(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = enters};
+    pthread_t thread;
+    void *result;
+    sigaction(SIGUSR1, &action, NULL);
+    create(&thread, enters_until_interrupted, &interruptions);
+    AWAIT(__atomic_load_n(&enters_meanwhile, __ATOMIC_ACQUIRE));
+    AWAIT(pthread_kill(thread, SIGUSR1) || __atomic_load_n(&interruptions, __ATOMIC_RELAXED));
+    pthread_join(thread, &result);
+    assert_non_null(result);
+    uint32_t index = expected_rule(rule_of_handler, 0);
+    assert_int_not_equal(index, 0); /* nothing is left locked */
+    assert_int_equal(expected_rule(rule_of_handler, 0), index);
 }
 
 /* ---- never too few --------------------------------------------------------------------------------- */
@@ -159,6 +201,7 @@ int main(void)
     sem_init(&gate, 0, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_are_counted_exactly_under_churn),
+        cmocka_unit_test(who_interrupts_the_entering_of_a_rule_gets_none),
         cmocka_unit_test(a_thread_is_never_missed_while_it_hands_over),
         cmocka_unit_test(yama_restricts_where_its_file_says_one),
         cmocka_unit_test(the_kernel_counts_what_the_registry_does),
