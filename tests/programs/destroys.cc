@@ -3,11 +3,14 @@
 // What happens to threads while the process exits: destroys WHAT... Each word is one thing that is done, in
 // this order. Whoever joins says so on stderr.
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+
+#include "threadleak.h"
 
 static void say(const char *what)
 {
@@ -95,6 +98,23 @@ static void hang()
         pause();
 }
 
+// A process of its own, which has none of the threads.
+static void fork_there()
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        exit(0);
+    if (waitpid(child, &status, 0) != child || status != 0)
+        abort();
+    say("child: 0\n");
+}
+
+static void check()
+{
+    say(threadleak_verify_none(nullptr) == 1 ? "check: 1\n" : "check: wrong\n");
+}
+
 static void close_all()
 {
     for (int fd = 3; fd < 1024; fd++)
@@ -151,6 +171,8 @@ static const struct way {
     {"hang", at_exit_hang},
     {"cut", [] { atexit(leave_at_once); }},
     {"close", [] { atexit(close_all); }},
+    {"fork", [] { atexit(fork_there); }},
+    {"check", [] { atexit(check); }},
     {"elsewhere", exits_elsewhere},
     {"quick_exit", exits_quickly},
     {"exit_4", exits_with_4},
