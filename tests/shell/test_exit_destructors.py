@@ -3,6 +3,7 @@
 not leak, and what did is reported however the exit ends."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -154,6 +155,29 @@ def test_all_descriptors_are_closed_on_the_way(destroys: str) -> None:
     assert end(destroys, "object", "close") == Ended(0, "", "joined\n")
 
 
+@pytest.mark.parametrize("words", [("object", "leak"), ("leak",)])
+def test_a_fork_on_the_way(destroys: str, words: "tuple[str, ...]") -> None:
+    """The child has no threads, and leaves its parent the report that is held: it is printed once."""
+    ended = end(destroys, *words, "fork")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+    assert ended.err.count("child: 0\n") == 1
+
+
+def test_a_fork_before_they_are_joined(destroys: str) -> None:
+    """In the child, too, the destructor joins: libc takes the threads for ended there."""
+    assert end(destroys, "object", "fork") == Ended(0, "", "joined\nchild: 0\njoined\n")
+
+
+def test_a_check_on_the_way(destroys: str) -> None:
+    """It takes the engine that holds a report, and the last look starts one anew."""
+    ended = end(destroys, "leak", "check")
+    assert ended.status == 3 and "check: 1\n" in ended.err, ended.err
+    assert [OUTLIVED in each for each in ended.reports] == [True, True]
+    joined = end(destroys, "object", "check")
+    assert joined.status == 0 and joined.err.endswith("check: 1\njoined\n")
+    assert [OUTLIVED in each for each in joined.reports] == [True]
+
+
 def test_without_an_engine(destroys: str) -> None:
     options = f"{CHECK}:engine=/nonexistent"
     assert end(destroys, "object", options=options) == Ended(0, "", "joined\n")
@@ -231,10 +255,13 @@ def test_a_core_is_of_the_beginning_of_the_exit(destroys: str, tmp_path: Path) -
     assert cores_of(destroys, tmp_path / "joined", "object") == (0, "joined\n", [])
 
 
-def test_run_ends_an_exit_that_hangs(destroys: str, tmp_path: Any) -> None:
-    """The engine that waits is no part of what hangs."""
+@pytest.mark.parametrize("more, moment", [((), "still ran"), (("--core-on-leak",), "at its exit")])
+def test_run_ends_an_exit_that_hangs(
+    destroys: str, tmp_path: Path, more: "tuple[str, ...]", moment: str
+) -> None:
+    """The engine that waits is no part of what hangs, and one core file is told of once."""
     done = subprocess.run(
-        [SHELL, "run", "--timeout", "2", "--settle-ms", "0", "--", destroys, "leak", "hang"],
+        [SHELL, "run", "--timeout", "2", "--settle-ms", "0", *more, "--", destroys, "leak", "hang"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
@@ -243,3 +270,6 @@ def test_run_ends_an_exit_that_hangs(destroys: str, tmp_path: Any) -> None:
     )
     assert done.returncode == 124
     assert done.stderr.count("still runs:\n") == 1, done.stderr
+    told = re.findall(r"(still ran|at its exit): written to (threadleak\.\d+\.core)", done.stderr)
+    assert [when for when, _ in told] == [moment], done.stderr
+    assert (tmp_path / told[0][1]).exists()

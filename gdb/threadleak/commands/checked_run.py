@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Container, List, Optional
 
 from ..judge.programs import HANGS, STILL_RUNS, Program, Programs
 from ..target.family import have_in_environment
@@ -37,6 +37,7 @@ class CheckedRun:
         self._results = Results(self._programs)
         self._report = RunReport(self._programs, options.format, options.output)
         self._cores: "Optional[CoreOfLeaky]" = None
+        self._written: Container[int] = ()  # of which processes there is a core file of their exit
         self._exits = self._exits_looked_at() if options.core_on_leak else None
 
     def run(self, environment: Environment) -> Outcome:
@@ -104,6 +105,7 @@ class CheckedRun:
 
         if not self._options.no_check:
             self._cores = CoreOfLeaky(self._leaked, self._report.say)
+            self._written = self._cores.written
             return Exits(self._cores.look)
         return Exits(ExitLook(self._rules(), self._report.say).look)
 
@@ -126,7 +128,7 @@ class CheckedRun:
         name, seconds = self._results.name, self._options.timeout
         mark = name if self._exits is None else self._exits.name
         self._report.say(f"{self._command[0]} still runs after {seconds:g} s")
-        for each in hang.look(hang.still_there(pid, mark)):
+        for each in hang.look(hang.still_there(pid, mark), self._written):
             self._report.hangs(each)
             is_judged = not self._options.only or self._programs.latest(each.pid) is not None
             if is_judged and not self._options.no_check:

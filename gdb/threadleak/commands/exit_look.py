@@ -4,7 +4,7 @@
 import os
 import sys
 from contextlib import suppress
-from typing import Callable, Dict, Optional
+from typing import Callable, Optional, Set
 
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
@@ -58,36 +58,39 @@ class ExitLook:
 class CoreOfLeaky:
     """Of a process whose own check has found leaks: when its exit begins, since it may crash or hang on the way; it
     is deleted if destructors ended those threads. `found`: how many leaked, -1: cannot tell; None: it is not known
-    for good yet."""
+    for good yet. `written`: of which processes there is one."""
 
     def __init__(self, found: Callable[[int], Optional[int]], say: Callable[[str], None]):
         self._found = found
         self._say = say
-        self._written: Dict[int, str] = {}  # and not yet told of
+        self.written: Set[int] = set()
+        self._untold: Set[int] = set()  # those of them that nothing was said of
 
     def look(self, pid: int) -> None:
-        found, path = self._found(pid), core_path(pid)
+        found = self._found(pid)
         try:
-            if found is None or (found > 0 and pid not in self._written):
+            if found is None or (found > 0 and pid not in self._untold):
                 with Opened(Named(str(pid), pid=pid)) as opened:
-                    write(opened.again(), path)
-                self._written[pid] = path
+                    write(opened.again(), core_path(pid))
+                self.written.add(pid)
+                self._untold.add(pid)
             if found is not None:
                 self._settle(pid, found)
         except TargetError as error:
             self._say(f"no core file of process {pid}: {error}")
 
     def _settle(self, pid: int, found: Optional[int]) -> None:
-        path = self._written.pop(pid, None)
-        if path is None:
+        if pid not in self._untold:
             return
+        self._untold.remove(pid)
         if found == 0:
+            self.written.discard(pid)
             with suppress(OSError):
-                os.unlink(path)
+                os.unlink(core_path(pid))
         else:
-            self._say(WRITTEN.format(pid, path))
+            self._say(WRITTEN.format(pid, core_path(pid)))
 
     def end(self) -> None:
         """Those that died on the way keep it."""
-        for pid in list(self._written):
+        for pid in list(self._untold):
             self._settle(pid, self._found(pid))

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import List, NamedTuple
+from typing import Container, List, NamedTuple
 
 from ..show.sanitize import clean, shorten
 from ..target.base import TargetError
@@ -53,14 +53,15 @@ def still_there(pid: int, mark: str) -> List[Member]:
     return [each for each in members if each.pid not in ours]
 
 
-def look(members: List[Member]) -> List[Hanging]:
-    """Whoever only waits for another one, a shell say, has nothing to show."""
+def look(members: List[Member], written: Container[int]) -> List[Hanging]:
+    """Whoever only waits for another one, a shell say, has nothing to show. `written`: has a core file already, of
+    the beginning of its exit, which stays."""
     parents = {each.parent for each in members}
     shown = [each for each in members if each.pid not in parents or thread_count(each.pid) > 1]
-    return [_look(each) for each in shown if is_there(each)]
+    return [_look(each, each.pid not in written) for each in shown if is_there(each)]
 
 
-def _look(one: Member) -> Hanging:
+def _look(one: Member, writes: bool) -> Hanging:
     command = command_line(one.pid)
     name = f"process {one.pid} `{clean(shorten(command, LINE_WIDTH))}`"
     options = stacks.parser(True).parse_args([])
@@ -68,14 +69,18 @@ def _look(one: Member) -> Hanging:
         session = Session(opened.again)
         outcome = attempt(lambda: stacks.run(session, options), options)
         text = outcome.text or f"threadleak: {outcome.error}\n"
-        core = core_path(one.pid)
-        try:
-            write(opened.again(), core)
-            last = f"threadleak: process {one.pid} still ran: written to {core}\n"
-        except TargetError as error:
-            last = f"threadleak: no core file of process {one.pid}: {error}\n"
+        last = _written(one.pid, opened) if writes else ""
     path = program_of(one.pid)
     return Hanging(one.pid, path, command, f"threadleak: {name} still runs:\n{text}{last}")
+
+
+def _written(pid: int, opened: Opened) -> str:
+    core = core_path(pid)
+    try:
+        write(opened.again(), core)
+    except TargetError as error:
+        return f"threadleak: no core file of process {pid}: {error}\n"
+    return f"threadleak: process {pid} still ran: written to {core}\n"
 
 
 def end(pid: int, mark: str) -> None:
