@@ -73,7 +73,7 @@ class Objects:
             at = None if kind in (wait.FUTEX, wait.JOIN) else futex.word
             return Wait(
                 *(kind, confidence, "futex", futex.word, at, primitive.flavour),
-                shared=futex.shared and kind != wait.JOIN,
+                shared=futex.shared and kind == wait.FUTEX,
             )
         return self._wait(kind, futex, self._readers[kind](futex, sp), HIGH)
 
