@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A thread locks a mutex with priority inheritance that it holds: glibc parks it on its own stack.
- * expect: kind=mutex confidence=high object=thing owner=subject flavour=normal,priority_inheritance found=maybe
+ * expect: kind=mutex confidence=high object=thing owner=subject flavour=normal,priority_inheritance found=?
  */
 #include "waits.h"
 

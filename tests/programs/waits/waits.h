@@ -7,7 +7,7 @@
  *   object, mutex    name of the variable, "-": none has one; what a stripped program has no name for is not
  * known owner            name of the thread, "gone": it has ended; none given: there is none fds of the files
  *   names=needed     only a program that keeps its names, or debug information, tells: else it is a futex
- *   found=maybe      the object may not be found; then the kind alone is told, with confidence medium
+ *   found=?          the object may not be found; then the kind alone is told, with confidence medium
  *   running=yes      it is not blocked
  */
 #ifndef WAITS_H
