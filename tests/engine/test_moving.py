@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record
 from threadleak.read import abi, look
+from threadleak.read.descriptor import Descriptor
 from threadleak.read.records import Records
 from threadleak.read.threads import ALIVE, FINISHED
 from threadleak.read.unrecycled import unrecycled
@@ -182,3 +183,24 @@ def test_a_core_made_while_the_process_ran_on_proves_no_absence() -> None:
     taken = look.look(lambda: target)
     assert (states(taken), taken.left_out) == ([("3", PID + 2, FINISHED)], 2)
     assert states(look.compared(taken)) == states(taken)
+
+
+def descriptor(tid: int) -> Descriptor:
+    stack = (0x7F0000000000, 1 << 23, 1 << 12)
+    return Descriptor(0x7F0000001000, tid, False, 0x401000, 0, 0, *stack, False, tid == 0)
+
+
+@pytest.mark.parametrize("tids, is_same", [([0], True), ([0, 4242, 0], False)])
+def test_a_thread_that_has_the_descriptor_of_one_that_was_joined_is_another(
+    monkeypatch: pytest.MonkeyPatch, tids: List[int], is_same: bool
+) -> None:
+    """It finishes before the next look, to which it looks the same."""
+
+    class Lists:
+        def descriptor(self, pthread: int) -> Descriptor:
+            return descriptor(tids.pop(0) if len(tids) > 1 else tids[0])
+
+    monkeypatch.setattr(look, "glibc_of", lambda target: Lists())
+    doubts = {descriptor(0), 9000}
+    gone = look._begun_anew(Moving([], []), doubts, 0.02)
+    assert gone == (set() if is_same else {descriptor(0)})

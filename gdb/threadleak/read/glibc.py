@@ -199,7 +199,7 @@ def _version(target: Target) -> str:
             text = target.read(address, _VERSION_SIZE).split(b"\0", 1)[0].decode("ascii")
         except (TargetError, UnicodeDecodeError):
             continue
-        if text.replace(".", "").isdecimal():
+        if all(part.isdecimal() for part in text.split(".")):
             return text
     return ""
 

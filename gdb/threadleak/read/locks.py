@@ -133,6 +133,17 @@ def condition(read: Read, word: int, stack: bytes) -> Seen:
     return Seen(None, False)
 
 
+def is_taken_again(read: Read, word: int, stack: bytes) -> bool:
+    """Whether a thread in pthread_cond_wait that has been woken waits for the mutex there, which its buffer then still
+    names; else it is for a lock inside the condition variable, of a few instructions, that nothing tells the owner of.
+    """
+    words = [each for (each,) in struct.iter_unpack("<Q", stack[: len(stack) & ~7])]
+    return any(
+        word == mutex and address and _has_waited(read, address, position)
+        for position, address, mutex in zip(words, words[1:], words[2:])
+    )
+
+
 def _has_waited(read: Read, address: int, position: int) -> bool:
     """Whether a waiter may have that position among all that have waited: wseq counts them from bit 1 on."""
     try:

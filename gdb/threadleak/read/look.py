@@ -14,6 +14,7 @@ from typing import Callable, FrozenSet, Hashable, List, NamedTuple, Optional, Se
 
 from ..target.base import Target, TargetError
 from . import abi
+from .descriptor import Descriptor
 from .glibc import glibc_of
 from .locate import NoRegistry, read_registry
 from .model import Anomalies, Registry
@@ -23,6 +24,7 @@ from .threads import ALIVE, FINISHED, ThreadInfo, Threads
 from .unregistered import OTHER_PROCESS, threads_of
 
 PAUSES_S = (0.02, 0.05, 0.1, 0.2)  # before each further look
+PEEKS, PEEKS_MAX = 40, 2000  # in a pause: at each finished thread, at all of them
 
 
 class Look(NamedTuple):
@@ -96,13 +98,33 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
         if not doubts:
             return taken
         strangers = taken.threads.strangers
-        time.sleep(pause)
+        doubts -= _begun_anew(taken.target, doubts, pause)
         taken = look_at(open_target(), address)
         if strangers & taken.threads.strangers:
             raise TargetError(OTHER_PROCESS)
         if _doubts(taken.threads) <= doubts:
             return taken
     return compared(taken._replace(believed=doubts)) if taken.target.moves else taken
+
+
+def _begun_anew(target: Target, doubts: Set[Hashable], pause: float) -> Set[Hashable]:
+    """Lasts that long. Of finished threads those that did not stay so: each was joined, and another thread has its
+    descriptor, which looks the same to a further look if that has finished by then, too.
+    """
+    left = [each for each in doubts if isinstance(each, Descriptor)]
+    gone: Set[Hashable] = set()
+    times = min(PEEKS, 1 + PEEKS_MAX // max(1, len(left)))
+    for _ in range(times):
+        time.sleep(pause / times)
+        gone.update(each for each in left if each not in gone and not _is_still(target, each))
+    return gone
+
+
+def _is_still(target: Target, descriptor: Descriptor) -> bool:
+    try:
+        return glibc_of(target).descriptor(descriptor.pthread) == descriptor
+    except TargetError:
+        return False
 
 
 def _doubts(threads: Threads) -> Set[Hashable]:

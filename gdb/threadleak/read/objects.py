@@ -63,7 +63,9 @@ class Objects:
             detail = f"the first of {futex.words} words"
             return Wait(wait.FUTEX, LOW, "futex", futex.word, shared=futex.shared, detail=detail)
         if kind == wait.CONDITION and (futex.command == WAIT or futex.is_lock_of_kernel):
-            kind = wait.MUTEX  # it was woken, and takes its mutex again
+            if not futex.is_lock_of_kernel and not self._is_taken_again(futex, sp):
+                return Wait(wait.FUTEX, LOW, "futex", futex.word)
+            kind = wait.MUTEX
         if kind == wait.FUTEX and futex.is_lock_of_kernel:
             return self._wait(kind, futex, locks.mutex(self._target.read, futex.word), MEDIUM)
         if primitive.is_private_lock:
@@ -130,6 +132,9 @@ class Objects:
         if futex.value == 0 and sp <= futex.word < sp + _STACK and not futex.is_lock_of_kernel:
             return locks.parked(self._target.read, sp, self._stack(sp))
         return locks.mutex(self._target.read, futex.word)
+
+    def _is_taken_again(self, futex: Futex, sp: int) -> bool:
+        return locks.is_taken_again(self._target.read, futex.word, self._stack(sp))
 
     def _condition(self, futex: Futex, sp: int) -> Seen:
         return locks.condition(self._target.read, futex.word, self._stack(sp))
