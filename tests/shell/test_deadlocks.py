@@ -85,3 +85,17 @@ def test_what_is_stuck(workshop: Workshop, name: str, optimize: str, strip: bool
 def test_what_cannot_be_told_is_no_proof(workshop: Workshop, name: str) -> None:
     running = workshop.start(workshop.program(f"{FOLDER}/{name}"))
     assert set(names(shell(str(running.pid)))) <= set(expected(name))
+
+
+def test_explain_says_once_what_a_stuck_thread_waits_for(workshop: Workshop) -> None:
+    running = workshop.start(workshop.program(f"{FOLDER}/chains"))
+    pid = str(running.pid)
+    threads: List[Dict[str, object]] = shell(pid)["threads"]  # type: ignore[assignment]
+    for each in threads:
+        run = run_shell("explain", pid, "--id", str(each["id"]))
+        assert run.status == CLEAN
+        said = run.out.split("\n\n", 1)[0]
+        assert f"`{each['name']}` waits for " in said and "nobody can wake" in said
+        assert "It waits" not in run.out
+        wait: Dict[str, object] = each["wait"]  # type: ignore[assignment]
+        assert wait is None or wait["text"]

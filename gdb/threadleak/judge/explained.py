@@ -30,7 +30,8 @@ class Explained:
     def of(self, verdict: Verdict) -> Optional[Explanation]:
         """None: there is nothing to say of what it waits for, nor of who waits for it."""
         thread = verdict.thread
-        found = self.explainer.of(thread, is_proven=verdict.class_ == STUCK)
+        is_proven = verdict.class_ == STUCK
+        found = self.explainer.of(thread, is_proven)
         if found is not None:
             return found._replace(sentences=found.sentences + self._ends(verdict))
         waits = self._evidence.wait(verdict) or ""
@@ -38,7 +39,7 @@ class Explained:
         if verdict.class_ == UNJOINED and not verdict.waiting:
             made = creator_sentence(self._report, verdict)
             hanging = [made, *hanging] if made is not None else hanging
-        return Explanation(waits, hanging) if waits or hanging else None
+        return Explanation(waits, hanging, is_proven) if waits or hanging else None
 
     def _ends(self, verdict: Verdict) -> List[str]:
         """How a thread that should have ended can be told to."""

@@ -23,9 +23,12 @@ IDS_WIDTH = 60
 class Explanation(NamedTuple):
     waits: str  # "for the mutex `cache.lock` (0x4040), which thread 7 `reader` holds"
     sentences: List[str]
+    is_proven: bool = False  # what it waits for is said by the proof that it is stuck
 
     def all(self) -> List[str]:
-        return [f"It waits {self.waits}.", *self.sentences] if self.waits else self.sentences
+        """What is not said elsewhere."""
+        says_it = self.waits and not self.is_proven
+        return [f"It waits {self.waits}.", *self.sentences] if says_it else self.sentences
 
 
 class Explainer:
@@ -55,7 +58,7 @@ class Explainer:
             found += self._holders(info, wait)
             found += self._wakers(info, wait)
         found += self._hanging(info, wait)
-        return Explanation(self.waits(info, wait), found)
+        return Explanation(self.waits(info, wait), found, is_proven)
 
     # ---- what ------------------------------------------------------------------------------------
 
