@@ -100,12 +100,25 @@ def cores(folder: pathlib.Path) -> None:
         peer("lldb, bt all", ["lldb", "-b", "-o", "bt all", "-c", core, PROGRAM])
     ratio = statistics.median(figures[20_000]) / statistics.median(figures[10_000])
     row("20,000 threads to 10,000", f"{ratio:.2f}", "must be <= 2.2")
+    waits({alive: str(core) for alive, core in made.items()})
     _, usage = usage_of([THREADLEAK, "stacks", PROGRAM, str(made[10_000])], ok=LEAKS)
     row(
         "largest memory of the tool, 10,000 threads, MiB",
         f"{usage.ru_maxrss / 1024:.0f}",
         "must be <= 120",
     )
+
+
+def waits(made: dict[int, str]) -> None:
+    """Commands that tell what threads wait for, or who for whom."""
+    for words in (["list"], ["groups"], ["graph"], ["explain", "--id", "5000"]):
+        name, *options = words
+        smaller, larger = (
+            times([THREADLEAK, name, PROGRAM, made[alive], *options]) for alive in (10_000, 20_000)
+        )
+        row(f"threadleak {name}, 10,000 threads", spread(smaller, 2), "must be <= 0.8")
+        ratio = statistics.median(larger) / statistics.median(smaller)
+        row("  20,000 threads to 10,000", f"{ratio:.2f}", "must be <= 2.2")
 
 
 def processes() -> None:

@@ -41,6 +41,7 @@ class Deadlocks(NamedTuple):
 
     threads: List[ThreadInfo]
     proven: Graph
+    owners: Optional[Owners] = None  # of these threads; None: nobody looked
 
     @property
     def tids(self) -> Dict[int, int]:
@@ -61,13 +62,15 @@ class Search:
         new_waits: Callable[[], WaitsReader],
         infos: Sequence[ThreadInfo],
         registry: Optional[Registry] = None,
+        owners: Optional[Owners] = None,
     ):
+        """`owners`: of an earlier search of the same look."""
         self._target = target
         self._new_waits = new_waits
         self._waits = new_waits()
         self._registry = registry
         self._glibc = glibc
-        self.owners = Owners(target, glibc, infos)
+        self.owners = owners or Owners(target, glibc, infos)
         self._program: Optional[Program] = None
         self._is_fork_child: Optional[bool] = None
 
@@ -85,7 +88,7 @@ class Search:
             found = self._steady(seen) if self._target.moves and seen.stuck else seen
             if found.stuck == seen.stuck:
                 break
-        return Deadlocks(self.owners.threads, found)
+        return Deadlocks(self.owners.threads, found, self.owners)
 
     def _with_owned_objects(self, suspects: Dict[int, int]) -> List[int]:
         """Only those that wait for an object of a kind that has owners: one thread tells for all at its word."""

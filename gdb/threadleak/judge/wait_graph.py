@@ -34,7 +34,12 @@ def wait_graph(report: Report) -> WaitGraph:
     glibc = glibc_of(target)
     infos = look.threads.infos if look.others is None else look.others
     search = Search(
-        target, glibc, lambda: Waits(target, report.stacks, glibc), infos, look.registry
+        target,
+        glibc,
+        lambda: Waits(target, report.stacks, glibc),
+        infos,
+        look.registry,
+        report.sought.found.owners,
     )
     threads = search.owners.threads
     tids = report.stuck.tids
