@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import threading
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from run_gdb import ROOT
 
@@ -26,6 +26,15 @@ EMBEDDED = "embedded"  # the archive, its registry exported
 HIDDEN = "hidden"  # the archive, its registry not exported
 STATIC = "static"
 STATIC_PIE = "static-pie"
+
+
+def in_builds(
+    names: Sequence[str], builds: Sequence[Tuple[str, bool]]
+) -> List[Tuple[str, str, bool]]:
+    """For parametrize: each sample in one of the builds, in turn; with SAMPLES=all in each, which takes long."""
+    if os.environ.get("SAMPLES") == "all":
+        return [(name, *build) for name in names for build in builds]
+    return [(name, *builds[index % len(builds)]) for index, name in enumerate(names)]
 
 
 def source_of(name: str) -> str:

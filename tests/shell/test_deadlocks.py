@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Set
 import pytest
 from run_gdb import run_gdb
 from run_shell import CLEAN, LEAKS, run_shell
-from workshop import PROGRAMS, Workshop
+from workshop import PROGRAMS, Workshop, in_builds
 
 FOLDER = "deadlocks"
 SAMPLES = sorted(
@@ -19,6 +19,13 @@ SAMPLES = sorted(
 # The kernel refuses the second lock, so libc parks that thread on its own stack, near which both mutexes are named:
 # which of them it waits for cannot be told for sure, so nothing is said of it.
 UNTOLD = ("ring_inheritance",)
+TOLD = [name for name in SAMPLES if name not in UNTOLD]
+BUILDS = [
+    ("-O0", False),
+    ("-O2", True),
+    ("-O0", True),
+    ("-O2", False),
+]  # and whether it is stripped
 LINE = ("list", "--waits", "always", "--class", "stuck", "--format", "json")
 
 
@@ -55,9 +62,7 @@ def of_findings(shown: Dict[str, object]) -> Set[str]:
     return {re.sub(r"0x[0-9a-f]+|tid[: ]\d+", "N", text) for text in texts}
 
 
-@pytest.mark.parametrize("strip", (False, True), ids=("whole", "stripped"))
-@pytest.mark.parametrize("optimize", ("-O0", "-O2"))
-@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in UNTOLD])
+@pytest.mark.parametrize("name, optimize, strip", in_builds(TOLD, BUILDS))
 def test_what_is_stuck(workshop: Workshop, name: str, optimize: str, strip: bool) -> None:
     program = workshop.program(f"{FOLDER}/{name}", strip=strip, flags=(optimize,))
     running = workshop.start(program)

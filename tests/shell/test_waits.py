@@ -9,15 +9,19 @@ from typing import Any, Dict, Iterator, List, NamedTuple
 
 import pytest
 from run_gdb import run_gdb
-from workshop import COMPILERS, LINKED, PROGRAMS, Program, Running, Workshop
+from workshop import COMPILERS, LINKED, PROGRAMS, Program, Running, Workshop, in_builds
 
 FOLDER = os.path.join(PROGRAMS, "waits")
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "waits_of.py")
 SAMPLES = sorted(name for name in os.listdir(FOLDER) if name.endswith((".c", ".cc")))
 CANNOT = 77  # status of a sample that this machine does not let do what it is about
-# Optimization, and whether it is stripped; GDB takes longer, and looks at two of them.
-BUILDS = [("-O0", False), ("-O0", True), ("-O2", False), ("-O2", True)]
-BY_GDB = [("-O0", False), ("-O2", True)]
+BUILDS = [
+    ("-O0", False),
+    ("-O2", True),
+    ("-O0", True),
+    ("-O2", False),
+]  # and whether it is stripped
+BY_GDB = BUILDS[:2]  # GDB takes longer
 
 
 class Expected(Dict[str, str]):
@@ -151,8 +155,7 @@ def check_owner(seen: Seen, owner: Any) -> None:
         assert subject["owner_tid"] is None or seen.names[subject["owner_tid"]] == owner
 
 
-@pytest.mark.parametrize("level, strip", BUILDS)
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name, level, strip", in_builds(SAMPLES, BUILDS))
 def test_sample(workshop: Workshop, name: str, level: str, strip: bool) -> None:
     expected = Expected.of(name)
     for how, seen in looks(workshop, name, level, strip):
