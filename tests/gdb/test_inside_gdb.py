@@ -9,7 +9,7 @@ from run_gdb import LOADER, run_gdb, run_mi
 from workshop import Workshop
 
 SUBCOMMANDS = (
-    *("check", "diff", "explain", "filter", "groups", "info", "list", "stacks", "suggest"),
+    *("check", "diff", "explain", "filter", "graph", "groups", "info", "list", "stacks", "suggest"),
 )
 ESCAPE = "\033["
 
