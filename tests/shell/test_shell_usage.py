@@ -146,13 +146,14 @@ def test_options_stand_anywhere(workshop: Workshop) -> None:
 
 @pytest.fixture(scope="module")
 def folder(workshop: Workshop, tmp_path_factory: Any) -> str:
-    """Cores: one clean, one with leaks, one without a registry, a text file."""
+    """Cores: one clean, one with leaks, one with neither registry nor libc's symbols, a text file."""
     made = tmp_path_factory.mktemp("cores")
     quiet, plain = workshop.program("quiet"), workshop.program("plain")
+    untold = workshop.program("quiet", strip=True, flags=("-static",))
     for name, core in {
         "core.1": workshop.core(quiet),
         "core.2": workshop.core(plain),
-        "core.3": workshop.core(quiet, preload=""),
+        "core.3": workshop.core(untold, preload=""),
     }.items():
         os.symlink(core, made / name)
     (made / "notes.txt").write_text("no core\n")

@@ -3,6 +3,7 @@
 they can be seen. There is no debug information of libc."""
 
 import json
+import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import pytest
@@ -146,7 +147,10 @@ def test_a_thread_is_called_by_its_pthread_t_or_its_tid(workshop: Workshop, form
     assert first.startswith(f"thread {ids[0]} ``: leaked, unjoined (suspicion)\n")
     assert "PTHREAD_CANCELED" in first and "When it finished is not known." in first
     assert second.startswith(f"{worker['pthread']} `") and run.status == CLEAN
-    assert second.split("stack now:")[0] == third.split("stack now:")[0]
+    heads = [
+        re.sub(r"has not run for .*", "", text.split("stack now:")[0]) for text in (second, third)
+    ]
+    assert heads[0] == heads[1]
     wrong = run_shell("explain", *words, "--id", "0x10")
     assert "there is no thread 0x10 in this target" in wrong.err
     in_gdb_too = run_gdb(*arguments, commands=[f"threadleak explain {ids[0]}"]).outputs[0]
