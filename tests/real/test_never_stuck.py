@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterator, List
 
 import pytest
-from test_real import fetch, set_and_get
+from test_real import fetch, nginx, set_and_get
 from watched import PROGRAMS, TIMEOUT_S, Program, free_port, need, until
 
 SHELL = Path(__file__).resolve().parents[2] / "scripts" / "threadleak"
@@ -99,17 +99,8 @@ def test_memcached(tmp_path: Path, preload: bool) -> None:
 
 
 def test_nginx(tmp_path: Path, preload: bool) -> None:
-    server = need("nginx", "nginx-light")
     port = free_port()
-    (tmp_path / "file").write_bytes(bytes(range(256)) * 4000)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log stderr; worker_processes 1;\n"
-        "thread_pool default threads=4; events { worker_connections 64; }\n"
-        "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f;\n"
-        " uwsgi_temp_path u; scgi_temp_path s; sendfile off; aio threads;\n"
-        f" server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}\n"
-    )
-    argv = [server, "-p", tmp_path, "-e", "stderr", "-c", tmp_path / "nginx.conf"]
+    argv = nginx(tmp_path, port)
     with Program(argv, tmp_path, preload, port) as master:
         (worker,) = until(master.children, "the worker")
         idle_and_loaded(worker, tmp_path, again_and_again(lambda: fetch(port, "/file")))

@@ -142,18 +142,23 @@ def set_and_get(connection: socket.socket, count: int) -> None:
             assert answer[0] == b"STORED\r\n" and answer[2] == b"%04d\r\n" % number
 
 
-def test_nginx(tmp_path: Path) -> None:
+def nginx(folder: Path, port: int) -> List[Any]:
+    """Its command line: one worker with a pool of threads, which serves /file."""
     server = need("nginx", "nginx-light")
-    port = free_port()
-    (tmp_path / "file").write_bytes(bytes(range(256)) * 4000)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; user root; pid {tmp_path}/pid; error_log stderr; worker_processes 1;\n"
+    (folder / "file").write_bytes(bytes(range(256)) * 4000)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; user root; pid {folder}/pid; error_log stderr; worker_processes 1;\n"
         "thread_pool default threads=4; events { worker_connections 64; }\n"
         "http { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f;\n"
         " uwsgi_temp_path u; scgi_temp_path s; sendfile off; aio threads;\n"
-        f" server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}\n"
+        f" server {{ listen 127.0.0.1:{port}; root {folder}; }} }}\n"
     )
-    argv = [server, "-p", tmp_path, "-e", "stderr", "-c", tmp_path / "nginx.conf"]
+    return [server, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"]
+
+
+def test_nginx(tmp_path: Path) -> None:
+    port = free_port()
+    argv = nginx(tmp_path, port)
     ends_as_bare(argv, tmp_path, port, tmp_path / "pid")
     with Program(argv, tmp_path, port=port) as master:
         (worker,) = until(master.children, "the worker")
@@ -164,7 +169,7 @@ def test_nginx(tmp_path: Path) -> None:
         sound(live, 5)
         assert live.tasks == 5 and "forked" in live.kinds()
         called(worker, live)
-        core = look_at_core(master, server, worker)
+        core = look_at_core(master, argv[0], worker)
     sound(core, 5)
     same(live, core)
     for each in live.created().values():

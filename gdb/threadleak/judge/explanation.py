@@ -13,7 +13,8 @@ from ..target.base import Target
 from .descriptors import Descriptors
 from .durations import duration
 from .groups import ranges
-from .wait_words import words
+from .ids import label
+from .wait_words import object_name, words
 from .waiting import Waiting
 
 CHAIN_MAX = 8  # owners of what owners wait for: more than anyone reads
@@ -64,13 +65,10 @@ class Explainer:
 
     def label(self, info: ThreadInfo) -> str:
         """thread 7 `reader`"""
-        name = self._name(info)
-        id = info.id or f"tid:{info.tid or '?'}"
-        return f"thread {id} `{name}`" if name else f"thread {id}"
+        return label(info, self._name(info))
 
     def object_name(self, address: int) -> str:
-        name = self.target.data_name(address)
-        return f"`{name}` ({address:#x})" if name else f"{address:#x}"
+        return object_name(self.target, address)
 
     def waits(self, info: ThreadInfo, wait: Wait) -> str:
         owner = self.waiting.owner(wait)

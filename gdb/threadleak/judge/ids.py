@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What people call a thread: the id of its record, or, since not every thread has one, its pthread_t or its tid."""
 
+from typing import TYPE_CHECKING, Optional
+
 from ..patterns import Pattern
+
+if TYPE_CHECKING:
+    from ..read.threads import ThreadInfo
 
 TID = "tid:"
 _RECORD = Pattern(r"([0-9]+\.)?[0-9]{1,20}")
@@ -23,3 +28,9 @@ def is_handle(word: str) -> bool:
 def looks_like_id(word: str) -> bool:
     """Whether whoever wrote it meant no file."""
     return word.replace(".", "", 1).isdecimal() or is_handle(word)
+
+
+def label(info: "ThreadInfo", name: Optional[str]) -> str:
+    """thread 7 `reader`"""
+    id = info.id or f"{TID}{info.tid or '?'}"
+    return f"thread {id} `{name}`" if name else f"thread {id}"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The threads that nothing can wake, as findings and sentences."""
 
+from functools import partial
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ..read.glibc import glibc_of
@@ -13,11 +14,11 @@ from .classes import PROOF, STUCK
 from .deadlocks import Deadlocks, Search
 from .finding import Finding
 from .graph import graph
+from .owners import Owners
 from .suspects import word_of
 from .stuck_words import Words, fix, leads
 from .verdicts import ALWAYS, NEVER
-
-MANY = 1000  # threads of a process that runs on, in which nobody looks for deadlocks unasked
+from .waiting import MOST
 
 
 class Sought(NamedTuple):
@@ -30,25 +31,30 @@ class Sought(NamedTuple):
 NOTHING = Deadlocks([], graph([]))
 
 
+def search_of(look: Look, stacks: Stacks, owners: Optional[Owners] = None) -> Search:
+    """TargetError if there is no glibc whose layout is known. `owners`: of an earlier search of this look."""
+    target, glibc = look.target, glibc_of(look.target)
+    waits = partial(Waits, target, stacks, glibc)
+    return Search(target, glibc, waits, look.whole, look.registry, owners)
+
+
 def seek(look: Look, stacks: Stacks, when: str) -> Sought:
     """`when`: ALWAYS, AUTO or NEVER. Of what is never a proof nothing is found; nothing is raised either."""
     if when == NEVER:
         return Sought(NOTHING)
     target = look.target
     count = len(target.threads())
-    if target.moves and count > MANY and when != ALWAYS:
+    if target.moves and count > MOST and when != ALWAYS:
         why = f"deadlocks were not looked for: {count:,} threads, and the process runs on (--waits always)"
         return Sought(NOTHING, why)
     try:
-        glibc = glibc_of(target)
+        glibc_of(target)
     except TargetError as error:
         calls = target.system_calls(target.threads())
         if all(word_of(target.machine, call) is None for call in calls):
             return Sought(NOTHING)  # whatever libc that is: nobody waits for good
         return Sought(NOTHING, f"deadlocks cannot be told: {error}")
-    infos = look.threads.infos if look.others is None else look.others
-    search = Search(target, glibc, lambda: Waits(target, stacks, glibc), infos, look.registry)
-    found = search.run()
+    found = search_of(look, stacks).run()
     if target.blurred and found.proven.stuck:
         why = "what looks like a deadlock is no proof in a core that was made while the process ran on"
         return Sought(NOTHING, why)

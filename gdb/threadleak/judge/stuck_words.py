@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sentences about threads that nothing can wake."""
 
+from functools import partial
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from ..read import abi
@@ -9,7 +10,8 @@ from ..read.threads import ThreadInfo
 from ..read.wait import JOIN, MUTEX, ONCE, RWLOCK_READ, RWLOCK_WRITE, STDIO, Wait
 from ..target.base import Target
 from .graph import GONE, Edge, Graph
-from .wait_words import words
+from .ids import label
+from .wait_words import object_name, words
 
 SHOWN = 12  # threads of a cycle in a sentence
 _HOLDS = {ONCE: "which is run by"}
@@ -34,17 +36,11 @@ class Words:
     def thread(self, number: int) -> str:
         """thread 12 `flusher`"""
         info = self._threads[number]
-        name = self._name(info)
-        id = info.id or f"tid:{info.tid or '?'}"
-        return f"thread {id} `{name}`" if name else f"thread {id}"
+        return label(info, self._name(info))
 
     def object(self, wait: Wait) -> str:
         """for the mutex `cache.lock` (0x4040)"""
-        return words(wait, self._object, str, None)
-
-    def _object(self, address: int) -> str:
-        name = self._target.data_name(address)
-        return f"`{name}` ({address:#x})" if name else f"{address:#x}"
+        return words(wait, partial(object_name, self._target), str, None)
 
     def cycle(self, members: Sequence[int], edges: Dict[int, Edge]) -> str:
         """thread 1 `a` waits for the mutex ..., owned by thread 2 `b`, which waits ...: a deadlock, ..."""

@@ -8,17 +8,15 @@ this errs on one side only: whoever is left out is not stuck, or what it waits f
 
 from typing import Dict, Iterable, List, Optional, Sequence, Set
 
+from ..read.descriptor import TID_MAX
+from ..read.futexes import COMMAND, FUTEX_TID_MASK, LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
 from ..read.glibc import Glibc
 from ..target.base import SystemCall, Target, TargetError
 from ..target.system_calls import system_call
 from .graph import GONE
 from .owners import Owners
 
-# linux/futex.h: FUTEX_WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2, without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
-_WAITS = (0, 6, 9, 13)
-_OPERATION = 0x7F
-_TID = 0x3FFFFFFF  # FUTEX_TID_MASK
-_TID_MAX = 1 << 22  # PID_MAX_LIMIT of Linux
+_WAITS = (WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2)
 _ONCE_RUNS = 1  # __PTHREAD_ONCE_INPROGRESS of nptl/internaltypes.h; the two bits above it aside
 # From the futex word to an owner's tid: a mutex (its word is its first; with priority inheritance, or robust, the
 # owner is in the word itself), and an rwlock, whose futexes are its words 0, 2 and 3 (struct_mutex.h, struct_rwlock.h).
@@ -34,7 +32,7 @@ def word_of(machine: int, call: Optional[SystemCall]) -> Optional[int]:
     if call is None or system_call(machine, call.number) != "futex":
         return None
     word, operation, _, timeout = call.arguments[:4]
-    return word if operation & _OPERATION in _WAITS and not timeout else None
+    return word if operation & COMMAND in _WAITS and not timeout else None
 
 
 class Suspects:
@@ -45,17 +43,9 @@ class Suspects:
 
     def find(self, calls: Sequence[Optional[SystemCall]]) -> Dict[int, int]:
         """Thread -> its futex word, of those that could be stuck. `calls`: one for each of owners.threads."""
-        names: Dict[int, bool] = {}
-        words: Dict[int, int] = {}
         machine = self._target.machine
-        for number, call in enumerate(calls):
-            if call is None:
-                continue
-            if call.number not in names:
-                names[call.number] = system_call(machine, call.number) == "futex"
-            word = word_of(machine, call) if names[call.number] else None
-            if word is not None:
-                words[number] = word
+        found = ((number, word_of(machine, call)) for number, call in enumerate(calls))
+        words = {number: word for number, word in found if word is not None}
         owners = {word: self._possible(word) for word in set(words.values())}
         for number, word in words.items():
             call = calls[number]
@@ -78,12 +68,14 @@ class Suspects:
                 return {ANYBODY}
         first = int.from_bytes(data[:4], "little")
         found = {ANYBODY} if first & 3 == _ONCE_RUNS else set()
-        tids = [first & _TID] + [int.from_bytes(data[at : at + 4], "little") for at in _TIDS]
+        tids = [first & FUTEX_TID_MASK] + [
+            int.from_bytes(data[at : at + 4], "little") for at in _TIDS
+        ]
         for tid in tids:
-            if 0 < tid <= _TID_MAX:
+            if 0 < tid <= TID_MAX:
                 found.add(self._owners.by_tid.get(tid, GONE))
         pthread = int.from_bytes(data[8:16], "little")  # of _IO_lock_t, libio/stdio-lock.h
-        if pthread > _TID_MAX:
+        if pthread > TID_MAX:
             found.add(self._owners.by_pthread.get(pthread, GONE))
         return found
 

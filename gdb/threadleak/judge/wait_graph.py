@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The whole graph of who waits for whom, for people to look at: proven, doubtful and harmless edges alike."""
 
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Set
 
-from ..read.glibc import glibc_of
 from ..read.threads import ThreadInfo
-from ..read.waits import Waits
-from .deadlocks import Search
 from .doubts import doubt
-from .graph import Edge, Graph, graph
+from .graph import Graph, graph
 from .report import Report
+from .stuck import search_of
 
 
 class Cycle(NamedTuple):
@@ -21,8 +19,7 @@ class WaitGraph(NamedTuple):
     threads: List[ThreadInfo]  # numbers are places in here
     seen: Graph
     cycles: List[Cycle]
-    proven: Dict[int, Edge]
-    doubts: Dict[int, str]  # of edges in cycles, or to nobody, that prove nothing: why
+    proven: Set[int]  # threads that are stuck
 
     def is_proven(self, number: int) -> bool:
         return number in self.proven
@@ -30,17 +27,7 @@ class WaitGraph(NamedTuple):
 
 def wait_graph(report: Report) -> WaitGraph:
     """TargetError if there is no glibc whose layout is known."""
-    target, look = report.target, report.look
-    glibc = glibc_of(target)
-    infos = look.threads.infos if look.others is None else look.others
-    search = Search(
-        target,
-        glibc,
-        lambda: Waits(target, report.stacks, glibc),
-        infos,
-        look.registry,
-        report.sought.found.owners,
-    )
+    search = search_of(report.look, report.stacks, report.sought.found.owners)
     threads = search.owners.threads
     tids = report.stuck.tids
     proven = {
@@ -54,16 +41,11 @@ def wait_graph(report: Report) -> WaitGraph:
         why = doubt(seen.edges[number], search.program)
         if why:
             doubts[number] = why
-    return WaitGraph(
-        threads,
-        seen,
-        [Cycle(each, _why(each, proven, doubts)) for each in seen.cycles],
-        {number: seen.edges[number] for number in proven if number in seen.edges},
-        doubts,
-    )
+    cycles = [Cycle(each, _why(each, proven, doubts)) for each in seen.cycles]
+    return WaitGraph(threads, seen, cycles, proven)
 
 
-def _why(members: List[int], proven: "set[int]", doubts: Dict[int, str]) -> str:
+def _why(members: List[int], proven: Set[int], doubts: Dict[int, str]) -> str:
     if set(members) <= proven:
         return ""
     for each in members:

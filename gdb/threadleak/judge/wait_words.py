@@ -5,6 +5,7 @@ from typing import Callable, Optional
 
 from ..read import wait as kinds
 from ..read.wait import Wait
+from ..target.base import Target
 
 Name = Callable[[int], str]  # an object's: `cache.lock` (0x4040)
 File = Callable[[int], str]  # a descriptor's: fd 5 (pipe:[1234])
@@ -52,6 +53,12 @@ _FILES = {
     "fsync": "for {fds} to be written ({call})",
 }
 FDS_SHOWN = 4
+
+
+def object_name(target: Target, address: int) -> str:
+    """`cache.lock` (0x4040)"""
+    name = target.data_name(address)
+    return f"`{name}` ({address:#x})" if name else f"{address:#x}"
 
 
 def reads(wait: Wait) -> bool:

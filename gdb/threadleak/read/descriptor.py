@@ -4,6 +4,9 @@
 from typing import NamedTuple, Optional
 
 
+TID_MAX = 1 << 22  # PID_MAX_LIMIT of Linux, and so the most threads that it can have
+
+
 class Descriptor(NamedTuple):
     pthread: int
     tid: int  # as the process itself sees it; 0: the thread has finished

@@ -9,7 +9,8 @@ from .calls import CLOCK_MONOTONIC, timespec_ns
 
 # Commands, without flags (linux/futex.h).
 WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2 = 0, 6, 9, 11, 13
-_PRIVATE, _REALTIME, _COMMAND = 0x80, 0x100, 0x7F
+_PRIVATE, _REALTIME, COMMAND = 0x80, 0x100, 0x7F
+FUTEX_TID_MASK = 0x3FFFFFFF
 NAMES = ("futex", "futex_wait", "futex_waitv")
 
 
@@ -35,7 +36,7 @@ def futex_of(target: Target, call: SystemCall, name: str) -> Optional[Futex]:
     """`name` is one of NAMES. None: its arguments cannot be read."""
     a = call.arguments
     if name == "futex":
-        command = a[1] & _COMMAND
+        command = a[1] & COMMAND
         is_monotonic = command in (WAIT_BITSET, LOCK_PI2) and not a[1] & _REALTIME
         shared = not a[1] & _PRIVATE
         return Futex(a[0], command, a[2] & 0xFFFFFFFF, shared, a[3], is_monotonic)

@@ -12,10 +12,9 @@ than the threads that Linux can have.
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Target, TargetError
-from .descriptor import Descriptor
+from .descriptor import TID_MAX, Descriptor
 from .glibc_layout import Fields, heads, read_layout, unknown
 
-THREADS_MAX = 1 << 22  # PID_MAX_LIMIT of Linux
 TRIES = 4  # of a ring that changes while it is read
 _EXITING = 0x10  # EXITING_BITMASK
 # `joinstate`, since 2.43. The kernel sets it to EXITED when the thread is gone; before, it set `tid` to 0.
@@ -95,7 +94,7 @@ class Glibc:
             while node != head:
                 pthread = node - link
                 fields = self._fields(pthread)
-                if fields is None or pthread in found or len(found) >= THREADS_MAX:
+                if fields is None or pthread in found or len(found) >= TID_MAX:
                     return _Walk(_kept(found), node)
                 found[pthread] = self._descriptor(pthread, fields)
                 node = fields.link if way == "link" else fields.previous

@@ -10,10 +10,9 @@ import struct
 from typing import Callable, NamedTuple, Optional, Sequence
 
 from ..target.base import TargetError
-from .futexes import Futex
+from .descriptor import TID_MAX
+from .futexes import FUTEX_TID_MASK, Futex
 
-TID_MAX = 1 << 22  # PID_MAX_LIMIT of Linux
-_TID = 0x3FFFFFFF  # FUTEX_TID_MASK
 _OWNER_DIED = 0x40000000
 _COUNT_MAX = 1 << 24  # of users and waiters: more than threads that Linux can have
 
@@ -53,7 +52,7 @@ def mutex(read: Read, address: int) -> Seen:
     names = (_TYPES[kind & 3], *(name for bit, name in _FLAVOURS if kind & bit))
     by_word = bool(kind & (_ROBUST | _INHERIT))
     if by_word:
-        owner = lock & _TID
+        owner = lock & FUTEX_TID_MASK
     has_state = by_word or lock & ~(_CEILING if kind & _PROTECT else 0) <= 2
     known = _ROBUST | _INHERIT | _PROTECT | _SHARED | _ELISION | 3
     plausible = (

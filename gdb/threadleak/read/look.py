@@ -37,6 +37,11 @@ class Look(NamedTuple):
         List[ThreadInfo]
     ] = None  # all of the process, where `threads` are a part of them
 
+    @property
+    def whole(self) -> List[ThreadInfo]:
+        """All threads of the process."""
+        return self.threads.infos if self.others is None else self.others
+
 
 def look_at(target: Target, address: Optional[int] = None) -> Look:
     """TargetError if there is neither a registry nor a list of threads, or they say nothing about this process."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from ..escapes import decoded
-from .procfs import thread_count
+from .procfs import stat_fields, thread_count
 
 _LINE_BYTES = 4096
 
@@ -21,8 +21,7 @@ class Member(NamedTuple):
 def member(pid: int) -> Optional[Member]:
     """None: there is no such process, or it has ended and nobody has waited for it yet."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            fields = file.read().rpartition(") ")[2].split()
+        fields = stat_fields(f"/proc/{pid}")
         # The main thread alone has ended where it called pthread_exit.
         ended = fields[0] in ("Z", "X") and thread_count(pid) < 2
         return None if ended else Member(pid, int(fields[1]), int(fields[19]))
@@ -77,8 +76,7 @@ def is_keeper(pid: int) -> bool:
     """Whether its end is told to nobody: field exit_signal. The engine's parent is such a process, and shares the
     program's memory and command line (helper/runtime/spawn.h)."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(") ")[2].split()[35] == "0"
+        return stat_fields(f"/proc/{pid}")[35] == "0"
     except (OSError, IndexError):
         return False
 

@@ -9,9 +9,10 @@ from typing import Optional
 
 from . import elf
 from .base import Target
+from .procfs import stat_fields
 
 _PF_FORKNOEXEC = 0x40
-_STAT_FLAGS = 9  # the field of proc(5)
+_STAT_FLAGS = 6  # of stat_fields
 
 
 def is_fork_child(target: Target) -> Optional[bool]:
@@ -26,8 +27,6 @@ def is_fork_child(target: Target) -> Optional[bool]:
 
 def _of_process(pid: int) -> Optional[int]:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return int(fields[_STAT_FLAGS - 3])
+        return int(stat_fields(f"/proc/{pid}")[_STAT_FLAGS])
     except (OSError, ValueError, IndexError):
         return None

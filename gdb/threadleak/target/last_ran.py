@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Dict, Iterator, Optional, Sequence
 
 from ..patterns import Pattern
+from .procfs import stat_fields
 
 _STARTED = Pattern(r"^se\.exec_start\s*:\s*(\d{1,15})\.(\d{1,6})$")
-_PROCESSOR = 36  # field of /proc/PID/stat, counted from the third one, which comes after the name
+_PROCESSOR = 36  # of stat_fields
 _FAIR = 200_000_000  # of a clock that shows less than what a thread ran by: one was read before the other
 
 
@@ -69,7 +70,6 @@ def _exec_start_ns(task: str) -> Optional[int]:
 def _cpu(task: str) -> Optional[int]:
     """The one that it ran on last."""
     try:
-        with open(f"{task}/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(") ")[2].split()[_PROCESSOR])
+        return int(stat_fields(task)[_PROCESSOR])
     except (OSError, ValueError, IndexError):
         return None

@@ -158,6 +158,13 @@ def times_run(pid: int, tid: int) -> Optional[int]:
         return None
 
 
+def stat_fields(folder: str) -> List[str]:
+    """Of /proc/PID, or of a task's folder, the fields of `stat` behind the command name, which may hold anything:
+    the third one of proc(5), the state, is the first here. OSError if it is gone."""
+    with open(f"{folder}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(") ")[2].split()
+
+
 def thread_count(pid: int) -> int:
     """A link count tells (proc(5)), so that the folder need not be read; 0: the process is gone."""
     try:
@@ -189,10 +196,7 @@ def started_ns() -> int:
     now_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     booted_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
-            ticks = int(
-                file.read().rpartition(") ")[2].split()[19]
-            )  # the third field is the first there
+        ticks = int(stat_fields("/proc/self")[19])
     except (OSError, ValueError, IndexError):
         return 0
     return now_ns - (booted_ns - ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"))
@@ -212,7 +216,6 @@ def has_died(pid: int) -> bool:
 
 def _is_zombie(folder: str) -> bool:
     try:
-        with open(f"{folder}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(") ")[2][:1] in ("Z", "X")
+        return stat_fields(folder)[:1] in (["Z"], ["X"])
     except OSError:
         return True

@@ -3,29 +3,9 @@
  * The owner of a mutex (errorcheck) ended without unlocking it.
  * stuck: waiter
  */
-#include "deadlock.h"
-
-static pthread_mutex_t mutex;
-
-static void *owner(void *name)
-{
-    name_me(name);
-    lock(&mutex);
-    return NULL;
-}
-
-static void *waiter(void *name)
-{
-    name_me(name);
-    lock(&mutex);
-    return NULL;
-}
+#include "owner_gone.h"
 
 int main(void)
 {
-    make_mutex(&mutex, PTHREAD_MUTEX_ERRORCHECK, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED,
-               PTHREAD_PROCESS_PRIVATE);
-    must(pthread_join(start("owner", owner), NULL) == 0);
-    start("waiter", waiter);
-    be_looked_at(2);
+    wait_for_one_that_is_gone(PTHREAD_MUTEX_ERRORCHECK);
 }
