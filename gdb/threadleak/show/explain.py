@@ -5,7 +5,8 @@ from typing import List, Optional, Tuple
 
 from ..judge.durations import duration
 from ..judge.groups import id_ranges
-from ..judge.report import NO_REGISTRY, Report
+from ..judge.notices import NO_REGISTRY
+from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.descriptor import Descriptor

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""What is to be said of the process as a whole, beside the verdicts on its threads."""
+
+from errno import errorcode
+from typing import TYPE_CHECKING, Iterable, NamedTuple, Optional
+
+from ..read import abi
+from ..read.model import Registry
+from ..read.threads import Threads
+from .classes import UNTRACKED
+from .rule_use import rule_notices
+
+if TYPE_CHECKING:
+    from .report import Report
+
+NO_REGISTRY = (
+    "no registry: this is what glibc's own lists of threads tell; start the program with"
+    " LD_PRELOAD=libthreadleak.so to know who created a thread, when, and in which scope"
+)
+
+
+class Notice(NamedTuple):
+    """Something about the process as a whole."""
+
+    kind: str
+    text: str
+    number: int
+    blind: bool = False  # so that no leak found does not mean that there is none
+
+
+def notices(report: "Report") -> Iterable[Notice]:
+    registry, threads = report.registry, report.look.threads
+    yield from _of_lists(registry, threads)
+    untracked = sum(
+        count
+        for each, count in report.decisions.items()
+        if each.class_ == UNTRACKED and not each.expected_by
+    )
+    if untracked:
+        where = "the registry" if registry.copies else "glibc's lists of threads"
+        text = _plural(untracked, "untracked thread") + f", not in {where}"
+        yield Notice(UNTRACKED, text, untracked)
+        if registry.copies and all(copy.header.next_id in (1, 2) for copy in registry.copies):
+            text = (
+                "the registry has no creation at all: the calls go past the library (an archive"
+                " does not see those inside libstdc++.so), so preload it"
+            )
+            yield Notice("no_creations", text, untracked, blind=True)
+    if report.sought.why_not:
+        yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
+    for crowd in report.crowds:
+        yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
+    waiting = sum(count for each, count in report.decisions.items() if each.waiting)
+    if waiting:
+        text = _plural(waiting, "unjoined thread")
+        text += " not counted yet: just finished, or being joined"
+        yield Notice("waiting", text, waiting)
+    if report.look.left_out:
+        text = _plural(report.look.left_out, "thread")
+        text += " that came or went while the process was read: left out"
+        yield Notice("left_out", text, report.look.left_out)
+    for limit in report.target.limits():
+        yield Notice("limit", limit, 1, blind=True)
+    yield from _lost(registry)
+    failed = sum(copy.header.failed_creates for copy in registry.copies)
+    if failed:
+        yield Notice("failed_creates", _failed(registry, failed), failed)
+    yield from _history(registry, threads)
+    yield from _names(report)
+    for kind, text, number in rule_notices(report.rules, report.judge.declared, report.decisions):
+        yield Notice(kind, text, number)
+    if report.baseline is not None and report.baseline.unused:
+        unused = len(report.baseline.unused)
+        text = f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
+        yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
+
+
+def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:
+    """What glibc's lists tell of the whole."""
+    if registry.unusable:
+        yield Notice("unusable_registry", registry.why_none, 1, blind=True)
+    if not registry.copies:
+        yield Notice("no_registry", NO_REGISTRY, 1)
+    if threads.breaks_off:
+        text = f"glibc's list of threads cannot be followed beyond {threads.breaks_off:#x}:"
+        text += " there may be more threads"
+        yield Notice("cut_list", text, 1, blind=True)
+    if threads.joined_unseen:
+        text = _plural(threads.joined_unseen, "finished thread")
+        text += " joined or detached by a path that the library does not see: not counted"
+        yield Notice("joined_unseen", text, threads.joined_unseen)
+
+
+def _names(report: "Report") -> Iterable[Notice]:
+    """Why places cannot be named."""
+    if report.target.exe is None:
+        yield Notice("no_program", "no program to take names from: name it before its core file", 1)
+    others = report.stacks.other_files()
+    if others:
+        text = f"not the file that the process used, so it names nothing: {', '.join(others)}"
+        yield Notice("other_files", text, len(others))
+
+
+def _plural(count: int, one: str, more: Optional[str] = None) -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def _lost(registry: Registry) -> Iterable[Notice]:
+    """What should be known and is not."""
+    for name, what in (
+        ("records", "nothing is known of them"),
+        ("sites", "their stacks are not known"),
+    ):
+        dropped = sum(copy.dropped.get(name, 0) for copy in registry.copies)
+        if dropped:
+            text = f"{_plural(dropped, 'thread')} dropped for lack of room: {what}"
+            yield Notice(f"dropped_{name}", text, dropped, blind=name == "records")
+    dropped = sum(copy.dropped.get("scopes", 0) for copy in registry.copies)
+    if dropped:
+        text = f"{_plural(dropped, 'scope')} dropped for lack of room: their threads belong to the one around"
+        yield Notice("dropped_scopes", text, dropped, blind=True)
+    facts = sum(copy.header.lost_facts for copy in registry.copies)
+    if facts:
+        text = (
+            f"{_plural(facts, 'detach or join', 'detaches or joins')} could not be matched with a"
+        )
+        text += " record: a thread that looks unjoined may be none"
+        yield Notice("lost_facts", text, facts)
+    for kind, count, example in registry.anomalies:
+        yield Notice("anomaly", f"damaged: {kind}: {count:,} ({example})", count, blind=True)
+
+
+def _failed(registry: Registry, failed: int) -> str:
+    headers = [copy.header for copy in registry.copies]
+    eagain = sum(header.failed_eagain for header in headers)
+    last = max(headers, key=lambda header: header.failed_at_ns).failed_errno
+    name = errorcode.get(last, str(last))
+    return f"{_plural(failed, 'thread')} could not be created, {eagain:,} with EAGAIN; last: {name}"
+
+
+def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
+    headers = [copy.header for copy in registry.copies]
+    inherited = sum(header.threads_inherited for header in headers)
+    if any(header.flags & abi.FORK_CHILD for header in headers):
+        parent = headers[0].parent_pid
+        text = f"a fork child of process {parent}"
+        if inherited:
+            are = "is" if inherited == 1 else "are"
+            text += f": {_plural(inherited, 'other thread')} of its parent {are} not here"
+        yield Notice("forked", text, inherited)
+    if len(headers) > 1 or any(header.flags & abi.SECOND_COPY for header in headers):
+        text = "two copies of the library are in this process: link it, or preload it, not both"
+        yield Notice("second_copy", text, len(headers))
+    gone = len(threads.detached_gone)
+    if gone:
+        text = _plural(gone, "detached thread") + " ended unseen"
+        yield Notice("ended_unseen", text, gone)
+    for note in registry.notes:
+        yield Notice("search", note, 1)
