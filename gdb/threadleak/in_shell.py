@@ -196,8 +196,9 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
 
 def _at_once(command: ModuleType, session: Session, options: argparse.Namespace) -> Outcome:
     if options.stop:
-        shows_stacks = command.NAME in ("stacks", "explain") or getattr(options, "stacks", False)
-        frames = getattr(options, "frames", STACK_FRAMES) if shows_stacks else 0
+        frames = (
+            getattr(options, "frames", STACK_FRAMES) if getattr(options, "stacks", False) else 0
+        )
         waits = getattr(options, "waits", NEVER)
         session.read_at_once(getattr(options, "registry", None), frames, waits)
     outcome: Outcome = command.run(session, options)

@@ -12,12 +12,14 @@ from threadleak.judge.verdicts import Settings
 from threadleak.target.base import Frame
 
 
-def seen(count: int, threshold: int, states: str = "blocked", rules: List[str] = []) -> Report:
+def seen(
+    count: int, threshold: int, states: str = "blocked", rules: List[str] = [], seek: bool = True
+) -> Report:
     records = [record(id, site=1 if id < 8 else 2) for id in range(2, count + 2)]
     threads = [
         FakeThread(PID + id - 1, 0x7FFF00000000 + id * 0x1000, states) for id in range(1, count + 2)
     ]
-    settings = Settings(crowd=threshold)
+    settings = Settings(crowd=threshold, seek_crowds=seek)
     return report(records, settings=settings, threads=threads, rules=rules)
 
 
@@ -41,6 +43,17 @@ def test_a_crowd_is_told_and_is_no_leak() -> None:
 def test_no_crowd(count: int, threshold: int, state: str) -> None:
     found = seen(count, threshold, state)
     assert found.by_class() == {"alive": count + 1} and not found.crowds
+
+
+def test_stacks_are_not_read_unasked() -> None:
+    found = seen(6, 6, seek=False)
+    assert found.by_class() == {"alive": 7} and not found.crowds
+    (notice,) = [each for each in found.notices if each.kind == "crowds_not_sought"]
+    said = (
+        "6 threads that are alive were made at one site, start_worker (server.c:42):"
+        " --crowd 6 says whether they are blocked at one place"
+    )
+    assert (notice.text, notice.number, notice.blind) == (said, 6, False)
 
 
 def test_threads_of_two_sites_are_two_crowds_or_none() -> None:

@@ -22,6 +22,7 @@ def parser(shell: bool = False) -> Parser:
     add_ids(parser, shell)
     add_judging(parser)
     add_output(parser)
+    parser.set_defaults(stacks=True)
     return parser
 
 

@@ -196,9 +196,9 @@ def add_judging(parser: Parser) -> None:
     group.add_argument(
         "--crowd",
         type=count,
-        default=THRESHOLD,
         metavar="N",
-        help="N threads of one site blocked at one place are a crowd (0: none; default %(default)s)",
+        help="N threads of one site blocked at one place are a crowd (0: none are): looked for if this is said,"
+        f" or this class is asked for, or stacks are shown; {THRESHOLD} unless told",
     )
     group.add_argument(
         "--rules",
@@ -231,10 +231,13 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Non
 
 def settings(options: argparse.Namespace) -> Settings:
     strict = getattr(options, "strict", False)
+    asked = [*(getattr(options, "class", None) or ()), *(getattr(options, "fail_on", None) or ())]
+    shows_stacks = getattr(options, "stacks", False)
     return Settings(
         *(options.at_end, options.allow == "detached", options.settle_ms),
         strict=strict,
-        crowd=options.crowd,
+        crowd=THRESHOLD if options.crowd is None else options.crowd,
+        seek_crowds=options.crowd is not None or shows_stacks or classes.CROWD in asked,
         waits=options.waits,
     )
 

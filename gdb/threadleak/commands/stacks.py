@@ -53,6 +53,7 @@ def parser(shell: bool = False) -> Parser:
         group.add_argument("--lines", action="store_true", help="lines of system libraries too")
     add_judging(parser)
     add_output(parser)
+    parser.set_defaults(stacks=True)
     return parser
 
 

@@ -10,7 +10,7 @@ from ..read.threads import BLOCKED
 from ..target.base import Frame, TargetError, base_name
 from .blame import first_own
 from .classes import ALIVE, CROWD
-from .groups import group
+from .groups import Group, group
 from .verdicts import Decision, Judge, Verdict
 
 # LeakProf takes 10,000 goroutines, which cost 2 KiB each; where threads do so much, a thousand of them are as odd.
@@ -24,26 +24,44 @@ class Crowd(NamedTuple):
 
     def text(self) -> str:
         """1,200 threads of one site are blocked at one place, handle (server.c:30)"""
-        frame = self.place
-        name = frame.function or f"{frame.pc:#x}"
-        if frame.file and frame.line:
-            name += f" ({base_name(frame.file)}:{frame.line})"
-        elif frame.module and frame.offset is not None:
-            name += f" ({base_name(frame.module)}+{frame.offset:#x})"
-        return f"{len(self.verdicts):,} threads of one site are blocked at one place, {name}"
+        many = f"{len(self.verdicts):,} threads of one site"
+        return f"{many} are blocked at one place, {_name(self.place)}"
 
 
-def crowds(judge: Judge, verdicts: Iterable[Verdict], threshold: int) -> List[Crowd]:
-    """Gives those in one their class."""
+def _name(frame: Frame) -> str:
+    name = frame.function or f"{frame.pc:#x}"
+    if frame.file and frame.line:
+        name += f" ({base_name(frame.file)}:{frame.line})"
+    elif frame.module and frame.offset is not None:
+        name += f" ({base_name(frame.module)}+{frame.offset:#x})"
+    return name
+
+
+def perhaps(judge: Judge, site: Group, threshold: int) -> str:
+    """A sentence on a site whose threads were not looked at."""
+    thread = site.verdicts[0].thread
+    frame = first_own(judge.stacks.walk(thread.copy, site.key.site))
+    where = f", {_name(frame)}" if frame is not None else ""
+    return (
+        f"{len(site.verdicts):,} threads that are alive were made at one site{where}:"
+        f" --crowd {threshold} says whether they are blocked at one place"
+    )
+
+
+def large_sites(verdicts: Iterable[Verdict], threshold: int) -> List[Group]:
+    """Those whose threads are a crowd, if they are blocked at one place."""
     alive = [each for each in verdicts if each.class_ == ALIVE and not each.thread.is_main]
     if not threshold or len(alive) < threshold:
         return []
+    sites = group(each for each in alive if not each.expected_by)
+    return [each for each in sites if each.key.copy and len(each.verdicts) >= threshold]
+
+
+def crowds(judge: Judge, sites: Iterable[Group], threshold: int) -> List[Crowd]:
+    """Gives those in one their class. Reads the stacks of all threads of these sites."""
     found = []
-    for site in group(each for each in alive if not each.expected_by):
-        if site.key.copy and len(site.verdicts) >= threshold:
-            found += [
-                each for each in _places(judge, site.verdicts) if len(each.verdicts) >= threshold
-            ]
+    for site in sites:
+        found += [each for each in _places(judge, site.verdicts) if len(each.verdicts) >= threshold]
     for each in found:
         _decide(judge, each)
     return found

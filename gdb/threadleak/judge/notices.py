@@ -8,6 +8,8 @@ from ..read import abi
 from ..read.model import Registry
 from ..read.threads import Threads
 from .classes import UNTRACKED
+from .crowd import perhaps
+from .groups import merge_alike
 from .rule_use import rule_notices
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
     for crowd in report.crowds:
         yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
+    for site in merge_alike(report.perhaps_crowds, report.stacks):
+        text = perhaps(report.judge, site, report.settings.crowd)
+        yield Notice("crowds_not_sought", text, len(site.verdicts))
     waiting = sum(count for each, count in report.decisions.items() if each.waiting)
     if waiting:
         text = _plural(waiting, "unjoined thread")

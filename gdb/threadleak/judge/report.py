@@ -14,7 +14,7 @@ from ..target.base import TargetError, base_name
 from . import ids
 from .baseline import Baseline
 from .classes import ALL, UNTRACKED
-from .crowd import crowds
+from .crowd import crowds, large_sites
 from .evidence import Evidence
 from .finding import Finding
 from .notices import notices
@@ -62,7 +62,9 @@ class Report:
         self.baseline = baseline
         if baseline is not None:
             baseline.apply(self.verdicts, self.judge.values)
-        self.crowds = crowds(self.judge, self.verdicts, settings.crowd)
+        large = large_sites(self.verdicts, settings.crowd)
+        self.crowds = crowds(self.judge, large, settings.crowd) if settings.seek_crowds else []
+        self.perhaps_crowds = [] if settings.seek_crowds else large
         self.evidence = Evidence(self.judge, self.crowds, self.stuck)
         self.findings = self._findings()
         self.leaked = [verdict for verdict in self.verdicts if verdict.decision.leaked]

@@ -33,7 +33,8 @@ class Settings(NamedTuple):
     settle_ms: int = 500
     occasion: Optional[Occasion] = None
     strict: bool = False  # untracked threads count
-    crowd: int = 0  # threads that make one; 0: none do, and nobody looks for one
+    crowd: int = 0  # threads that make one; 0: none do
+    seek_crowds: bool = True  # which takes the stacks of all threads of a site that has so many
     waits: str = NEVER  # when to look for threads that are stuck: AUTO, ALWAYS or NEVER
 
 
