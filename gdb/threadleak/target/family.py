@@ -38,7 +38,7 @@ def family(roots: Iterable[int]) -> List[Member]:
     """Those of `roots` that are there, and their descendants: parents first."""
     children: Dict[int, List[Member]] = {}
     every: Dict[int, Member] = {}
-    for pid in _pids():
+    for pid in pids():
         found = member(pid)
         if found is not None:
             every[found.pid] = found
@@ -56,7 +56,7 @@ def family(roots: Iterable[int]) -> List[Member]:
 def have_in_environment(text: bytes) -> List[int]:
     """Those that were started with it, as far as theirs can be read."""
     found = []
-    for pid in _pids():
+    for pid in pids():
         with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
             if text in file.read():
                 found.append(pid)
@@ -81,7 +81,8 @@ def is_keeper(pid: int) -> bool:
         return False
 
 
-def _pids() -> List[int]:
+def pids() -> List[int]:
+    """Of all processes that there are."""
     try:
         return [int(word) for word in os.listdir("/proc") if word.isdecimal()]
     except OSError:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Which processes of this machine a name means (proc(5))."""
+
+import os
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from typing import Iterator, List, Set
+
+from ..escapes import decoded, readable
+from . import family, procfs
+
+_LINE_BYTES = 4096  # of a command line: more than the longest path
+
+
+def find(glob: str) -> List[int]:
+    """By the name that the process gave itself (comm), and by what it was started as: the last part of argv[0], or of
+    the path of its program. Ours, and what the library starts for a check, are left out."""
+    return sorted(pid for pid in every() if any(fnmatchcase(name, glob) for name in names_of(pid)))
+
+
+def every() -> Iterator[int]:
+    """Those that run, but for ours. The kernel's own threads have no program, and are none."""
+    for pid in family.pids():
+        if pid == os.getpid() or not _has_memory(pid):
+            continue
+        if not family.is_engine(pid) and not family.is_keeper(pid):
+            yield pid
+
+
+def names_of(pid: int) -> Set[str]:
+    """Empty: it is gone."""
+    found = {procfs.command(pid), os.path.basename(readable(family.program_of(pid)))}
+    with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+        found.add(decoded(os.path.basename(file.read(_LINE_BYTES).split(b"\0", 1)[0])))
+    return found - {""}
+
+
+def _has_memory(pid: int) -> bool:
+    """statm is all zeros for what runs in the kernel alone, and for what has ended and was not waited for."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+            return not file.read().startswith(b"0 ") or procfs.thread_count(pid) > 1
+    except OSError:
+        return False
