@@ -6,13 +6,13 @@ namespace has other tids, so a thread is known by its descriptor: facts from gli
 """
 
 from operator import attrgetter
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List, Optional, Sequence
 
 from ..read.descriptor import Descriptor
 from ..read.glibc import Glibc
 from ..read.threads import ENDING, ThreadInfo
 from ..read.wait import JOIN, ONCE, Wait
-from ..target.base import Target, TargetError, Thread
+from ..target.base import SystemCall, Target, TargetError, Thread
 from .graph import GONE
 
 
@@ -69,6 +69,9 @@ class Owners:
                     found[thread.tid] = by_tid[thread.own_tid]
         return found
 
+    def of_pthread(self, pthread: int) -> Optional[int]:
+        return self.by_pthread.get(pthread)
+
     def of(self, wait: Wait) -> Optional[int]:
         """Number of the owner, or GONE; None: it has none, or which one is not known."""
         number: Optional[int] = None
@@ -81,3 +84,33 @@ class Owners:
         if wait.kind in (JOIN, ONCE):
             return None  # whom it waits for has just finished
         return GONE if wait.owner_tid or wait.owner else None
+
+
+class Tids:
+    """Owners as far as tids and single descriptors tell, for a first pass over processes where nobody is stuck: glibc's
+    lists take a read for each thread. An owner that it does not find may be there all the same.
+
+    `calls`: one for each of target.threads(). A leader that left by pthread_exit is kept by the kernel, in no call.
+    """
+
+    def __init__(self, target: Target, glibc: Glibc, calls: Sequence[Optional[SystemCall]]):
+        self._glibc = glibc
+        leader = target.own_pid()
+        self.by_tid = {
+            thread.own_tid: number
+            for number, (thread, call) in enumerate(zip(target.threads(), calls))
+            if thread.own_tid != leader or call is not None
+        }
+
+    @staticmethod
+    def are_told(target: Target) -> bool:
+        """As the process itself has them. A debugger elsewhere may look from another PID namespace."""
+        return target.kind == "core" or target.local_pid is not None
+
+    def of_pthread(self, pthread: int) -> Optional[int]:
+        if self._glibc.joined_at(self._glibc.join_word(pthread)) is None:
+            return None
+        try:
+            return self.by_tid.get(self._glibc.descriptor(pthread).tid)
+        except TargetError:
+            return None

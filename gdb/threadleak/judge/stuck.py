@@ -15,7 +15,7 @@ from .deadlocks import Deadlocks, Search
 from .finding import Finding
 from .graph import graph
 from .owners import Owners
-from .suspects import word_of
+from .suspects import may_be_any, word_of
 from .stuck_words import Words, fix, leads
 from .verdicts import ALWAYS, NEVER
 from .waiting import MOST
@@ -48,12 +48,14 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
         why = f"deadlocks were not looked for: {count:,} threads, and the process runs on (--waits always)"
         return Sought(NOTHING, why)
     try:
-        glibc_of(target)
+        glibc = glibc_of(target)
     except TargetError as error:
         calls = target.system_calls(target.threads())
         if all(word_of(target.machine, call) is None for call in calls):
             return Sought(NOTHING)  # whatever libc that is: nobody waits for good
         return Sought(NOTHING, f"deadlocks cannot be told: {error}")
+    if not may_be_any(target, glibc):
+        return Sought(NOTHING)
     found = search_of(look, stacks).run()
     if target.blurred and found.proven.stuck:
         why = "what looks like a deadlock is no proof in a core that was made while the process ran on"

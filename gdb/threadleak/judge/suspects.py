@@ -6,7 +6,7 @@ told to be none that cannot go on without that: whatever their object is, nobody
 this errs on one side only: whoever is left out is not stuck, or what it waits for would not be known for sure.
 """
 
-from typing import Dict, Iterable, List, Optional, Sequence, Set
+from typing import Dict, Iterable, List, Optional, Sequence, Set, Union
 
 from ..read.descriptor import TID_MAX
 from ..read.futexes import COMMAND, FUTEX_TID_MASK, LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
@@ -14,7 +14,7 @@ from ..read.glibc import Glibc
 from ..target.base import SystemCall, Target, TargetError
 from ..target.system_calls import system_call
 from .graph import GONE
-from .owners import Owners
+from .owners import Owners, Tids
 
 _WAITS = (WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2)
 _ONCE_RUNS = 1  # __PTHREAD_ONCE_INPROGRESS of nptl/internaltypes.h; the two bits above it aside
@@ -36,7 +36,7 @@ def word_of(machine: int, call: Optional[SystemCall]) -> Optional[int]:
 
 
 class Suspects:
-    def __init__(self, target: Target, glibc: Glibc, owners: Owners):
+    def __init__(self, target: Target, glibc: Glibc, owners: Union[Owners, Tids]):
         self._target = target
         self._glibc = glibc
         self._owners = owners
@@ -57,7 +57,7 @@ class Suspects:
         """Numbers of threads, GONE, or ANYBODY."""
         joined = self._glibc.joined_at(word)
         if joined is not None:
-            number = self._owners.by_pthread.get(joined)
+            number = self._owners.of_pthread(joined)
             return set() if number is None else {number}
         try:
             data = self._target.read(word, _AROUND)
@@ -76,8 +76,17 @@ class Suspects:
                 found.add(self._owners.by_tid.get(tid, GONE))
         pthread = int.from_bytes(data[8:16], "little")  # of _IO_lock_t, libio/stdio-lock.h
         if pthread > TID_MAX:
-            found.add(self._owners.by_pthread.get(pthread, GONE))
+            number = self._owners.of_pthread(pthread)
+            found.add(GONE if number is None else number)
         return found
+
+
+def may_be_any(target: Target, glibc: Glibc) -> bool:
+    """Whether a search is worth its price: of nearly all processes this says no, at a third of it."""
+    calls = target.system_calls(target.threads())
+    if not Tids.are_told(target):
+        return any(word_of(target.machine, call) is not None for call in calls)
+    return bool(Suspects(target, glibc, Tids(target, glibc, calls)).find(calls))
 
 
 def reaching(words: Dict[int, int], owners: Dict[int, Set[int]]) -> Dict[int, int]:
