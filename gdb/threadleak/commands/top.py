@@ -9,13 +9,13 @@ import sys
 import time
 from typing import List, Optional
 
-from ..judge.history import SORT_KEYS
+from ..judge.rates import SORT_KEYS
 from ..show import top
 from ..show.style import PLAIN, Ansi
+from .charset import is_utf8
+from .counting import Counting
 from .options import Outcome, Parser, UsageError, count
-from .preload import original_environment
 from .terminal import Terminal
-from .watch import Watch
 
 NAME = "top"
 KEYS = "q quit   space pause   s sort   +/- interval"
@@ -64,59 +64,55 @@ def _seconds(text: str) -> float:
 def run(session: None, options: argparse.Namespace) -> Outcome:
     if not re.fullmatch("[0-9]{1,9}", options.pid) or not int(options.pid):
         raise UsageError(f"threadleak top: {options.pid!r} is no PID")
-    watch = Watch(int(options.pid))
+    counting = Counting(int(options.pid))
     samples = 1 if options.once else options.samples
     screen = samples is None and options.format == "text" and _has_screen()
     try:
         if screen:
             with Terminal() as terminal:
-                ended = _Screen(terminal, watch, options).run()
+                ended = _Screen(terminal, counting, options).run()
         else:
-            ended = _write(watch, options, samples)
+            ended = _write(counting, options, samples)
     except KeyboardInterrupt:  # on the screen, where it is as good as q
         return Outcome("")
     if not ended:
         return Outcome("")
-    shown = screen and watch.history.samples
-    last = "".join(line + "\n" for line in _lines(watch, options.sort)) if shown else ""
-    return Outcome(last, 0, f"process {watch.pid} has ended")
+    shown = screen and counting.samples.all
+    last = "".join(line + "\n" for line in _lines(counting, options.sort)) if shown else ""
+    return Outcome(last, 0, f"process {counting.pid} has ended")
 
 
 def _has_screen() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _lines(watch: Watch, key: str, look: Optional[top.Look] = None) -> List[str]:
+def _lines(counting: Counting, key: str, look: Optional[top.Look] = None) -> List[str]:
     if look is None:
         width = shutil.get_terminal_size().columns
-        look = top.Look(width, SITES + 10, _blocks(), PLAIN)
-    return top.screen(watch.subject(), watch.history, watch.rates(key), watch.frame, look)
+        look = top.Look(width, SITES + 10, top.blocks(is_utf8()), PLAIN)
+    return top.screen(
+        counting.subject(), counting.samples, counting.rates(key), counting.frame, look
+    )
 
 
-def _blocks() -> str:
-    """By the locale that the user has (locale(7)); Python itself takes C for UTF-8."""
-    environment = original_environment()
-    names = [environment.get(name) for name in (b"LC_ALL", b"LC_CTYPE", b"LANG")]
-    chosen = next((name for name in names if name), b"C")
-    return top.BLOCKS if b"UTF" in chosen.upper() else top.ASCII_BLOCKS
-
-
-def _write(watch: Watch, options: argparse.Namespace, samples: Optional[int]) -> bool:
+def _write(counting: Counting, options: argparse.Namespace, samples: Optional[int]) -> bool:
     """One after the other; whether the process ended. Rates need a sample before the first."""
     due = time.monotonic()
     written = 0
-    if not watch.look():
+    if not counting.look():
         return True
     while samples is None or written < samples:
         due += options.interval
         time.sleep(max(0.0, due - time.monotonic()))
-        if not watch.look():
+        if not counting.look():
             return True
         if options.format == "json":
-            rates = watch.rates(options.sort)
-            text = top.sample(watch.subject(), watch.history, time.time(), rates, watch.frame)
+            rates = counting.rates(options.sort)
+            text = top.sample(
+                counting.subject(), counting.samples, time.time(), rates, counting.frame
+            )
         else:
-            text = "\n".join(_lines(watch, options.sort)) + "\n" + ("" if samples == 1 else "\n")
+            text = "\n".join(_lines(counting, options.sort)) + "\n" + ("" if samples == 1 else "\n")
         sys.stdout.write(text)
         sys.stdout.flush()
         written += 1
@@ -124,9 +120,9 @@ def _write(watch: Watch, options: argparse.Namespace, samples: Optional[int]) ->
 
 
 class _Screen:
-    def __init__(self, terminal: Terminal, watch: Watch, options: argparse.Namespace):
+    def __init__(self, terminal: Terminal, counting: Counting, options: argparse.Namespace):
         self._terminal = terminal
-        self._watch = watch
+        self._counting = counting
         self._interval = options.interval
         self._key = options.sort
         self._paused = False
@@ -137,15 +133,15 @@ class _Screen:
         due = time.monotonic()
         while True:
             now = time.monotonic()
-            if self._watch.has_ended():
+            if self._counting.has_ended():
                 return True
             if now >= due and not self._paused:
                 due = max(due + self._interval, now)
-                if not self._watch.look():
+                if not self._counting.look():
                     return True
             self._terminal.draw(self._lines())
             seconds = PAUSE_S if self._paused else due - time.monotonic()
-            for key in self._terminal.wait(seconds, self._watch.ends):
+            for key in self._terminal.wait(seconds, self._counting.ends):
                 if key in "qQ":
                     return False
                 due = self._press(key, due)
@@ -166,8 +162,8 @@ class _Screen:
 
     def _lines(self) -> List[str]:
         width, height = shutil.get_terminal_size()
-        look = top.Look(width, max(1, height - 2), _blocks(), self._style)
-        lines = _lines(self._watch, self._key, look)
+        look = top.Look(width, max(1, height - 2), top.blocks(is_utf8()), self._style)
+        lines = _lines(self._counting, self._key, look)
         state = "paused" if self._paused else f"every {self._interval:g} s"
         foot = f"{state}, by {self._key}   {KEYS}"
         return [*lines, *[""] * (height - 1 - len(lines)), foot] if height > 2 else lines

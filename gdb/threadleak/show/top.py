@@ -3,7 +3,7 @@
 
 from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
 
-from ..judge.history import History, Rate
+from ..judge.rates import Rate, Samples
 from ..target.base import Frame
 from .json import encode
 from .places import place
@@ -37,19 +37,23 @@ class Look(NamedTuple):
     style: Style
 
 
+def blocks(utf8: bool) -> str:
+    return BLOCKS if utf8 else ASCII_BLOCKS
+
+
 def screen(
-    subject: Subject, history: History, rates: List[Rate], at: FrameOf, look: Look
+    subject: Subject, samples: Samples, rates: List[Rate], at: FrameOf, look: Look
 ) -> List[str]:
     """At most `height` lines. A graph is as high as what it shows varies."""
-    now = history.last
+    now = samples.last
     lines = [
         look.style.paint("title", f"threadleak top: {clean(subject.name)}, process {subject.pid}"),
-        _sums(history),
+        _sums(samples),
         "",
-        _graph("alive", [each.alive for each in history.samples], look),
+        _graph("alive", [each.alive for each in samples.all], look),
     ]
     if now.unjoined is not None:
-        unjoined = [each.unjoined for each in history.samples if each.unjoined is not None]
+        unjoined = [each.unjoined for each in samples.all if each.unjoined is not None]
         lines.append(_graph("unjoined", unjoined, look))
     lines += [f"note: {clean(note)}" for note in subject.notes]
     room = look.height - len(lines) - 2
@@ -60,12 +64,12 @@ def screen(
     return lines[: look.height]
 
 
-def _sums(history: History) -> str:
-    now = history.last
-    parts = [f"{now.alive:,} alive{_growth(history.per_s('alive'))}"]
+def _sums(samples: Samples) -> str:
+    now = samples.last
+    parts = [f"{now.alive:,} alive{_growth(samples.per_s('alive'))}"]
     if now.unjoined is not None:
-        parts.append(f"{now.unjoined:,} unjoined{_growth(history.per_s('unjoined'))}")
-        parts.append(f"{_number(history.per_s('created'))} created/s")
+        parts.append(f"{now.unjoined:,} unjoined{_growth(samples.per_s('unjoined'))}")
+        parts.append(f"{_number(samples.per_s('created'))} created/s")
         parts.append(f"{now.failed:,} failed")
     return "   ".join(parts)
 
@@ -115,22 +119,22 @@ def _right_aligned(rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
 
 
 def sample(
-    subject: Subject, history: History, time: float, rates: Iterable[Rate], at: FrameOf
+    subject: Subject, samples: Samples, time: float, rates: Iterable[Rate], at: FrameOf
 ) -> str:
     """One object, one line. What is not known is null."""
-    now = history.last
+    now = samples.last
     shown = {
         "schema": SCHEMA,
         "time": round(time, 3),
         "pid": subject.pid,
         "name": subject.name,
         "alive": now.alive,
-        "alive_growth_per_s": _rounded(history.per_s("alive")),
+        "alive_growth_per_s": _rounded(samples.per_s("alive")),
         "unjoined": now.unjoined,
-        "unjoined_growth_per_s": _rounded(history.per_s("unjoined")),
-        "untracked": history.untracked,
+        "unjoined_growth_per_s": _rounded(samples.per_s("unjoined")),
+        "untracked": samples.untracked,
         "created": now.created,
-        "created_per_s": _rounded(history.per_s("created")),
+        "created_per_s": _rounded(samples.per_s("created")),
         "failed_creates": now.failed,
         "sites": [_site(rate, at(rate)) for rate in rates],
         "notes": list(subject.notes),

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import pytest
 from image import MAIN, REGISTRY, FakeTarget, image, record
-from threadleak.judge.history import KEPT, SORT_KEYS, WINDOW_S, History, Rate
+from threadleak.judge.rates import KEPT, SORT_KEYS, WINDOW_S, Rate, Samples
 from threadleak.read import abi
 from threadleak.read.counts import Counts, SiteCounts, count, without_registry
 from threadleak.read.locate import read_registry
@@ -32,8 +32,8 @@ def counts(time_s: float, sites: Dict[int, Tuple[int, int, int]], created: int =
     return Counts(time_s, alive, 0, unjoined, created, 0, made)
 
 
-def history(*samples: Counts) -> History:
-    made = History()
+def history(*samples: Counts) -> Samples:
+    made = Samples()
     for each in samples:
         made.add(each)
     return made
@@ -117,12 +117,12 @@ def test_order(key: str, first: int) -> None:
 
 def test_another_program_begins_anew() -> None:
     made = history(counts(0, {1: (5, 5, 10)}, 10), counts(1, {1: (0, 1, 1)}, 1))
-    assert len(made.samples) == 1 and made.per_s("unjoined") is None
-    assert len(history(without_registry(0, 5), counts(1, {}, 3)).samples) == 2
+    assert len(made.all) == 1 and made.per_s("unjoined") is None
+    assert len(history(without_registry(0, 5), counts(1, {}, 3)).all) == 2
 
 
 def test_the_history_is_bounded() -> None:
-    assert len(history(*(without_registry(t, 1) for t in range(KEPT + 5))).samples) == KEPT
+    assert len(history(*(without_registry(t, 1) for t in range(KEPT + 5))).all) == KEPT
 
 
 # ---- what is shown ---------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def frame(rate: Rate) -> Optional[Frame]:
     return Frame(0x10, f"site_{rate.place[1]}\033[2J", "/srv/server", 0x10, "a.c", 7)
 
 
-def screen(made: History, width: int = 80, height: int = 24, name: str = "server") -> str:
+def screen(made: Samples, width: int = 80, height: int = 24, name: str = "server") -> str:
     look = top.Look(width, height, top.BLOCKS, PLAIN)
     lines = top.screen(top.Subject(7, name, ["a note"]), made, made.rates("growth"), frame, look)
     assert len(lines) <= height
@@ -218,7 +218,7 @@ def test_a_sample() -> None:
     ]
 
 
-def counted(*samples: "tuple[int, int]") -> History:
+def counted(*samples: "tuple[int, int]") -> Samples:
     """(untracked, created) of each."""
     return history(*(Counts(at, 9, pair[0], 0, pair[1], 0, {}) for at, pair in enumerate(samples)))
 

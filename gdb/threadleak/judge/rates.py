@@ -32,27 +32,27 @@ _ORDER: Dict[str, Callable[[Rate], Tuple[float, float]]] = {
 SORT_KEYS = tuple(_ORDER)
 
 
-class History:
+class Samples:
     def __init__(self) -> None:
-        self.samples: Deque[Counts] = deque(maxlen=KEPT)
+        self.all: Deque[Counts] = deque(maxlen=KEPT)
 
     @property
     def last(self) -> Counts:
-        return self.samples[-1]
+        return self.all[-1]
 
     def add(self, counts: Counts) -> None:
         """A registry that counts from the start again is another program's (exec)."""
-        before = self.samples[-1] if self.samples else None
+        before = self.all[-1] if self.all else None
         if before is not None and (before.created or 0) > (counts.created or 0):
-            self.samples.clear()
-        self.samples.append(counts)
+            self.all.clear()
+        self.all.append(counts)
 
     @property
     def untracked(self) -> Optional[int]:
         """Threads that the registry does not know. The kernel's count and the registry's are not of one moment:
         while threads come and go the least difference of several samples tells. None: it cannot be told yet.
         """
-        recent = list(self.samples)[-SETTLED:]
+        recent = list(self.all)[-SETTLED:]
         counts = [each.untracked for each in recent if each.untracked is not None]
         if len(counts) < len(recent) or not counts:
             return None
@@ -63,7 +63,7 @@ class History:
     def _earlier(self) -> Optional[Counts]:
         """The oldest sample of the window."""
         begin = self.last.time_s - WINDOW_S
-        inside = (each for each in self.samples if each.time_s >= begin)
+        inside = (each for each in self.all if each.time_s >= begin)
         first = next(inside, self.last)
         return first if first.time_s < self.last.time_s else None
 

@@ -7,7 +7,7 @@ import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..judge.blame import first_own
-from ..judge.history import History, Rate
+from ..judge.rates import Rate, Samples
 from ..read.counts import Counts, Place, count, without_registry
 from ..read.locate import read_registry
 from ..read.model import Anomalies, Registry
@@ -19,7 +19,7 @@ from ..target.base import Frame, Target, TargetError
 from .targets import Named, Opened
 
 
-class Watch:
+class Counting:
     """The registry stays where it was found, so that it is not looked for each time; another program (exec), and
     modules that are loaded later, whose code must be named, are looked at afresh."""
 
@@ -27,7 +27,7 @@ class Watch:
         if not procfs.thread_count(pid):
             raise TargetError(f"there is no process {pid}")
         self.pid = pid
-        self.history = History()
+        self.samples = Samples()
         self.ends = _pidfd(pid)  # can be read once it has ended; None: a kernel without
         self._name = "-"
         self._opened = Opened(Named(str(pid), pid=pid))
@@ -45,7 +45,7 @@ class Watch:
         if not threads or self.has_ended():
             return False
         self._name = procfs.command(self.pid) or self._name
-        self.history.add(self._count(threads))
+        self.samples.add(self._count(threads))
         return True
 
     def has_ended(self) -> bool:
@@ -100,7 +100,7 @@ class Watch:
         return registry
 
     def rates(self, key: str) -> List[Rate]:
-        return self.history.rates(key)
+        return self.samples.rates(key)
 
     def frame(self, rate: Rate) -> Optional[Frame]:
         """Where the user's own code created the threads of a site."""
@@ -121,7 +121,7 @@ class Watch:
         if registry is None:
             yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
             return
-        untracked = self.history.untracked
+        untracked = self.samples.untracked
         if untracked:
             yield f"{untracked:,} untracked, not in the registry"
         for kind, number, example in registry.anomalies:
