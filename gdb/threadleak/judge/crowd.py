@@ -3,7 +3,9 @@
 that. A pool that has nothing to do looks the same, so a crowd is a suspicion, and never counts as leaked.
 """
 
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from collections import Counter
+from operator import attrgetter
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..read.threads import ALIVE as STATE_ALIVE
 from ..read.threads import BLOCKED
@@ -48,12 +50,13 @@ def perhaps(judge: Judge, site: Group, threshold: int) -> str:
     )
 
 
-def large_sites(verdicts: Iterable[Verdict], threshold: int) -> List[Group]:
+def large_sites(verdicts: Sequence[Verdict], threshold: int) -> List[Group]:
     """Those whose threads are a crowd, if they are blocked at one place."""
-    alive = [each for each in verdicts if each.class_ == ALIVE and not each.thread.is_main]
-    if not threshold or len(alive) < threshold:
+    decisions = Counter(map(attrgetter("decision"), verdicts))
+    free = {each for each in decisions if each.class_ == ALIVE and not each.expected_by}
+    if not threshold or sum(decisions[each] for each in free) < threshold:
         return []
-    sites = group(each for each in alive if not each.expected_by)
+    sites = group(each for each in verdicts if each.decision in free and not each.thread.is_main)
     return [each for each in sites if each.key.copy and len(each.verdicts) >= threshold]
 
 

@@ -12,7 +12,7 @@ from ..read.descriptor import TID_MAX
 from ..read.futexes import COMMAND, FUTEX_TID_MASK, LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
 from ..read.glibc import Glibc
 from ..target.base import SystemCall, Target, TargetError
-from ..target.system_calls import system_call
+from ..target.system_calls import number_of
 from .graph import GONE
 from .owners import Owners, Tids
 
@@ -29,7 +29,7 @@ ANYBODY = -2  # an owner that memory does not tell
 
 def word_of(machine: int, call: Optional[SystemCall]) -> Optional[int]:
     """The futex word on which a thread waits, without a timeout."""
-    if call is None or system_call(machine, call.number) != "futex":
+    if call is None or call.number != number_of(machine, "futex"):
         return None
     word, operation, _, timeout = call.arguments[:4]
     return word if operation & COMMAND in _WAITS and not timeout else None

@@ -23,8 +23,9 @@ _ENDS = {
 }
 _UNTOLD = "the kernel does not tell what it does: /proc/PID/task/TID/syscall cannot be read"
 
-# Thread(*pair) in half the time: there are ten thousand.
+# Thread(*pair) and SystemCall(*row) in half the time: there are ten thousand.
 _make_thread: Callable[[Tuple[int, int]], Thread] = partial(tuple.__new__, Thread)  # type: ignore
+_make_call: Callable[[Tuple[object, ...]], SystemCall] = partial(tuple.__new__, SystemCall)  # type: ignore
 
 
 class NativeTarget:
@@ -265,8 +266,8 @@ class NativeTarget:
 
 
 def _system_call(row: Tuple[int, ...]) -> Optional[SystemCall]:
-    sp, pc, number = row[:3]
-    return SystemCall(number, row[3:], pc, sp) if number >= 0 else None
+    number = row[2]
+    return _make_call((number, row[3:], row[1], row[0])) if number >= 0 else None
 
 
 def _only_first(count: int) -> str:

@@ -34,3 +34,9 @@ def _names(machine: int) -> Dict[int, str]:
 
 def system_call(machine: int, number: int) -> str:
     return _names(machine).get(number) or f"system call {number}"
+
+
+@lru_cache(maxsize=None)
+def number_of(machine: int, name: str) -> int:
+    """-1: it has none."""
+    return {known: number for number, known in _names(machine).items()}.get(name, -1)
