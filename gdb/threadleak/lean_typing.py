@@ -101,3 +101,9 @@ def install() -> None:
     lean.NamedTuple = _NamedTuple  # type: ignore[attr-defined]
     lean.cast = lambda kind, value: value  # type: ignore[attr-defined]
     sys.modules["typing"] = lean
+
+
+def remove() -> None:
+    """For modules of others, which are loaded from now on and need the whole of it."""
+    if getattr(sys.modules.get("typing"), "NamedTuple", None) is _NamedTuple:
+        del sys.modules["typing"]

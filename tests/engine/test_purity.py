@@ -32,6 +32,7 @@ STANDARD = {
         "subprocess",
         "shutil",
         "signal",
+        "site",
         "socket",
         "stat",
         "struct",
