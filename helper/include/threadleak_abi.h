@@ -29,7 +29,7 @@
 #define THREADLEAK_ABI_MAGIC "THRDLEAK" /* 8 bytes, no NUL */
 #define THREADLEAK_ABI_BYTE_ORDER 0x01020304u
 #define THREADLEAK_ABI_MAJOR 1
-#define THREADLEAK_ABI_MINOR 1 /* 1: expected marks, table of rules */
+#define THREADLEAK_ABI_MINOR 2 /* 1: expected marks, table of rules; 2: history, ring of events */
 
 #define THREADLEAK_CHUNKS 16    /* of a table */
 #define THREADLEAK_NAME_SIZE 16 /* of a thread, as the kernel keeps it */
@@ -93,6 +93,8 @@ struct threadleak_registry {
     struct threadleak_table scopes;
     struct threadleak_table modules;
     struct threadleak_table rules; /* since 1.1 */
+    uint64_t history;              /* address of struct threadleak_history, 0: none is kept; since 1.2 */
+    uint64_t events;               /* address of struct threadleak_events, 0: none are kept; since 1.2 */
 };
 
 /* threadleak_record.state: bits are only ever added, but for HELD (changes) */
@@ -157,6 +159,13 @@ struct threadleak_site {
     uint64_t first_ns;
     uint64_t expected_start; /* changes: the start routine that `expected` speaks of; since 1.1 */
     uint64_t reserved[2];
+    uint64_t finished; /* changes: of `created`, those that finished; since 1.2, and so are the next ones */
+    uint64_t joined;   /* changes: those that were joined */
+    uint64_t gone;     /* changes: those that were detached and finished */
+    uint64_t peak;     /* changes: most that were alive at once; a creation that fails counts for a moment */
+    uint32_t history;  /* changes: index of its struct threadleak_site_history, plus 1; 0: it has none */
+    uint32_t spare;
+    uint64_t spares[3];
 };
 
 #define THREADLEAK_SCOPE_ENDED 0x1u /* threadleak_scope.flags */
@@ -205,6 +214,145 @@ struct threadleak_rule {
     char text[240]; /* the rule as in docs/rules.md, or the reason of a mark; of a longer one the beginning */
 };
 
+/* ---- history: since 1.2 ---------------------------------------------------------------------- */
+
+#define THREADLEAK_LEVELS 3
+#define THREADLEAK_SITE_LEVELS 2
+
+/* Time is cut into stretches of `width_ns`, numbered from 1: number = ns / width_ns + 1. The first event in a
+ * stretch opens a bucket for it, entry number % count of its ring. A stretch without events has none: nothing
+ * changed in it. */
+struct threadleak_level {
+    uint64_t width_ns;
+    uint32_t count;       /* buckets in the ring */
+    uint32_t bucket_size; /* bytes from one to the next */
+    uint64_t buckets;     /* address; of sites: offset in struct threadleak_site_history */
+    uint64_t latest;      /* changes: number of the newest stretch that has a bucket; of sites: 0 */
+};
+
+/* What had happened when a stretch of time was entered, in numbers that only grow. */
+struct threadleak_bucket {
+    uint64_t number;   /* of the stretch, 0: being written. Stored last */
+    uint64_t begun_ns; /* of its first event */
+    uint64_t created;
+    uint64_t finished;
+    uint64_t joined;
+    uint64_t gone;
+    uint64_t peak; /* changes: most threads that were alive at once in it, known when it is over */
+    uint32_t initial;
+    uint32_t reserved;
+};
+
+/* The same of one site. The counts are the low halves of the site's own. */
+struct threadleak_site_bucket {
+    uint64_t number;
+    uint32_t created;
+    uint32_t finished;
+    uint32_t joined;
+    uint32_t gone;
+    uint64_t peak;
+};
+
+/* A most-so-far together with what it is the most of: the stretch's number in the upper half. */
+#define THREADLEAK_PEAK(number, threads) ((uint64_t)(number) << 32 | (uint32_t)(threads))
+
+/* Of the first sites that a process uses. Rings of buckets follow, as threadleak_history.site_levels says. */
+struct threadleak_site_history {
+    uint64_t latest; /* changes: number of the newest stretch that has a bucket, on the first level */
+    uint64_t peak;   /* changes: THREADLEAK_PEAK of that stretch */
+};
+
+/* How the numbers of threads went over time, in this process: a fork child starts anew. Alive are
+ * created - finished + initial, unjoined finished - joined - gone, where
+ *   created = next_id - first_id - cancelled
+ *   joined  = released - first_released - cancelled - gone
+ * with next_id and released of the registry. These words are not read at one instant: a difference below 0
+ * is 0. */
+struct threadleak_history {
+    uint32_t size; /* of this struct */
+    uint32_t site_history_size;
+    uint64_t began_ns;       /* buckets that were begun before are the parent's */
+    uint64_t first_id;       /* of the first thread that this process creates */
+    uint64_t first_released; /* registry.released as it was then */
+    uint64_t site_histories; /* address */
+    uint32_t site_capacity;
+    uint32_t site_used;     /* changes */
+    uint64_t sites_dropped; /* changes: sites for which there was no room */
+    uint64_t reserved;
+    uint64_t next_ns;   /* changes: when the present stretch of the first level is over */
+    uint64_t peak;      /* changes: THREADLEAK_PEAK of it */
+    uint64_t initial;   /* changes: threads that are alive and that nobody created: main */
+    uint64_t finished;  /* changes: threads that finished, of those that were created */
+    uint64_t gone;      /* changes: of these, those that were detached */
+    uint64_t cancelled; /* changes: threads that could not be created after all */
+    uint64_t spare[2];
+    struct threadleak_level levels[THREADLEAK_LEVELS];           /* the finest first */
+    struct threadleak_level site_levels[THREADLEAK_SITE_LEVELS]; /* of each site */
+};
+
+/* ---- events: since 1.2 ----------------------------------------------------------------------- */
+
+/* threadleak_event.kind. `thread` is who did it, 0: a thread without a record. */
+#define THREADLEAK_EVENT_CREATE 1u        /* `other` at `site`, in `scope` */
+#define THREADLEAK_EVENT_CREATE_FAILED 2u /* `other`, after all */
+#define THREADLEAK_EVENT_START 3u         /* as `tid`; main, too, and who came out of a fork */
+#define THREADLEAK_EVENT_NAME 4u          /* `other` is called `name` */
+#define THREADLEAK_EVENT_DETACH 5u        /* `other` */
+#define THREADLEAK_EVENT_FINISH 6u
+#define THREADLEAK_EVENT_JOIN_BEGIN 7u   /* of `other`, and the next two; a tryjoin has none */
+#define THREADLEAK_EVENT_JOIN_END 8u     /* it is joined */
+#define THREADLEAK_EVENT_JOIN_FAILED 9u  /* or not: timed out, cancelled, an error */
+#define THREADLEAK_EVENT_SCOPE_BEGIN 10u /* `other` is the scope's id, `scope` that of the enclosing one */
+#define THREADLEAK_EVENT_SCOPE_END 11u
+#define THREADLEAK_EVENT_MORE 12u /* the event before goes on: from `thread` on bytes of its name */
+
+/* An entry of a ring with many writers, who don't wait for each other. `seal` is the event's number plus the
+ * sum of threadleak_event_sum: an event that is being written, or into which two writers wrote, has a number
+ * that cannot be in this entry. Numbers start at 1; an event lies in entry number % count. */
+struct threadleak_event {
+    uint64_t seal;
+    uint64_t ticks; /* of the clock of struct threadleak_events */
+    uint32_t kind;
+    uint32_t tid;
+    uint64_t thread;
+    uint64_t other;
+    uint32_t site;
+    uint32_t scope; /* low half of the scope's id, 0: none */
+    char name[THREADLEAK_NAME_SIZE];
+};
+
+/* Word i of an event, seal not counted and the first one 1, times 2 * i + 1 times this, all added up. */
+#define THREADLEAK_EVENT_FACTOR 0x9e3779b97f4a7c15u
+
+/* What `ticks` are */
+#define THREADLEAK_CLOCK_MONOTONIC 0u /* nanoseconds of CLOCK_MONOTONIC */
+#define THREADLEAK_CLOCK_COUNTER 1u   /* the processor's counter: TSC, CNTVCT_EL0; see pairs */
+#define THREADLEAK_CLOCK_PAIRS 64
+
+/* One instant on both clocks. The first pair stays; the others are a ring behind it, in which pair number i
+ * (the first is 1) lies in entry 1 + (i - 2) % (THREADLEAK_CLOCK_PAIRS - 1). */
+struct threadleak_clock_pair {
+    uint64_t number; /* 0: being written. Stored last */
+    uint64_t ticks;
+    uint64_t ns;
+    uint64_t reserved;
+};
+
+struct threadleak_events {
+    uint32_t size;       /* of this struct */
+    uint32_t event_size; /* bytes from one to the next */
+    uint64_t entries;    /* address */
+    uint64_t count;      /* a power of two */
+    uint64_t first;      /* number of the first event in this process; those before are the parent's */
+    uint32_t clock;      /* THREADLEAK_CLOCK_* */
+    uint32_t reserved;
+    uint64_t pairs_used; /* changes */
+    uint64_t spare[2];
+    uint64_t next; /* changes: number of the next event; those more than `count` below are overwritten */
+    uint64_t spares[7];
+    struct threadleak_clock_pair pairs[THREADLEAK_CLOCK_PAIRS];
+};
+
 #if defined(__cplusplus)
 #define THREADLEAK_ABI_ASSERT(condition) static_assert(condition, #condition)
 #else
@@ -214,11 +362,19 @@ struct threadleak_rule {
 /* Tripwires: tests/abi compares every field with gdb/threadleak/read/abi.py. */
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_chunk) == 16);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_table) == 288);
-THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_registry) == 192 + 5 * 288);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_registry) == 192 + 5 * 288 + 16);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_record) == 128);
-THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_site) == 64);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_site) == 128);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_scope) == 128);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_module) == 256);
 THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_rule) == 256);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_level) == 32);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_bucket) == 64);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_site_bucket) == 32);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_site_history) == 16);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_history) == 128 + 5 * 32);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_event) == 64);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_clock_pair) == 32);
+THREADLEAK_ABI_ASSERT(sizeof(struct threadleak_events) == 128 + 64 * 32);
 
 #endif

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 import pytest
-from threadleak.read import abi
+from threadleak.read import abi, abi_history
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "helper" / "include" / "threadleak_abi.h"
@@ -18,6 +18,9 @@ CONSTANT = re.compile(r"^#define THREADLEAK_(\w+) +(0x[0-9a-f]+u?|\d+)\b", re.M)
 # A constant of the header, and its name in abi.py where that is not the same without the prefix.
 RENAMED = {"ABI_BYTE_ORDER": "BYTE_ORDER", "ABI_MAJOR": "MAJOR", "ABI_MINOR": "MINOR"}
 SIZES_ALONE = {"NAME_SIZE", "BUILD_ID_MAX"}  # which the sizes of fields show
+
+
+LAYOUTS = {**abi.LAYOUTS, **abi_history.LAYOUTS}
 
 
 def header_fields() -> Dict[str, List[str]]:
@@ -55,7 +58,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> List[str]:
 def test_the_header_was_understood() -> None:
     """Else the other tests would compare little with little."""
     fields = header_fields()
-    assert set(fields) == set(abi.LAYOUTS)
+    assert set(fields) == set(LAYOUTS)
     assert len(fields["threadleak_record"]) == len(abi.RECORD.fields)
     assert len(header_constants()) > 20
 
@@ -64,7 +67,7 @@ def test_every_field(compiled: List[str]) -> None:
     def rows(struct: str) -> List[Tuple[str, ...]]:
         return [tuple(line.split()[1:]) for line in compiled if line.split()[:1] == [struct]]
 
-    for struct, layout in abi.LAYOUTS.items():
+    for struct, layout in LAYOUTS.items():
         known = [(field.name, str(field.offset), str(field.size)) for field in layout.fields]
         assert rows(struct) == known + [("-", "0", str(layout.size))], struct
 
@@ -74,7 +77,8 @@ def test_every_constant(compiled: List[str]) -> None:
         if " = " in line:
             name, value = line.split(" = ")
             name = python_name(name[len("THREADLEAK_") :])
-            assert getattr(abi, name) == int(value), name
+            module = abi if hasattr(abi, name) else abi_history
+            assert getattr(module, name) == int(value), name
     assert f'"{abi.MAGIC.decode()}"' in HEADER.read_text()
 
 

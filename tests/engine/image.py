@@ -5,6 +5,7 @@ import struct
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from threadleak.read import abi
+from threadleak.read.layout import Layout
 from threadleak.target.base import (
     EXACT,
     RETURN,
@@ -26,10 +27,10 @@ T0 = 1_000_000_000_000  # the library's start, CLOCK_MONOTONIC
 EPOCH0 = 1_700_000_000_000_000_000
 TID_OFFSET, SELF_OFFSET = 720, -64
 MS = 1_000_000
-SITE_SIZE = 64 + 8 * 32
+SITE_SIZE = abi.SITE.size + 8 * 32
 
 
-def pack(layout: "abi.Layout[Any]", **values: Any) -> bytes:
+def pack(layout: "Layout[Any]", **values: Any) -> bytes:
     """A struct with these fields; the others are 0."""
     data = bytearray(layout.size)
     for field in layout.fields:
@@ -150,7 +151,7 @@ def image(
         tid_offset=TID_OFFSET,
         self_offset=SELF_OFFSET,
         next_id=1 << 40,
-        site_frames_offset=64,
+        site_frames_offset=abi.SITE.size,
     )
     regions = []
     for name, entries, reserved in (

@@ -22,6 +22,7 @@ from image import (
     site,
 )
 from threadleak.read import abi
+from threadleak.read.layout import Layout
 from threadleak.read.locate import read_registry
 from threadleak.read.model import Copy, text_of
 from threadleak.target.base import TargetError
@@ -81,7 +82,7 @@ def test_fields_that_the_writer_does_not_have_are_none() -> None:
         old: abi.U64
         new: abi.U32
 
-    layout = abi.Layout(Grown)
+    layout = Layout(Grown)
     assert list(layout.many(struct.pack("<QQ", 1, 2), 8)) == [(1, None), (2, None)]
     assert list(layout.many(struct.pack("<QIQI", 1, 5, 2, 6), 12)) == [(1, 5), (2, 6)]
     assert list(layout.many(struct.pack("<QIQ", 1, 5, 2), 12)) == [(1, 5)]
@@ -154,7 +155,7 @@ def test_a_page_full_of_magic_bytes_costs_little() -> None:
     [
         (
             dict(abi_major=2),
-            r"has version 2\.1, this is a reader of version 1\.1: .*threadleak itself",
+            r"has version 2\.2, this is a reader of version 1\.2: .*threadleak itself",
         ),
         (dict(abi_major=0, abi_minor=3), r"version 0\.3.*bring the library up to date"),
         (dict(byte_order=0x04030201), "not that of a little-endian 64-bit process"),

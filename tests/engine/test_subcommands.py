@@ -288,7 +288,7 @@ def test_info() -> None:
     for part in (
         "process 4242",
         "/srv/server",
-        "version 1.1 at 0x555555600000, found by symbol",
+        "version 1.2 at 0x555555600000, found by symbol",
         "5 kept of",
         "6 (2 unjoined, 1 outlived, 2 alive, 1 untracked)",
     ):

@@ -123,7 +123,7 @@ def test_another_major_version(workshop: Workshop, core: bool) -> None:
     if core:
         arguments = [workshop.program("quiet").path, running.dump_core()]
     seen = run_checked(arguments, "threadleak info")
-    must_be_blind(seen, "has version 7.1, this is a reader of version 1.1")
+    must_be_blind(seen, "has version 7.2, this is a reader of version 1.2")
 
 
 @pytest.mark.parametrize(

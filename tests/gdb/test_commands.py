@@ -237,7 +237,7 @@ def test_info(live: List[str]) -> None:
     assert rows["target"].strip() == f"process {live[1]}"
     assert rows["program"].strip().endswith("/leaky")
     assert rows["records"].strip() == "11 kept of 12 made, 1 given back"
-    assert "version 1.1 at 0x" in rows["registry"] and "found by symbol" in rows["registry"]
+    assert "version 1.2 at 0x" in rows["registry"] and "found by symbol" in rows["registry"]
     assert rows["scopes"].strip() == "2"
 
 

@@ -49,7 +49,7 @@ def test_the_json_sums_up(seen: Run, form: Form) -> None:
     by_class = {"unjoined": 4, "outlived": 1, "alive": 6}
     assert shown["summary"] == {"threads": 11, "leaked": 5, "by_class": by_class}
     assert shown["target"]["kind"] == ("core" if form.look.core else "process")
-    registry = {"found": True, "version": "1.1", "dropped": 0, "untracked": 0}
+    registry = {"found": True, "version": "1.2", "dropped": 0, "untracked": 0}
     assert {key: shown["registry"][key] for key in registry} == registry
     assert shown["error"] is None
 

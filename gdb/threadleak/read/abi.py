@@ -1,40 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The layout of helper/include/threadleak_abi.h: each struct is a class, each field has its C type.
 
+What the registry of version 1.2 and later points to, history and events, is in abi_history.py.
+
 tests/abi compares every name, offset and size with the header. A struct only grows at its end, so each
 class here is read from a shorter one too (fields that the writer does not have are None) and from a
 longer one (what this reader does not know is skipped).
 """
 
-import struct
-from functools import partial
-from typing import (
-    Annotated,
-    Any,
-    Callable,
-    Dict,
-    Generic,
-    Iterable,
-    Iterator,
-    List,
-    NamedTuple,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-)
+from typing import Annotated, NamedTuple
+
+from .layout import I32, U16, U32, U64, Layout
 
 MAGIC = b"THRDLEAK"
 BYTE_ORDER = 0x01020304
 MAJOR = 1
-MINOR = 1
+MINOR = 2
 CHUNKS = 16
-
-U16 = Annotated[int, "H"]
-U32 = Annotated[int, "I"]
-I32 = Annotated[int, "i"]
-U64 = Annotated[int, "Q"]
 
 
 class Chunk(NamedTuple):
@@ -88,6 +70,8 @@ class Header(NamedTuple):
     scopes: Annotated[bytes, "288s"]
     modules: Annotated[bytes, "288s"]
     rules: Annotated[bytes, "288s"]  # since 1.1
+    history: U64  # since 1.2, and so is the next
+    events: U64
 
 
 HOOKS_INACTIVE = 0x1
@@ -140,6 +124,13 @@ class Site(NamedTuple):
     first_ns: U64
     expected_start: U64  # since 1.1; before, 0
     reserved: Annotated[bytes, "16s"]
+    finished: U64  # since 1.2, and so are the next
+    joined: U64
+    gone: U64
+    peak: U64
+    history: U32
+    spare: U32
+    spares: Annotated[bytes, "24s"]
 
 
 SITE_COMPLETE = 0x1
@@ -195,66 +186,6 @@ class Rule(NamedTuple):
 
 
 RULE_UNJOINED, RULE_COUNTED = 0x1, 0x2
-
-
-class Field(NamedTuple):
-    name: str
-    offset: int
-    size: int
-    code: str  # of the struct module
-
-
-Buffer = Union[bytes, bytearray]
-T = TypeVar("T", bound=Tuple[Any, ...])
-
-
-class Layout(Generic[T]):
-    """How instances of `kind` lie in memory: little-endian, no padding."""
-
-    def __init__(self, kind: Type[T]):
-        self.make: Callable[[Iterable[Any]], T] = partial(tuple.__new__, kind)  # type: ignore
-        self.fields: List[Field] = []
-        self.size = 0
-        for name, hint in kind.__annotations__.items():
-            code = hint.__metadata__[0]
-            self.fields.append(Field(name, self.size, struct.calcsize("<" + code), code))
-            self.size += self.fields[-1].size
-        self._by_name = {field.name: field for field in self.fields}
-        self._rows: Dict[int, Tuple[struct.Struct, Tuple[None, ...]]] = {}
-
-    def _row(self, stride: int) -> Tuple[struct.Struct, Tuple[None, ...]]:
-        """What of a struct lies in `stride` bytes, and what stands for the rest."""
-        if stride not in self._rows:
-            known = [field for field in self.fields if field.offset + field.size <= stride]
-            end = known[-1].offset + known[-1].size if known else 0
-            codes = "".join(field.code for field in known)
-            unknown = (None,) * (len(self.fields) - len(known))
-            self._rows[stride] = struct.Struct(f"<{codes}{stride - end}x"), unknown
-        return self._rows[stride]
-
-    def one(self, data: bytes) -> T:
-        """From all bytes of one struct, as long as the writer has it."""
-        return next(self.many(data, len(data)))
-
-    def many(self, data: bytes, stride: int) -> Iterator[T]:
-        """From structs that lie `stride` bytes apart; what is left over at the end is ignored."""
-        row, unknown = self._row(stride)
-        rows: Iterable[Tuple[Any, ...]]
-        rows = row.iter_unpack(memoryview(data)[: len(data) // stride * stride])
-        if unknown:
-            rows = (values + unknown for values in rows)
-        return map(self.make, rows)
-
-    def at(self, data: Buffer, index: int, stride: int) -> T:
-        """One of structs that lie `stride` bytes apart."""
-        row, unknown = self._row(stride)
-        return self.make(row.unpack_from(data, index * stride) + unknown)
-
-    def column(self, data: Buffer, name: str, stride: int) -> Sequence[int]:
-        """One field, which every writer has, of all structs; `stride` is a multiple of 8."""
-        field = self._by_name[name]
-        step, first = stride // field.size, field.offset // field.size
-        return memoryview(data).cast(field.code)[first::step]  # type: ignore[call-overload,no-any-return]
 
 
 CHUNK = Layout(Chunk)

@@ -28,6 +28,12 @@ class Site(NamedTuple):
     flags: int
     creator_site: int
     created: int
+    # Since 1.2, and only where a history is kept; else 0 or None.
+    finished: Optional[int] = None
+    joined: Optional[int] = None
+    gone: Optional[int] = None  # detached, and finished
+    peak: Optional[int] = None
+    history: Optional[int] = None  # index of its own, plus 1; 0: it has none
 
 
 class Mark(NamedTuple):

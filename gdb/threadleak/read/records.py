@@ -9,7 +9,7 @@ from operator import lt
 from typing import Dict, Iterable, List, Sequence, Tuple
 
 from . import abi
-from .abi import Buffer
+from .layout import Buffer
 
 
 class Kind:

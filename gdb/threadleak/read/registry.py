@@ -8,6 +8,7 @@ from typing import Any, Iterable, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
+from .layout import Layout
 from .model import Anomalies, Copy, Mark, Module, Scope, Site, text_of
 from .records import Records
 from .table import Table
@@ -39,9 +40,9 @@ def read_header(target: Target, address: int) -> abi.Header:
     return header if size == len(data) else abi.HEADER.one(target.read(address, size))
 
 
-def other_tables(header: abi.Header) -> List[Tuple[str, "abi.Layout[Any]"]]:
+def other_tables(header: abi.Header) -> List[Tuple[str, "Layout[Any]"]]:
     """All but the records, as far as the writer has them."""
-    tables: "List[Tuple[str, abi.Layout[Any]]]" = [
+    tables: "List[Tuple[str, Layout[Any]]]" = [
         ("modules", abi.MODULE),
         ("sites", abi.SITE),
         ("scopes", abi.SCOPE),
@@ -68,7 +69,7 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     if "scopes" in others:
         copy.scopes = _scopes(target, others["scopes"])
     if "sites" in others:
-        copy.sites = _sites(target, others["sites"], copy.header.site_frames_offset)
+        copy.sites = _sites(target, others["sites"], copy.header)
     if "rules" in others:
         copy.marks = _marks(target, others["rules"])
     if target.moves:
@@ -79,9 +80,7 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     return copy
 
 
-def _table(
-    copy: Copy, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies
-) -> Optional[Table]:
+def _table(copy: Copy, name: str, layout: "Layout[Any]", anomalies: Anomalies) -> Optional[Table]:
     try:
         table = Table(copy.header, name, layout, anomalies)
     except TargetError as error:
@@ -148,7 +147,8 @@ def _marks(target: Target, table: Table) -> List[Optional[Mark]]:
     return marks
 
 
-def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]:
+def _sites(target: Target, table: Table, header: abi.Header) -> List[Optional[Site]]:
+    frames_at, has_history = header.site_frames_offset, bool(header.history)
     if not abi.FIRST_SIZES[abi.SITE] <= frames_at <= table.entry_size or frames_at % 8:
         table.anomalies.add("stacks", f"the frames of a site begin at {frames_at}")
         return []
@@ -158,7 +158,7 @@ def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]
         if data is None:
             sites += [None] * count
             continue
-        for at, raw in enumerate(abi.SITE.many(data, table.entry_size)):
+        for at, raw in enumerate(abi.SITE.many(data, table.entry_size, frames_at)):
             if not raw.frame_count:
                 sites.append(None)
                 continue
@@ -172,6 +172,9 @@ def _sites(target: Target, table: Table, frames_at: int) -> List[Optional[Site]]
             words = memoryview(data)[start : start + 8 * min(raw.frame_count, most)].cast("Q")
             frames = tuple((abi.frame_pc(word), abi.frame_module(word)) for word in words)
             site = Site(frames, raw.flags, raw.creator_site, raw.created)
+            if has_history and raw.finished is not None:
+                counts = (raw.finished, raw.joined, raw.gone, raw.peak, raw.history)
+                site = Site(*site[:4], *counts)
             sites.append(site)
     return sites
 

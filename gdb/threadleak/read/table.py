@@ -5,6 +5,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
+from .layout import Layout
 from .model import Anomalies
 
 # Read at once: a hostile count must not make anybody allocate more than that; and what malloc maps (from 128 KiB
@@ -25,9 +26,7 @@ MAX_ENTRY = 1 << 16
 class Table:
     """A table whose chunks lie where a table can lie."""
 
-    def __init__(
-        self, header: abi.Header, name: str, layout: "abi.Layout[Any]", anomalies: Anomalies
-    ):
+    def __init__(self, header: abi.Header, name: str, layout: "Layout[Any]", anomalies: Anomalies):
         table = abi.TABLE.one(getattr(header, name))
         self.name = name
         self.anomalies = anomalies
