@@ -125,6 +125,8 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
         argv = gdb.string_to_argv(argument)
         outcome = _run(self.command, argv)
         gdb.write(outcome.text)
+        if outcome.note is not None:
+            gdb.write(f"{_signed(outcome.note)}\n", gdb.STDERR)
         if self.command.NAME == "check":
             self.dont_repeat()
             gdb.set_convenience_variable("_threadleak_leaks", outcome.leaks)

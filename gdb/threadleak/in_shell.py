@@ -208,8 +208,9 @@ def _at_once(command: ModuleType, session: Session, options: argparse.Namespace)
 def _finish(outcome: Outcome, options: argparse.Namespace) -> int:
     outcome = execution.deliver(outcome, options)
     _write(outcome.text, 0)
-    if outcome.error is not None:
-        _complain(outcome.error)
+    for sentence in (outcome.note, outcome.error):
+        if sentence is not None:
+            _complain(sentence)
     return outcome.status
 
 

@@ -9,7 +9,19 @@ from run_gdb import LOADER, run_gdb, run_mi
 from workshop import Workshop
 
 SUBCOMMANDS = (
-    *("check", "diff", "explain", "filter", "graph", "groups", "info", "list", "stacks", "suggest"),
+    *(
+        "check",
+        "diff",
+        "explain",
+        "filter",
+        "graph",
+        "groups",
+        "info",
+        "list",
+        "stacks",
+        "suggest",
+        "trace",
+    ),
 )
 ESCAPE = "\033["
 

@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
     error: Optional[str] = None  # one sentence: what failed, or could not be told
     leaks: int = 0  # of check: threads that made it fail
     case: Optional[Case] = None  # of check, in a format that tests have
+    note: Optional[str] = None  # a sentence for people that is no failure
 
 
 # What follows the options in the shell. GDB has one target, which no command names.
@@ -111,7 +112,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def _address(text: str) -> int:
+def address(text: str) -> int:
     if not re.fullmatch(r"0x[0-9a-fA-F]{1,16}|\d{1,19}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no address")
     return int(text, 0) if text.startswith("0x") else int(text)
@@ -223,7 +224,7 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Non
     group.add_argument("--output", metavar="FILE", help="write to FILE instead")
     group.add_argument(
         "--registry",
-        type=_address,
+        type=address,
         metavar="ADDR",
         help="where the registry is, if it is not found",
     )

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The trace viewer of Chrome (catapult), as Debian has it: in the sources of Go, whose `go tool trace` shows it. That of
+chrome://tracing itself is left out of Debian's Chromium. It is loaded into that Chromium, headless, with a document
+that it reads by its own means."""
+
+import functools
+import glob
+import http.server
+import json
+import os
+import shutil
+import sys
+import threading
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+LOADED_S = 60
+PAGE = """<!DOCTYPE html>
+<html><head>
+<script src="webcomponents.min.js"></script>
+<link rel="import" href="trace_viewer_full.html">
+<style>html, body { margin: 0; width: 100%; height: 100%; overflow: hidden }
+#viewer { width: 100%; height: 100% }</style>
+<script>
+document.addEventListener('WebComponentsReady', async () => {
+  try {
+    const container = document.createElement('track-view-container');
+    container.id = 'track_view_container';
+    const viewer = document.createElement('tr-ui-timeline-view');
+    viewer.track_view_container = container;
+    Polymer.dom(viewer).appendChild(container);
+    viewer.id = 'viewer';
+    viewer.globalMode = true;
+    viewer.polyfillWarnedOnce_ = true;
+    Polymer.dom(document.body).appendChild(viewer);
+    const text = await (await fetch('trace.json')).text();
+    const model = new tr.Model();
+    await new tr.importer.Import(model, new tr.importer.ImportOptions()).importTraces([text]);
+    viewer.model = model;
+    viewer.viewTitle = 'threadleak trace';
+    window.loaded = model;
+  } catch (error) {
+    window.failed = String(error && error.message || error);
+  }
+});
+</script>
+</head><body></body></html>
+"""
+# What the viewer has made of the document.
+READ = """
+const threads = [];
+for (const process of window.loaded.getAllProcesses())
+  for (const key in process.threads) {
+    const thread = process.threads[key];
+    threads.push({tid: thread.tid, name: thread.name, sort: thread.sortIndex,
+      slices: thread.sliceGroup.slices.map(each => [each.title, each.didNotFinish === true])});
+  }
+const counters = [];
+for (const process of window.loaded.getAllProcesses())
+  for (const key in process.counters)
+    counters.push(...process.counters[key].series.map(each => each.name));
+return JSON.stringify({threads, counters,
+  flows: window.loaded.flowEvents.map(each =>
+    [each.title, each.startSlice && each.startSlice.title, each.endSlice && each.endSlice.title]),
+  warnings: window.loaded.importWarnings.map(each => each.message)});
+"""
+
+
+class Seen(NamedTuple):
+    threads: List[Dict[str, Any]]
+    counters: List[str]
+    flows: List[List[Optional[str]]]
+    warnings: List[str]
+
+
+def why_not() -> str:
+    """Why there is no viewer here; empty: there is one."""
+    if _folder() is None:
+        return "no trace viewer (Debian: golang-src)"
+    if shutil.which("chromedriver") is None or shutil.which("chromium") is None:
+        return "no browser (Debian: chromium, chromium-driver)"
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return "no selenium (Debian: python3-selenium)"
+    return ""
+
+
+def _folder() -> Optional[str]:
+    for places in ("/usr/share/go-*/src", "/usr/lib/go-*/src"):
+        for path in glob.glob(f"{places}/**/static/trace_viewer_full.html", recursive=True):
+            return os.path.dirname(path)
+    return None
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def _served(folder: str) -> Iterator[str]:
+    handler = functools.partial(_Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/page.html"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+@contextmanager
+def opened(document: str, scratch: str, size: str = "1400,900") -> Iterator[Any]:
+    """A browser that has the document open; `scratch`: an empty folder."""
+    from selenium import webdriver
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    for name in ("trace_viewer_full.html", "webcomponents.min.js"):
+        shutil.copy(os.path.join(_folder() or "", name), scratch)
+    shutil.copy(document, os.path.join(scratch, "trace.json"))
+    with open(os.path.join(scratch, "page.html"), "w", encoding="utf-8") as page:
+        page.write(PAGE)
+    how = webdriver.ChromeOptions()
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={size}"):
+        how.add_argument(word)
+    with _served(scratch) as address:
+        browser = webdriver.Chrome(options=how)
+        try:
+            browser.get(address)
+            WebDriverWait(browser, LOADED_S).until(
+                lambda it: it.execute_script("return Boolean(window.loaded || window.failed)")
+                and True
+            )
+            failed = browser.execute_script("return window.failed || ''")
+            assert not failed, f"the viewer refuses it: {failed}"
+            yield browser
+        finally:
+            browser.quit()
+
+
+def seen(browser: Any) -> Seen:
+    return Seen(**json.loads(browser.execute_script(READ)))
+
+
+def screenshot(browser: Any, path: str) -> None:
+    """With arrows, which are shown on demand."""
+    browser.execute_script(
+        "document.getElementById('viewer').trackView.viewport.selectedFlowEvents ="
+        " new Set(['create', 'join']);"
+    )
+    browser.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => setTimeout(done, 0))"
+    )
+    browser.save_screenshot(path)
+
+
+if __name__ == "__main__":  # trace_viewer.py TRACE PICTURE
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder, opened(sys.argv[1], folder) as shown:
+        screenshot(shown, sys.argv[2])
