@@ -8,8 +8,9 @@ module has NAME, parser() and run(None, options).
 import argparse
 import os
 import sys
+from contextlib import suppress
 from types import ModuleType
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from . import VERSION, commands
 from .commands import execution
@@ -21,6 +22,8 @@ from .judge.ids import looks_like_id
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .judge.verdicts import NEVER
+from .read.descriptor import Descriptor
+from .read.settled import settled
 from .show import cases, json
 from .show.json import STACK_FRAMES
 from .show.progress import progress
@@ -185,13 +188,23 @@ def _no_target() -> Target:
 def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Outcome:
     options.explain = f"threadleak explain {clean(named.words())} --id {{}}"
     options.target = named.name
+    before = _before_stop(named) if options.stop else None
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
-        session = Session(opened.again, lambda: None, _style)
+        session = Session(opened.again, lambda: None, _style, before)
         with progress(named.name):
             outcome = execution.attempt(lambda: _at_once(command, session, options), options)
     for remark in opened.remarks:
         _complain(remark)
     return outcome
+
+
+def _before_stop(named: Named) -> Optional[FrozenSet[Descriptor]]:
+    """What is known of a process before it is stopped, and no single look at it can tell."""
+    if named.pid is None:
+        return None
+    with suppress(TargetError), Opened(named) as running:
+        return settled(running.again())
+    return None
 
 
 def _at_once(command: ModuleType, session: Session, options: argparse.Namespace) -> Outcome:

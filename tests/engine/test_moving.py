@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record
-from threadleak.read import abi, look
+from threadleak.read import abi, look, settled
 from threadleak.read.descriptor import Descriptor
 from threadleak.read.records import Records
 from threadleak.read.threads import ALIVE, FINISHED
@@ -200,7 +200,6 @@ def test_a_thread_that_has_the_descriptor_of_one_that_was_joined_is_another(
         def descriptor(self, pthread: int) -> Descriptor:
             return descriptor(tids.pop(0) if len(tids) > 1 else tids[0])
 
-    monkeypatch.setattr(look, "glibc_of", lambda target: Lists())
-    doubts = {descriptor(0), 9000}
-    gone = look._begun_anew(Moving([], []), doubts, 0.02)
+    monkeypatch.setattr(settled, "glibc_of", lambda target: Lists())
+    gone = settled.begun_anew(Moving([], []), [descriptor(0)], 0.02)
     assert gone == (set() if is_same else {descriptor(0)})

@@ -3,7 +3,7 @@
 
 import argparse
 from contextlib import suppress
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Collection, List, Optional, Tuple
 
 from ..judge import baseline
 from ..judge.report import Report
@@ -11,6 +11,7 @@ from ..judge.rule_set import RuleSet, load_all
 from ..judge.rules import Rule
 from ..judge.stuck import Sought, seek
 from ..judge.verdicts import Settings
+from ..read.descriptor import Descriptor
 from ..read.look import Look, compared, look, look_at
 from ..read.stacks import Stacks
 from ..show.style import PLAIN, Style
@@ -19,18 +20,21 @@ from .options import settings
 
 
 class Session:
-    """`open_target` gives the target as it is now, `generation` a value that differs once it has changed."""
+    """`open_target` gives the target as it is now, `generation` a value that differs once it has changed. `before`: what
+    settled() told of the process before it was stopped for this."""
 
     def __init__(
         self,
         open_target: Callable[[], Target],
         generation: Callable[[], Any] = object,
         style: Callable[[], Style] = lambda: PLAIN,
+        before: Optional[Collection[Descriptor]] = None,
     ):
         self.rules: List[Rule] = []
         self._open = open_target
         self._generation = generation
         self._style = style
+        self._before = before
         self._seen: Any = None
         self._target: Optional[Target] = None
         self._look: Optional[Tuple[Optional[int], Look]] = None
@@ -64,7 +68,7 @@ class Session:
         """
         target = self.target()
         with suppress(TargetError):
-            self._taken = look_at(target, address)
+            self._taken = look_at(target, address, self._before)
             self._sought = seek(self._taken, Stacks(target, self._taken.registry.copies), waits)
         if frames:
             target.read_stacks(frames)

@@ -5,13 +5,13 @@ from typing import List, Optional, Sequence, Tuple
 
 from ..read import abi
 from ..read.model import Copy
-from ..read.threads import ENDING, STARTING, ThreadInfo
+from ..read.threads import ENDING, JOINING, JUST_FINISHED, STARTING, ThreadInfo
 from ..target.base import base_name
 from .classes import ALIVE, CROWD, OUTLIVED, STUCK, UNJOINED, UNTRACKED
 from .crowd import Crowd
 from .durations import duration
 from .stuck import Stuck
-from .verdicts import JOINING, JUST_FINISHED, Judge, Verdict
+from .verdicts import Judge, Verdict
 
 
 _CXX_LIBRARIES = ("libstdc++.so", "libc++.so")  # in which their threads begin
@@ -74,8 +74,13 @@ class Evidence:
             return why + ["It is detached, so nobody can wait for it."] if detached else why
         why = [
             "It finished, is joinable, and nobody joined it: its stack is still mapped, as glibc's"
-            " own list of threads says. When it finished is not known."
+            " own list of threads says."
         ]
+        if verdict.waiting == JOINING:
+            return why + ["Not counted yet: a thread is in its join (pthread_join)."]
+        if verdict.waiting == JUST_FINISHED:
+            return why + ["Not counted yet: it had just finished then."]
+        why[0] += " When it finished is not known."
         if self.judge.at.registered:
             why.append("The registry does not have it: the library did not see its creation.")
         return why + self._moment()

@@ -9,7 +9,7 @@ from typing import Container, Dict, Iterable, Iterator, List, NamedTuple, Option
 from ..read import abi
 from ..read.model import Copy, Registry, Scope
 from ..read.stacks import Stacks
-from ..read.threads import ENDING, FINISHED, ThreadInfo
+from ..read.threads import ENDING, FINISHED, JOINING, JUST_FINISHED, ThreadInfo
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, STUCK, SUSPICION, UNJOINED, UNTRACKED
 from .declared import Declared
 from .rule_set import RuleSet
@@ -36,9 +36,6 @@ class Settings(NamedTuple):
     crowd: int = 0  # threads that make one; 0: none do
     seek_crowds: bool = True  # which takes the stacks of all threads of a site that has so many
     waits: str = NEVER  # when to look for threads that are stuck: AUTO, ALWAYS or NEVER
-
-
-JOINING, JUST_FINISHED = "joining", "just finished"  # Decision.waiting
 
 
 class Decision:
@@ -150,7 +147,7 @@ class Judge:
             if thread.copy is not copy:
                 copy = thread.copy
                 waits = self._waits(copy) if copy is not None else {}
-            wait = waits.get(thread.index, "")
+            wait = waits.get(thread.index, "") or thread.unsettled
             if stuck and thread.kernel is not None and thread.kernel.tid in stuck:
                 wait = STUCK
             key = (thread.kind, thread.state, thread.is_main, thread.untracked, wait)

@@ -6,11 +6,22 @@ Of a process that runs on meanwhile the two are not of one moment: a thread that
 the registry did not know it, one that begins as if its end had gone unseen; and the kernel keeps a thread for
 up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so; of a
 core that was made while the process ran on there is one look, so it is believed of none. The same holds for what glibc's
-lists alone tell of threads that have finished: each that is joined soon looks for a moment as if it never were.
+lists alone tell of threads that have finished: each that is joined soon looks for a moment as if it never were
+(settled.py).
 """
 
 import time
-from typing import Callable, FrozenSet, Hashable, List, NamedTuple, Optional, Set, Tuple
+from typing import (
+    Callable,
+    Collection,
+    FrozenSet,
+    Hashable,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+)
 
 from ..target.base import Target, TargetError
 from . import abi
@@ -20,11 +31,11 @@ from .locate import NoRegistry, read_registry
 from .model import Anomalies, Registry
 from .reconcile import reconcile
 from .second_source import compared_with_glibc
+from .settled import begun_anew, mark_unsettled
 from .threads import ALIVE, FINISHED, ThreadInfo, Threads
 from .unregistered import OTHER_PROCESS, threads_of
 
 PAUSES_S = (0.02, 0.05, 0.1, 0.2)  # before each further look
-PEEKS, PEEKS_MAX = 40, 2000  # in a pause: at each finished thread, at all of them
 
 
 class Look(NamedTuple):
@@ -36,6 +47,8 @@ class Look(NamedTuple):
     others: Optional[
         List[ThreadInfo]
     ] = None  # all of the process, where `threads` are a part of them
+    # finished threads, as they were before the process was stopped; None: nobody looked
+    before: Optional[Collection[Descriptor]] = None
 
     @property
     def whole(self) -> List[ThreadInfo]:
@@ -43,10 +56,16 @@ class Look(NamedTuple):
         return self.threads.infos if self.others is None else self.others
 
 
-def look_at(target: Target, address: Optional[int] = None) -> Look:
-    """TargetError if there is neither a registry nor a list of threads, or they say nothing about this process."""
+def look_at(
+    target: Target,
+    address: Optional[int] = None,
+    before: Optional[Collection[Descriptor]] = None,
+) -> Look:
+    """TargetError if there is neither a registry nor a list of threads, or they say nothing about this process.
+    `before`: what settled() gave before it was stopped."""
     registry = _registry(target, address)
-    return compared(Look(target, registry, Threads([], [], 0), set() if target.blurred else None))
+    believed: Optional[Set[Hashable]] = set() if target.blurred else None
+    return compared(Look(target, registry, Threads([], [], 0), believed, before=before))
 
 
 def _registry(target: Target, address: Optional[int]) -> Registry:
@@ -82,6 +101,8 @@ def compared(taken: Look) -> Look:
         threads = threads_of(glibc_of(taken.target), taken.target)
     if threads.strangers and not taken.target.moves:
         raise TargetError(OTHER_PROCESS)
+    if not taken.target.moves:
+        mark_unsettled(threads.infos, taken.target, taken.before)
     if taken.believed is None:
         return taken._replace(threads=threads)
     sure = {None, *taken.believed}
@@ -103,33 +124,17 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
         if not doubts:
             return taken
         strangers = taken.threads.strangers
-        doubts -= _begun_anew(taken.target, doubts, pause)
+        finished = [each for each in doubts if isinstance(each, Descriptor)]
+        if finished:
+            doubts -= begun_anew(taken.target, finished, pause)
+        else:
+            time.sleep(pause)
         taken = look_at(open_target(), address)
         if strangers & taken.threads.strangers:
             raise TargetError(OTHER_PROCESS)
         if _doubts(taken.threads) <= doubts:
             return taken
     return compared(taken._replace(believed=doubts)) if taken.target.moves else taken
-
-
-def _begun_anew(target: Target, doubts: Set[Hashable], pause: float) -> Set[Hashable]:
-    """Lasts that long. Of finished threads those that did not stay so: each was joined, and another thread has its
-    descriptor, which looks the same to a further look if that has finished by then, too.
-    """
-    left = [each for each in doubts if isinstance(each, Descriptor)]
-    gone: Set[Hashable] = set()
-    times = min(PEEKS, 1 + PEEKS_MAX // max(1, len(left)))
-    for _ in range(times):
-        time.sleep(pause / times)
-        gone.update(each for each in left if each not in gone and not _is_still(target, each))
-    return gone
-
-
-def _is_still(target: Target, descriptor: Descriptor) -> bool:
-    try:
-        return glibc_of(target).descriptor(descriptor.pthread) == descriptor
-    except TargetError:
-        return False
 
 
 def _doubts(threads: Threads) -> Set[Hashable]:

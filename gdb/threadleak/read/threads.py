@@ -11,6 +11,8 @@ from .records import Kind
 
 ALIVE, ENDING, FINISHED, STARTING = "alive", "ending", "finished", "starting"
 RUNNING, BLOCKED = "running", "blocked"
+# Why a finished thread that nobody joined is not counted yet.
+JOINING, JUST_FINISHED = "joining", "just finished"
 STATES = (RUNNING, BLOCKED, ALIVE, STARTING, ENDING, FINISHED)
 
 
@@ -20,7 +22,7 @@ class ThreadInfo:
 
     __slots__ = (
         *("copy", "index", "kind", "kernel", "state", "is_main", "descriptor", "untracked"),
-        "_record",
+        *("unsettled", "_record"),
     )
 
     def __init__(
@@ -41,6 +43,8 @@ class ThreadInfo:
         self.is_main = is_main
         self.descriptor = descriptor  # glibc's own, where it was asked for
         self.untracked = kind is None and not is_main  # or there is a registry that has it not
+        # JOINING or JUST_FINISHED, of one that glibc alone says has finished (read/settled.py)
+        self.unsettled = ""
         self._record: Optional[abi.Record] = None
 
     @property
