@@ -31,7 +31,7 @@ from .show.sanitize import clean
 from .show.style import PLAIN, Ansi, Style
 from .target.base import Target, TargetError
 
-SHELL_ONLY: Tuple[str, ...] = ("run", "top", "snapshot", "gdb")
+SHELL_ONLY: Tuple[str, ...] = ("run", "top", "snapshot", "merge", "gdb")
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...

@@ -19,6 +19,7 @@ import tempfile
 
 import checks
 import looks
+import merging
 from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
 
 PAIRS = int(os.environ.get("BENCH_PAIRS", "7"))
@@ -168,6 +169,7 @@ def main() -> None:
         large_core(folder)
     looks.main()
     checks.main()
+    merging.main()
 
 
 if __name__ == "__main__":

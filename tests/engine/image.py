@@ -193,6 +193,7 @@ class FakeTarget:
     machine = 62
     unwinder = "none"
     local_pid: Optional[int] = None
+    host: Optional[str] = None
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ STANDARD = {
         "errno",
         "fnmatch",
     ),
-    *("functools", "gc", "importlib", "itertools", "json", "mmap", "operator", "os", "re"),
+    *("functools", "gc", "importlib", "io", "itertools", "json", "mmap", "operator", "os", "re"),
     *(
         "resource",
         "select",
@@ -39,7 +39,7 @@ STANDARD = {
         "sys",
         "termios",
     ),
-    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata"),
+    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata", "zlib"),
 }
 
 

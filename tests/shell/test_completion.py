@@ -78,6 +78,7 @@ def test_every_subcommand_has_its_options() -> None:
         (("run", "ls", ""), [":command 2"]),
         (("run", "--options", "frames=3", "ls", "-"), [":command 4"]),
         (("run", "--options", "=", "frames", "=", "3", "--", "l"), [":command 8"]),
+        (("merge", ""), [":files"]),
         (("no-such", ""), []),
     ],
 )

@@ -174,7 +174,7 @@ def _of_shown(path: str, shown: Dict[str, Any]) -> Side:
         if site is None and each.get("start") is None:
             site = _UNTRACKED
         if site is None:
-            site = _site(map(_frame, each.get("creation_stack") or []), _frame(each["start"]))
+            site = _site(map(frame_of, each.get("creation_stack") or []), frame_of(each["start"]))
             site = known.setdefault(site.key, site)
         side.sites.setdefault(site.key, site)
         id = None if each["id"] is None else str(each["id"])
@@ -190,7 +190,7 @@ def _number(value: Any) -> Optional[float]:
     return None if value is None else float(value)
 
 
-def _frame(shown: Dict[str, Any]) -> Frame:
+def frame_of(shown: Dict[str, Any]) -> Frame:
     address = [int(shown[key], 16) if shown[key] is not None else None for key in ("pc", "offset")]
     text = [_text(shown[key]) for key in ("function", "module", "file")]
     line = None if shown["line"] is None else int(shown["line"])

@@ -110,7 +110,13 @@ def empty() -> Dict[str, Any]:
 
 
 def of_target(target: Target) -> Dict[str, Any]:
-    return {"kind": target.kind, "pid": target.pid, "exe": target.exe, "core": target.core}
+    return {
+        "kind": target.kind,
+        "pid": target.pid,
+        "exe": target.exe,
+        "core": target.core,
+        "host": target.host,
+    }
 
 
 def of_report(report: Report) -> Dict[str, Any]:

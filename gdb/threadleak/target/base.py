@@ -89,6 +89,10 @@ class Target(Protocol):
     def local_pid(self) -> Optional[int]:
         """The pid by which /proc of this machine knows it; None: a core, or a process elsewhere."""
 
+    @property
+    def host(self) -> Optional[str]:
+        """Name of the machine, or of the container, that it runs on; None: not known, as of most cores."""
+
     def own_pid(self) -> int:
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""
 

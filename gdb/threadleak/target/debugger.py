@@ -91,6 +91,10 @@ class DebuggerTarget:
     def local_pid(self) -> Optional[int]:
         return self.pid if self.local else None
 
+    @property
+    def host(self) -> Optional[str]:
+        return procfs.host() if self.local_pid is not None else None
+
     def own_pid(self) -> int:
         if self._made is not None:
             return self._made.own_pid

@@ -102,6 +102,10 @@ class NativeTarget:
     def local_pid(self) -> Optional[int]:
         return self.pid if self.kind == "process" else None
 
+    @property
+    def host(self) -> Optional[str]:
+        return procfs.host() if self.kind == "process" else None
+
     def own_pid(self) -> int:
         return self._own_pid
 

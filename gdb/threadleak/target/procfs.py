@@ -182,6 +182,11 @@ def command(pid: int) -> str:
         return ""
 
 
+def host() -> str:
+    """uname(2): in a container mostly its id or the pod's name."""
+    return os.uname().nodename
+
+
 def has_our_clock(pid: int) -> bool:
     """Another time namespace has another CLOCK_MONOTONIC (time_namespaces(7))."""
     try:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak merge`"""
+
+import argparse
+import sys
+from typing import List, Optional
+
+from ..judge.fleet import Fleet
+from ..judge.report import BLIND, CLEAN, LEAKS
+from ..judge.saved import documents, files_of
+from ..show import fleet, json_fleet
+from ..show.progress import progress
+from ..show.sanitize import clean
+from ..target.base import TargetError
+from .options import Outcome, Parser, UsageError, count
+
+NAME = "merge"
+SHOWN = 20
+UNREAD_NAMED, UNREAD_KEPT = 5, 100
+
+
+def parser() -> Parser:
+    parser = Parser(
+        NAME,
+        "Rank the places that create threads over the saved reports of many processes and hosts.",
+        "[OPTION]... FILE...",
+        "threadleak merge reports\nfind /srv -name '*.json.gz' | threadleak merge -",
+    )
+    parser.description = (
+        "A FILE is a report in JSON, also gzipped, a folder of them, or - for names of files on\n"
+        "standard input, a line each. docs/fleet.md has more."
+    )
+    parser.add_argument("files", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
+    group = parser.add_argument_group("what is shown")
+    group.add_argument(
+        "--limit",
+        type=count,
+        default=SHOWN,
+        metavar="N",
+        help="show N places (0: all; default %(default)s)",
+    )
+    group = parser.add_argument_group("output")
+    formats = ("text", "json")
+    group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
+    group.add_argument("--output", metavar="FILE", help="write to FILE instead")
+    return parser
+
+
+def run(session: None, options: argparse.Namespace) -> Outcome:
+    """3 where threads leaked, though there may be more in files that could not be read; these are named."""
+    if not options.files:
+        raise UsageError("threadleak merge: which FILE? See `threadleak merge --help`")
+    found = Fleet()
+    unread: List[str] = []
+    unread_count = 0
+    with progress("reports"):
+        for path, why in files_of(options.files, sys.stdin):
+            try:
+                if why:
+                    raise TargetError(why)
+                for document in documents(path):
+                    found.add(document, path)
+            except TargetError as error:
+                unread_count += 1
+                if len(unread) < UNREAD_KEPT:
+                    unread.append(clean(str(error)))
+    ranking = found.ranking()
+    if options.format == "json":
+        shown = json_fleet.document(ranking, unread, unread_count)
+    else:
+        shown = "\n".join(fleet.lines(ranking, options.limit)) + "\n"
+    status = LEAKS if ranking.leaked else BLIND if unread_count or not ranking.documents else CLEAN
+    return Outcome(shown, status, _sentence(unread, unread_count, ranking.documents))
+
+
+def _sentence(unread: List[str], unread_count: int, documents: int) -> Optional[str]:
+    if not unread_count:
+        return None if documents else "cannot tell: there is no report to merge"
+    named = "; ".join(unread[:UNREAD_NAMED])
+    more = unread_count - min(len(unread), UNREAD_NAMED)
+    rest = f"; and {more:,} more" if more else ""
+    what = "1 report is" if unread_count == 1 else f"{unread_count:,} reports are"
+    return f"cannot tell all: {what} left out: {named}{rest}"
