@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dying.h"
 #include "engine.h"
 #include "exit_check.h"
@@ -135,6 +136,7 @@ static void start(void)
     } else {
         log_note("another copy of the library is in this process; this one stays passive");
     }
+    clock_compare();
     thread.starting = 0;
     errno = saved;
     __atomic_store_n(&stage, is_first ? READY : PASSIVE, __ATOMIC_RELEASE);

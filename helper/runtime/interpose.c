@@ -2,21 +2,20 @@
 /* The wrappers: what the library learns from each call, and that the call itself stays as it is. */
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <threads.h>
 #include <unistd.h>
 
 #include "capture.h"
+#include "events.h"
 #include "handles.h"
+#include "history.h"
 #include "init.h"
 #include "misuse.h"
 #include "modules.h"
 #include "options.h"
-#include "ptracer.h"
 #include "real.h"
 #include "registry.h"
 #include "report.h"
@@ -75,7 +74,7 @@ static uint32_t default_state; /* of threads without attributes: pthread_setattr
 
 /* Everything of a record that is known before its thread exists. */
 static void fill(struct threadleak_record *record, const struct capture_start *caller, uintptr_t start,
-                 void *arg, uint32_t state)
+                 void *arg, uint32_t state, struct moment now)
 {
     const struct threadleak_record *creator = thread_record();
     uint16_t module;
@@ -83,7 +82,7 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
     record->creator = creator ? creator->id : 0;
     record->start = start;
     record->arg = (uintptr_t)arg;
-    record->created_ns = registry_now();
+    record->created_ns = now.ns;
     record->pthread = 0;
     record->site = site_of(caller, creator ? creator->site : 0);
     record->scope = scope_hold(thread.scope);
@@ -92,6 +91,26 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
     record->finished_ns = record->join_begun_ns = record->joiner = 0;
     record->start_module = module;
     inherit_name(record, creator);
+}
+
+/* The calling thread does that to the thread `other`, now. */
+static struct moment note(uint32_t kind, uint64_t other)
+{
+    struct moment now = moment_to_note();
+    if (events_are_noted())
+        event_note(now, (struct event){.kind = kind, .thread = thread_id(), .other = other});
+    return now;
+}
+
+static void note_creation(const struct threadleak_record *record, uint64_t id, struct moment now)
+{
+    history_created(record->site, now.ns);
+    if (events_are_noted())
+        event_note(now, (struct event){.kind = THREADLEAK_EVENT_CREATE,
+                                       .thread = record->creator,
+                                       .other = id,
+                                       .site = record->site,
+                                       .scope = (uint32_t)scope_id(record->scope)});
 }
 
 /* A record for the thread that is about to be created, published: from its first instruction on it is known.
@@ -108,11 +127,13 @@ __attribute__((noinline)) static struct creation creation_begin(const struct cap
     library_watch_exit();
     creation.record = record_take();
     if (creation.record) {
-        fill(creation.record, caller, start, arg, state);
+        struct moment now = moment_now();
+        fill(creation.record, caller, start, arg, state, now);
         creation.outer = thread.creating;
         thread.creating = creation.record; /* first: a signal handler may call fork */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         creation.id = record_publish(creation.record);
+        note_creation(creation.record, creation.id, now);
     }
     errno = saved;
     return creation;
@@ -123,8 +144,10 @@ __attribute__((noinline, cold)) static void creation_failed(const struct creatio
     if (!library_ready())
         return;
     struct threadleak_registry *registry = &threadleak_registry;
-    if (creation->record)
+    if (creation->record) {
+        note(THREADLEAK_EVENT_CREATE_FAILED, creation->id);
         record_cancel(creation->record);
+    }
     __atomic_fetch_add(&registry->failed_creates, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&registry->failed_errno, (uint32_t)error, __ATOMIC_RELAXED);
     __atomic_store_n(&registry->failed_at_ns, registry_now(), __ATOMIC_RELAXED);
@@ -199,7 +222,7 @@ static void mark_exited(void)
 {
     struct threadleak_record *record = thread_record();
     if (record)
-        record_mark(record, record->id, THREADLEAK_STATE_EXITED);
+        record_mark(record, record->id, THREADLEAK_STATE_EXITED, (struct moment){0, 0});
 }
 
 EXPORT __attribute__((noreturn)) void WRAPPER(pthread_exit)(void *result)
@@ -216,7 +239,7 @@ EXPORT __attribute__((noreturn)) void WRAPPER(thrd_exit)(int result)
     __builtin_unreachable();
 }
 
-/* ---- what is said of a thread: joined, detached, named ----------------------------------------*/
+/* ---- what is said of a thread: joined, detached ----------------------------------------------*/
 
 /* Looks up `pthread` BEFORE the real call, after which it may be gone. */
 static struct thread_found find(pthread_t pthread)
@@ -250,6 +273,10 @@ static void join_begin(struct joining *joining, pthread_t pthread)
     struct threadleak_record *record = joining->found.record;
     if (!record)
         return;
+    /* That of a thread which has finished does not wait, and has no beginning. */
+    bool waits = !(__atomic_load_n(&record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_FINISHED);
+    if (waits && events_are_noted())
+        note(THREADLEAK_EVENT_JOIN_BEGIN, joining->found.id);
     joining->is_first = !__atomic_load_n(&record->join_begun_ns, __ATOMIC_RELAXED);
     if (joining->is_first) {
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
@@ -264,6 +291,8 @@ static void join_undo(void *argument)
 {
     const struct joining *joining = argument;
     const struct thread_found *found = &joining->found;
+    if (found->record)
+        note(THREADLEAK_EVENT_JOIN_FAILED, found->id);
     if (joining->is_first && __atomic_load_n(&found->record->id, __ATOMIC_ACQUIRE) == found->id)
         __atomic_store_n(&found->record->join_begun_ns, 0, __ATOMIC_RELAXED);
 }
@@ -281,7 +310,9 @@ static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uin
         .pc = pc,
     };
     handle_note((uint64_t)pthread, &handle);
-    record_mark(found.record, found.id, bit);
+    bool is_join = bit == THREADLEAK_STATE_JOINED;
+    struct moment now = note(is_join ? THREADLEAK_EVENT_JOIN_END : THREADLEAK_EVENT_DETACH, found.id);
+    record_mark(found.record, found.id, bit, now);
 }
 
 static void join_done(const struct joining *joining, pthread_t pthread)
@@ -355,33 +386,5 @@ EXPORT int WRAPPER(thrd_detach)(thrd_t thr)
     int result = REAL(thrd_detach)(thr);
     if (result == thrd_success && found.record)
         over(found, THREADLEAK_STATE_DETACHED, (pthread_t)thr, pc);
-    return result;
-}
-
-EXPORT int WRAPPER(pthread_setname_np)(pthread_t pthread, const char *name)
-{
-    struct thread_found found = find(pthread);
-    int error = REAL(pthread_setname_np)(pthread, name);
-    if (!error && found.record)
-        record_name(found.record, name);
-    return error;
-}
-
-EXPORT int WRAPPER(prctl)(int option, ...)
-{
-    unsigned long arguments[4];
-    va_list list;
-    va_start(list, option);
-    for (int i = 0; i < 4; i++)
-        arguments[i] = va_arg(list, unsigned long);
-    va_end(list);
-    int result = REAL(prctl)(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-    if (option == PR_SET_PTRACER && result == 0)
-        ptracer_said(arguments[0]);
-    if (option == PR_SET_NAME && result == 0 && library_ready()) {
-        struct threadleak_record *record = thread_record();
-        if (record && threadleak_registry.pid == (uint32_t)getpid()) /* a vfork child has our memory */
-            record_name(record, (const char *)arguments[0]);
-    }
     return result;
 }

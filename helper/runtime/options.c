@@ -12,6 +12,10 @@
 #include "sites.h"
 #include "text.h"
 
+#define EVENTS_DEFAULT 1024
+#define EVENTS_OF_TRACE 65536
+#define EVENTS_MOST (1u << 22)
+
 struct options options;
 
 /* Every option, once: its name, where it goes, and what it is for. */
@@ -56,6 +60,12 @@ static const struct option {
      "seconds until all threads are printed and the program is aborted, 0: never", NULL},
     {"misuse", offsetof(struct options, misuse), 0, 1, 1,
      "1: say where a thread is joined twice, joined or detached after it was detached, ...", NULL},
+    {"history", offsetof(struct options, history), 0, 1, 1,
+     "1: keep numbers of threads over time, for `threadleak history`", NULL},
+    {"events", offsetof(struct options, events), 0, EVENTS_MOST, EVENTS_DEFAULT,
+     "kept of what threads did last, 64 bytes each, 0: none; with trace 65536 unless said", NULL},
+    {"trace", offsetof(struct options, trace), 0, 0, 0,
+     "file that gets the events as a trace at exit, for Perfetto; %p: the pid", NULL},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
      "file of notes and reports, not stderr; json, junit, tap: one for each report; %p: the pid", NULL},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
@@ -193,6 +203,8 @@ static void set_number(const struct option *option, uint32_t number)
     memcpy((char *)&options + option->offset, &number, sizeof number);
 }
 
+static bool says_events;
+
 static void set(const char *key, const char *value)
 {
     if (strcmp(key, "help") == 0) {
@@ -208,6 +220,7 @@ static void set(const char *key, const char *value)
         bool is_usable = table[i].most ? parse(value, &table[i], &number) : set_text(value, &table[i]);
         if (is_usable && table[i].most)
             set_number(&table[i], number);
+        says_events |= table[i].offset == offsetof(struct options, events);
         if (!is_usable)
             complain("unusable value for", key);
         if (!is_usable && table[i].offset == offsetof(struct options, at_exit))
@@ -254,6 +267,8 @@ void options_read(void)
         if (*word)
             set(word, value);
     }
+    if (options.trace[0] && !says_events)
+        options.events = EVENTS_OF_TRACE;
     if (options.at_exit != AT_EXIT_NONE) {
         look_for_files(options.rules);
         look_for_files(options.baseline);

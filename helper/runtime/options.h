@@ -17,25 +17,28 @@ enum allow { ALLOW_NONE, ALLOW_DETACHED };
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_JUNIT, FORMAT_TAP, FORMAT_GITHUB };
 
 struct options {
-    uint32_t frames;                /* of a creation stack, 1 to 128 */
-    uint32_t max_records;           /* 0: as many as memory allows */
-    uint32_t eagain_report;         /* 1: print the plain report when a creation fails with EAGAIN */
-    uint32_t settle_ms;             /* how long a check lets threads end */
-    uint32_t strict;                /* 1: threads that the registry does not know are "cannot tell" */
-    uint32_t no_builtin;            /* 1: checks do without the built-in rules */
-    uint32_t format;                /* enum format: of the reports of checks */
-    uint32_t at_exit;               /* enum at_exit */
-    uint32_t exitcode;              /* of a program that says 0 and leaked; 0: it stays so */
-    uint32_t allow;                 /* enum allow */
-    uint32_t sigterm;               /* 1: check before death by SIGTERM */
-    uint32_t timeout;               /* seconds, after which all is printed and the program aborted; 0: none */
-    uint32_t misuse;                /* 1: say when a pthread_t is used wrongly */
-    char only[OPTIONS_TEXT];        /* globs of programs that are checked at exit; empty: all */
-    char log_path[OPTIONS_TEXT];    /* where notes and reports go, %p: the process id; empty: stderr */
-    char rules[OPTIONS_TEXT];       /* files of rules, separated by newlines; empty: none */
-    char baseline[OPTIONS_TEXT];    /* file of leaks that are known already; empty: none */
-    char engine[OPTIONS_TEXT];      /* the command `threadleak`; empty: where the library finds it */
-    char exit_socket[OPTIONS_TEXT]; /* see exit_socket.h; empty: none */
+    uint32_t frames;             /* of a creation stack, 1 to 128 */
+    uint32_t max_records;        /* 0: as many as memory allows */
+    uint32_t eagain_report;      /* 1: print the plain report when a creation fails with EAGAIN */
+    uint32_t settle_ms;          /* how long a check lets threads end */
+    uint32_t strict;             /* 1: threads that the registry does not know are "cannot tell" */
+    uint32_t no_builtin;         /* 1: checks do without the built-in rules */
+    uint32_t format;             /* enum format: of the reports of checks */
+    uint32_t at_exit;            /* enum at_exit */
+    uint32_t exitcode;           /* of a program that says 0 and leaked; 0: it stays so */
+    uint32_t allow;              /* enum allow */
+    uint32_t sigterm;            /* 1: check before death by SIGTERM */
+    uint32_t timeout;            /* seconds, after which all is printed and the program aborted; 0: none */
+    uint32_t misuse;             /* 1: say when a pthread_t is used wrongly */
+    uint32_t history;            /* 1: keep numbers of threads over time */
+    uint32_t events;             /* kept of what threads did last; 0: none */
+    char only[OPTIONS_TEXT];     /* globs of programs that are checked at exit; empty: all */
+    char log_path[OPTIONS_TEXT]; /* where notes and reports go, %p: the process id; empty: stderr */
+    char rules[OPTIONS_TEXT];    /* files of rules, separated by newlines; empty: none */
+    char baseline[OPTIONS_TEXT]; /* file of leaks that are known already; empty: none */
+    char trace[OPTIONS_TEXT]; /* where the events go as a trace at exit, %p: the process id; empty: nowhere */
+    char engine[OPTIONS_TEXT];        /* the command `threadleak`; empty: where the library finds it */
+    char exit_socket[OPTIONS_TEXT];   /* see exit_socket.h; empty: none */
     char result_socket[OPTIONS_TEXT]; /* see result_socket.h; empty: none */
 };
 

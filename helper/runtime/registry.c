@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "expected.h"
+#include "history.h"
 #include "modules.h"
 #include "options.h"
 #include "scope.h"
@@ -64,6 +66,8 @@ bool registry_init(void)
     scopes_init(&registry->scopes);
     modules_init(&registry->modules);
     expected_init(&registry->rules);
+    history_init();
+    events_init();
     memcpy(registry->magic, THREADLEAK_ABI_MAGIC, sizeof registry->magic);
     __atomic_store_n(&registry->self, (uintptr_t)registry, __ATOMIC_RELEASE);
     return true;
@@ -169,22 +173,24 @@ static void give_back(struct threadleak_record *record)
     settle_happened();
 }
 
-void record_cancel(struct threadleak_record *record)
+/* One that is joined without its end having been seen has finished, too. */
+static void count_end(uint32_t site, uint32_t before, uint32_t after, struct moment now)
 {
-    site_uncount(record->site);
-    record_mark(record, record->id, THREADLEAK_STATE_JOINED);
+    const uint32_t ends = THREADLEAK_STATE_FINISHED | THREADLEAK_STATE_JOINED;
+    if (after & THREADLEAK_STATE_MAIN) {
+        if (after & ~before & THREADLEAK_STATE_FINISHED)
+            history_initial(false);
+        return;
+    }
+    if (after & ends && !(before & ends))
+        history_finished(site, now.ns);
+    if (is_over(after) && !is_over(before))
+        history_released(site, after & THREADLEAK_STATE_JOINED, now.ns);
 }
 
-bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits)
+/* Whether the record was thereby given back, or is as soon as nobody holds it. */
+static bool over_with(struct threadleak_record *record, union facts before, union facts after)
 {
-    if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
-        return false; /* given back meanwhile: the program uses a pthread_t that is no longer valid */
-    if (bits & THREADLEAK_STATE_FINISHED)
-        __atomic_store_n(&record->finished_ns, registry_now(), __ATOMIC_RELAXED);
-    union facts added = {{bits, 0}};
-    union facts before = {.word = __atomic_fetch_or(facts_of(record), added.word, __ATOMIC_SEQ_CST)};
-    union facts after = {.word = before.word | added.word};
-    count_expected(before, after);
     if (is_over(before.state) || !is_over(after.state)) {
         settle_happened(); /* a detached thread may be allowed */
         return false;
@@ -192,6 +198,36 @@ bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits)
     if (!(before.state & THREADLEAK_STATE_HELD))
         give_back(record); /* else whoever holds it does */
     return true;
+}
+
+static union facts add_facts(struct threadleak_record *record, uint32_t bits)
+{
+    union facts added = {{bits, 0}};
+    return (union facts){.word = __atomic_fetch_or(facts_of(record), added.word, __ATOMIC_SEQ_CST)};
+}
+
+void record_cancel(struct threadleak_record *record)
+{
+    site_uncount(record->site);
+    history_cancelled();
+    union facts before = add_facts(record, THREADLEAK_STATE_JOINED);
+    union facts after = {{before.state | THREADLEAK_STATE_JOINED, before.expected}};
+    count_expected(before, after);
+    over_with(record, before, after);
+}
+
+bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, struct moment now)
+{
+    uint32_t site = record->site; /* before: the record may be another thread's after */
+    if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
+        return false; /* given back meanwhile: the program uses a pthread_t that is no longer valid */
+    if (bits & THREADLEAK_STATE_FINISHED)
+        __atomic_store_n(&record->finished_ns, now.ns, __ATOMIC_RELAXED);
+    union facts before = add_facts(record, bits);
+    union facts after = {{before.state | bits, before.expected}};
+    count_expected(before, after);
+    count_end(site, before.state, after.state, now);
+    return over_with(record, before, after);
 }
 
 static void let_go(struct threadleak_record *record)
@@ -294,5 +330,7 @@ void registry_fork_child(const struct threadleak_record *survivor, const struct 
     registry->records.dropped = 0;
     registry->records.growing = registry->modules.growing = 0; /* by threads that are not here */
     sites_fork_child();
+    history_fork_child(survivor != NULL, creating != NULL && creating != survivor);
+    events_fork_child();
     scopes_fork_child(survivor, creating);
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "events.h"
 #include "init.h"
 #include "real.h"
 #include "registry.h"
@@ -35,6 +36,11 @@ void scopes_init(struct threadleak_table *table)
 threadleak_scope_t scope_handle(uint32_t index)
 {
     return index ? (uint64_t)scope_at(index)->sequence << 32 | index : 0;
+}
+
+uint64_t scope_id(uint32_t index)
+{
+    return index ? __atomic_load_n(&scope_at(index)->id, __ATOMIC_RELAXED) : 0;
 }
 
 /* The scope that a handle, which may be any number, names; NULL: none, or it was given back. */
@@ -103,12 +109,18 @@ EXPORT threadleak_scope_t threadleak_scope_begin_(const char *name)
         return 0;
     scope->owner = thread_id();
     scope->parent = scope_hold(thread.scope);
-    scope->begun_ns = registry_now();
+    struct moment now = moment_now();
+    scope->begun_ns = now.ns;
     scope->ended_ns = scope->flags = scope->expected = 0;
     copy_name(scope, name);
     __atomic_store_n(&scope->users, 1, __ATOMIC_RELAXED);
     uint64_t id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&scope->id, id, __ATOMIC_RELEASE);
+    struct event event = {.kind = THREADLEAK_EVENT_SCOPE_BEGIN,
+                          .thread = scope->owner,
+                          .other = id,
+                          .scope = (uint32_t)scope_id(scope->parent)};
+    event_note_named(now, event, scope->name);
     return thread.scope = scope_handle(table_index(scopes(), (uintptr_t)scope));
 }
 
@@ -134,11 +146,15 @@ static uint32_t end_scope(threadleak_scope_t handle)
         return 0;
     struct threadleak_scope *scope = scope_at(index);
     leave(handle, scope);
+    struct moment now = moment_now();
     uint64_t open = 0; /* whoever sets the time ends it */
-    bool is_first = __atomic_compare_exchange_n(&scope->ended_ns, &open, registry_now(), 0, __ATOMIC_RELEASE,
-                                                __ATOMIC_RELAXED);
-    if (is_first)
+    bool is_first =
+        __atomic_compare_exchange_n(&scope->ended_ns, &open, now.ns, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    if (is_first) {
         __atomic_fetch_or(&scope->flags, THREADLEAK_SCOPE_ENDED, __ATOMIC_RELEASE);
+        event_note(now, (struct event){
+                            .kind = THREADLEAK_EVENT_SCOPE_END, .thread = thread_id(), .other = scope->id});
+    }
     scope_drop(index);
     return is_first ? index : 0; /* the use that it had while it was open */
 }

@@ -22,6 +22,9 @@ void scope_drop(uint32_t index);
 /* The handle of a scope that the caller holds; 0 for 0. */
 threadleak_scope_t scope_handle(uint32_t index);
 
+/* The id of a scope that the caller holds; 0 for 0. */
+uint64_t scope_id(uint32_t index);
+
 /* Its check will find `count` leaks. False: the scope has ended, or is none. */
 bool scope_announce(threadleak_scope_t handle, uint32_t count);
 

@@ -26,9 +26,9 @@ static struct threadleak_table *sites(void)
     return &threadleak_registry.sites;
 }
 
-static struct threadleak_site *site_at(uint32_t index)
+struct threadleak_site *site_at(uint32_t index)
 {
-    return table_entry(sites(), index);
+    return index ? table_entry(sites(), index) : NULL;
 }
 
 static uint64_t *frames_of(struct threadleak_site *site)
@@ -186,7 +186,8 @@ void sites_fork_child(void)
     drafts.free = 0; /* the drafts of threads that are not here are free too */
     for (uint32_t i = 1; i < sites()->used; i++) {
         struct threadleak_site *site = site_at(i);
-        site->created = 0;
+        site->created = site->finished = site->joined = site->gone = site->peak = 0;
+        site->history = 0;
         if (!site->frame_count && site != thread.draft)
             pool_give(&drafts, site);
     }

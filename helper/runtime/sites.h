@@ -36,6 +36,9 @@ bool site_expect(uint32_t site, uint64_t start, uint32_t rule);
 /* The mark of what begins in `start` and is created at `site`, 0: none. */
 uint32_t site_expected(uint32_t site, uint64_t start);
 
+/* The site with that index, which is one; NULL: 0, none. */
+struct threadleak_site *site_at(uint32_t index);
+
 /* The calling thread ends: gives its draft to others. */
 void site_thread_ends(void);
 

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "descriptor.h"
+#include "events.h"
 #include "handles.h"
+#include "history.h"
 #include "real.h"
 #include "registry.h"
 #include "scope.h"
@@ -47,7 +49,11 @@ static void thread_end(void *record)
         return;
     struct threadleak_record *self = thread_record();
     site_thread_ends();
-    if (self && record_mark(self, self->id, THREADLEAK_STATE_FINISHED))
+    if (!self)
+        return;
+    struct moment now = moment_now();
+    event_note(now, (struct event){.kind = THREADLEAK_EVENT_FINISH, .thread = thread.id});
+    if (record_mark(self, thread.id, THREADLEAK_STATE_FINISHED, now))
         thread.record = THREAD_RELEASED;
 }
 
@@ -74,6 +80,13 @@ void thread_note(struct threadleak_record *record, uint64_t id, pthread_t pthrea
     handle_note((uint64_t)pthread, &handle);
 }
 
+static void note_start(void)
+{
+    if (events_are_noted())
+        event_note(moment_now(),
+                   (struct event){.kind = THREADLEAK_EVENT_START, .tid = current_tid(), .thread = thread.id});
+}
+
 void thread_begin(struct threadleak_record *record)
 {
     uint32_t state = THREADLEAK_STATE_STARTED;
@@ -88,6 +101,7 @@ void thread_begin(struct threadleak_record *record)
     __atomic_store_n(&thread.record, record, __ATOMIC_RELEASE);
     __atomic_fetch_or(&record->state, state, __ATOMIC_RELEASE);
     thread_note(record, thread.id, pthread_self());
+    note_start();
 }
 
 void thread_begin_main(void)
@@ -101,20 +115,8 @@ void thread_begin_main(void)
     record->created_ns = threadleak_registry.start_monotonic_ns;
     record_init_facts(record, THREADLEAK_STATE_MAIN, 0);
     record_publish(record);
+    history_initial(true);
     thread_begin(record);
-}
-
-struct threadleak_record *thread_record(void)
-{
-    struct threadleak_record *record = thread.record;
-    if (!record || record == THREAD_RELEASED)
-        return NULL;
-    return __atomic_load_n(&record->id, __ATOMIC_RELAXED) == thread.id ? record : NULL;
-}
-
-uint64_t thread_id(void)
-{
-    return thread_record() ? thread.id : 0;
 }
 
 /* Its word in TLS, which is zero until it has begun. */
@@ -216,4 +218,6 @@ void threads_fork_child(void)
         record->tid = current_tid();
     }
     registry_fork_child(record, thread.creating);
+    if (record)
+        note_start();
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "threadleak.h"
@@ -51,10 +52,19 @@ void thread_begin(struct threadleak_record *record);
 void thread_begin_main(void);
 
 /* The calling thread's record, or NULL. */
-struct threadleak_record *thread_record(void);
+static inline struct threadleak_record *thread_record(void)
+{
+    struct threadleak_record *record = thread.record;
+    if (!record || record == THREAD_RELEASED)
+        return NULL;
+    return __atomic_load_n(&record->id, __ATOMIC_RELAXED) == thread.id ? record : NULL;
+}
 
 /* The id of the calling thread, 0 if it has no record. */
-uint64_t thread_id(void);
+static inline uint64_t thread_id(void)
+{
+    return thread_record() ? thread.id : 0;
+}
 
 /* The creator of the thread `pthread` knows its record, under `id`, before it has begun. */
 void thread_note(struct threadleak_record *record, uint64_t id, pthread_t pthread);

@@ -37,6 +37,21 @@ static void pieces_of(const struct threadleak_table *table)
     }
 }
 
+static void pieces_of_history(const struct threadleak_history *history)
+{
+    piece((uintptr_t)history, history->size);
+    for (int i = 0; i < THREADLEAK_LEVELS; i++)
+        piece(history->levels[i].buckets,
+              (uint64_t)history->levels[i].count * history->levels[i].bucket_size);
+    piece(history->site_histories, (uint64_t)history->site_used * history->site_history_size);
+}
+
+static void pieces_of_events(const struct threadleak_events *events)
+{
+    piece((uintptr_t)events, events->size);
+    piece(events->entries, events->next * events->event_size);
+}
+
 static void *finish(void *arg)
 {
     return arg;
@@ -108,7 +123,8 @@ int main(int argc, char **argv)
     pieces_of(&registry->scopes);
     pieces_of(&registry->modules);
     pieces_of(&registry->rules);
-    pieces_of(&registry->rules);
+    pieces_of_history((const void *)(uintptr_t)registry->history);
+    pieces_of_events((const void *)(uintptr_t)registry->events);
     const struct threadleak_record *records = (void *)(uintptr_t)registry->records.chunks[0].address;
     for (uint64_t i = 0; i < registry->records.used; i++)
         if (records[i].id && records[i].pthread)

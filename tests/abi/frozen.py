@@ -9,9 +9,11 @@ from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
+from threadleak.read.events import events_of
+from threadleak.read.history import history_of
 from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
-from threadleak.read.model import Copy, text_of
+from threadleak.read.model import Copy, Registry, text_of
 from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread
 
 Piece = Tuple[int, bytes]
@@ -141,4 +143,22 @@ def describe(target: FrozenTarget) -> Dict[str, Any]:
         "modules": [module and module.name for module in copy.modules],
         "verdicts": {v.thread.id: [v.class_, v.leaked, v.confidence] for v in report.verdicts},
         **({"expected": expected} if expected else {}),  # since 1.1
+        **(over_time(registry, target) if copy.header.history else {}),  # since 1.2
+    }
+
+
+def over_time(registry: Registry, target: FrozenTarget) -> Dict[str, Any]:
+    history, events = history_of(registry, target), events_of(registry, target)
+    assert history is not None and events is not None
+    began_ns = events.events[0].time_ns
+    return {
+        "total": history.total,
+        "levels": [[bucket[2:] for bucket in level] for level in history.levels],
+        "site_levels": {
+            each.index: [[bucket[2:] for bucket in level] for level in each.levels()]
+            for each in history.sites
+        },
+        "events": [(event.time_ns - began_ns, *event[1:]) for event in events.events],
+        "overwritten": events.overwritten,
+        "torn": events.torn,
     }

@@ -17,6 +17,7 @@ from .ticks import Ticks
 MOST, MOST_BYTES = 1 << 22, 1 << 12  # events in a ring, bytes of one
 MOST_HEAD = 1 << 16
 BLOCK = 96 << 10  # read at once, as in table.py
+READING_NS = 10 * 10**9  # that the process may have run on since the target's now
 KINDS = {
     abi.EVENT_CREATE: "create",
     abi.EVENT_CREATE_FAILED: "create_failed",
@@ -83,7 +84,8 @@ def _read(copy: Copy, target: Target) -> Events:
     expected = min(raw.count, raw.next - raw.first)
     newer = sum(number >= raw.next for number in whole)
     now = target.now_ns()
-    ticks = Ticks(after, copy.header.start_monotonic_ns, _ALL if now is None else now)
+    until = _ALL if now is None else now + READING_NS
+    ticks = Ticks(after, copy.header.start_monotonic_ns, until)
     epoch_ns = copy.header.start_realtime_ns - copy.header.start_monotonic_ns
     events = sorted(_events(whole, ticks, epoch_ns), key=lambda each: (each.time_ns, each.sequence))
     overwritten = raw.next - raw.first - expected + newer

@@ -13,6 +13,7 @@ from .model import Copy, Registry, Site
 from .registry import read_header
 
 MOST_BYTES, MOST_SITE_BYTES = 1 << 16, 1 << 16
+READING_NS = 10 * 10**9  # that it may have run on since the target's now
 MOST_SITES = 1 << 12  # that have rings; the library has room for 512
 
 
@@ -125,9 +126,12 @@ def _since(bucket: abi.Bucket, began_ns: int) -> abi.Bucket:
 
 
 def _span(copy: Copy, raw: abi.History, rings: List[List[abi.Bucket]], target: Target) -> Span:
+    begun = [bucket.begun_ns for ring in rings for bucket in ring]
     now = target.now_ns()
     if now is None:
-        now = max([copy.latest_ns()] + [bucket.begun_ns for ring in rings for bucket in ring])
+        now = max([copy.latest_ns(), *begun])
+    else:
+        now = max([now, *(each for each in begun if each <= now + READING_NS)])
     epoch_ns = copy.header.start_realtime_ns - copy.header.start_monotonic_ns
     return Span(min(raw.began_ns, now), now, epoch_ns)
 
