@@ -244,7 +244,8 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
         texts.append(text)
     status = LEAKS if LEAKS in statuses else BLIND if statuses - {0} else 0
     if found:
-        return _finish(Outcome(cases.document(options.format, found), status), options)
+        shown = cases.document(options.format, found, source_root=options.source_root)
+        return _finish(Outcome(shown, status), options)
     if options.output is not None:
         _write(execution.deliver(Outcome("".join(texts)), options).text, 0)
     return status

@@ -42,8 +42,8 @@ static const struct option {
     {"no_builtin", offsetof(struct options, no_builtin), 0, 1, 0,
      "1: without the rules for well-known libraries", NULL},
     {"baseline", offsetof(struct options, baseline), 0, 0, 0, "file of leaks that are known already", NULL},
-    {"format", offsetof(struct options, format), 0, 4, FORMAT_TEXT, "of the reports of checks",
-     "text|json|junit|tap|github"},
+    {"format", offsetof(struct options, format), 0, 5, FORMAT_TEXT, "of the reports of checks",
+     "text|json|junit|tap|github|sarif"},
     {"engine", offsetof(struct options, engine), 0, 0, 0,
      "the command `threadleak` that checks start, instead of the one that came with the library", NULL},
     {"at_exit", offsetof(struct options, at_exit), 0, 2, AT_EXIT_NONE,
@@ -67,7 +67,7 @@ static const struct option {
     {"trace", offsetof(struct options, trace), 0, 0, 0,
      "file that gets the events as a trace at exit, for Perfetto; %p: the pid", NULL},
     {"log_path", offsetof(struct options, log_path), 0, 0, 0,
-     "file of notes and reports, not stderr; json, junit, tap: one for each report; %p: the pid", NULL},
+     "file of notes and reports, not stderr; one for each report that is a document; %p: the pid", NULL},
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
      "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`", NULL},
     {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
@@ -109,7 +109,7 @@ static void print_help(void)
 
 bool options_want_documents(void)
 {
-    return options.format == FORMAT_JSON || options.format == FORMAT_JUNIT || options.format == FORMAT_TAP;
+    return options.format != FORMAT_TEXT && options.format != FORMAT_GITHUB;
 }
 
 /* ---- what is wrong with them ----------------------------------------------------------------- */

@@ -30,6 +30,8 @@ cases = st.builds(
     names,
     st.lists(names, max_size=4).map("\n".join),
     st.lists(st.builds(Spot, names, st.integers(1, 10**6), names), max_size=3).map(tuple),
+    shown=st.none(),  # test_sarif.py
+    has_baseline=st.booleans(),
 )
 some = st.lists(cases, min_size=1, max_size=4)
 

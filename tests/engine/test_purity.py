@@ -39,7 +39,7 @@ STANDARD = {
         "sys",
         "termios",
     ),
-    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata", "zlib"),
+    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata", "urllib", "zlib"),
 }
 
 

@@ -31,11 +31,11 @@ def odd(workshop: Workshop) -> Tuple[str, str]:
     return str(workshop.start(program).pid), core
 
 
-@pytest.mark.parametrize("format", ["text", "json", "junit", "tap", "github"])
+@pytest.mark.parametrize("format", ["text", "json", "junit", "tap", "github", "sarif"])
 def test_in_every_format(odd: Tuple[str, str], format: str) -> None:
     for target in odd:
         seen = run_shell("check", *SETTLED, "--format", format, target)
-        written = "odd\\\\xff" if format == "json" else "odd\\xff"
+        written = {"json": r"odd\\xff", "sarif": r"odd\\\\xff"}.get(format, r"odd\xff")
         assert seen.status == LEAKS and written in seen.out
         assert "udcff" not in seen.out + seen.err
 

@@ -276,7 +276,7 @@ def test_a_report_in_a_file(grows: str, tmp_path: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("format", ["json", "junit", "tap"])
+@pytest.mark.parametrize("format", ["json", "junit", "tap", "sarif"])
 def test_documents_need_a_file(format: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--format", format, "--", "true")
     assert done.status == 64 and done.err.count("\n") == 1

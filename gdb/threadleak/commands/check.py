@@ -5,7 +5,7 @@ import argparse
 from typing import List, Optional
 
 from ..judge import classes
-from ..judge.report import BLIND, LEAKS, Report
+from ..judge.report import BLIND, CLEAN, LEAKS, Report
 from ..judge.verdicts import Verdict
 from ..show import cases, failure, json, text
 from ..show.sanitize import clean
@@ -18,12 +18,14 @@ from .options import (
     add_judging,
     add_output,
     add_selection,
+    add_source_root,
     class_option,
     select,
 )
 from .session import Session
 
 NAME = "check"
+_OUTCOMES = {CLEAN: cases.PASSED, LEAKS: cases.FAILED, BLIND: cases.BLIND}
 
 
 def parser(shell: bool = False) -> Parser:
@@ -49,7 +51,13 @@ def parser(shell: bool = False) -> Parser:
     if not shell:
         group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
-    add_output(parser, ("text", "json", *cases.FORMATS))
+    group = add_output(parser, ("text", "json", *cases.FORMATS))
+    add_source_root(group, "sarif and github")
+    group.add_argument(
+        "--with-expected",
+        action="store_true",
+        help="--format sarif: also what is expected, as suppressed results",
+    )
     return parser
 
 
@@ -66,7 +74,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     sentence = _sentence(report, failing, status)
     if options.format in cases.FORMATS:
         case = _case(report, failing, status, sentence or "", options)
-        shown = cases.document(options.format, [case])
+        shown = cases.document(options.format, [case], source_root=options.source_root)
         return Outcome(shown, status, sentence, len(failing), case)
     if options.format == "json":
         shown = json.document(report, failing, False)
@@ -81,11 +89,31 @@ def _case(
     report: Report, failing: List[Verdict], status: int, sentence: str, options: argparse.Namespace
 ) -> cases.Case:
     name = " ".join(filter(None, (report.program, options.target))) or "check"
+    if options.format == "sarif":
+        return _sarif_case(report, failing, status, cases.Case(name, "", sentence), options)
     if failing:
         shown = failure.failure(report, failing, name, f"in {name}")
         return failure.case(shown, "\n".join(failure.lines(shown)) + "\n")
-    outcomes = {LEAKS: cases.FAILED, BLIND: cases.BLIND}
-    return cases.Case(name, outcomes.get(status, cases.PASSED), sentence)
+    return cases.Case(name, _OUTCOMES[status], sentence)
+
+
+def _sarif_case(
+    report: Report,
+    failing: List[Verdict],
+    status: int,
+    case: cases.Case,
+    options: argparse.Namespace,
+) -> cases.Case:
+    expected = [
+        each
+        for each in (report.verdicts if options.with_expected else ())
+        if each.expected_by and each.class_ in classes.LEAKED
+    ]
+    return case._replace(
+        outcome=_OUTCOMES[status],
+        shown=json.of_verdicts(report, failing + expected, True),
+        has_baseline=report.baseline is not None,
+    )
 
 
 def _fails(verdict: Verdict, options: argparse.Namespace) -> bool:

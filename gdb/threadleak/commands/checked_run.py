@@ -35,7 +35,7 @@ class CheckedRun:
         self._options = options
         self._programs = Programs(options.only)
         self._results = Results(self._programs)
-        self._report = RunReport(self._programs, options.format, options.output)
+        self._report = RunReport(self._programs, options)
         self._cores: "Optional[CoreOfLeaky]" = None
         self._written: Container[int] = ()  # of which processes there is a core file of their exit
         self._exits = self._exits_looked_at() if options.core_on_leak else None

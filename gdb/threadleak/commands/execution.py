@@ -36,7 +36,8 @@ def attempt(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
         text = json.failure(str(error)) if format == "json" else ""
         if format in cases.FORMATS:
             case = cases.Case(options.target or "check", cases.BLIND, str(error))
-            text = cases.document(format, [case])
+            root = getattr(options, "source_root", None)
+            text = cases.document(format, [case], source_root=root)
         return Outcome(text, BLIND, f"cannot tell: {error}", case=case)
 
 

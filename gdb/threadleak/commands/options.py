@@ -19,7 +19,9 @@ DOCUMENTS = (
     "json",
     "junit",
     "tap",
+    "sarif",
 )  # formats of `run` not to be mixed with what the program writes
+OF_JSON = ("json", "sarif")  # those that are made of what each process writes as JSON
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
 
 
@@ -217,7 +219,8 @@ def add_no_builtin(group: Any) -> None:
     group.add_argument("--no-builtin", action="store_true", help=help)
 
 
-def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> None:
+def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Any:
+    """The group of options."""
     group = parser.add_argument_group("input and output")
     if formats:
         group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
@@ -228,6 +231,12 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Non
         metavar="ADDR",
         help="where the registry is, if it is not found",
     )
+    return group
+
+
+def add_source_root(group: Any, formats: str) -> None:
+    help = f"folder of the sources, for --format {formats} (default: the CI server's checkout)"
+    group.add_argument("--source-root", metavar="DIR", help=help)
 
 
 def settings(options: argparse.Namespace) -> Settings:

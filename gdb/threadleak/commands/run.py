@@ -8,7 +8,7 @@ import sys
 
 from ..show import cases
 from ..target.program import why_not_preloaded
-from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, count
+from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, add_source_root, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
@@ -62,6 +62,7 @@ def parser() -> Parser:
     )
     group.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS))
     group.add_argument("--output", metavar="FILE", help="write to FILE instead of stderr")
+    add_source_root(group, "sarif")
     group.add_argument(
         "--core-on-leak", action="store_true", help="a core file of each process that leaked"
     )

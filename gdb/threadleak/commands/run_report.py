@@ -5,6 +5,7 @@ engine, and what is to be said of all of them in the end.
 As text they go to stderr as they come, or to the file. A document for machines is made in the end: until then
 each process has a file of its own in a folder."""
 
+import argparse
 import os
 import sys
 from contextlib import suppress
@@ -14,7 +15,7 @@ from ..escapes import ESCAPED
 from ..judge.programs import Programs
 from ..show import programs as shown
 from ..target.base import TargetError
-from .options import DOCUMENTS, UsageError
+from .options import DOCUMENTS, OF_JSON, UsageError
 from .preload import option
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class RunReport:
-    def __init__(self, programs: Programs, format: str, output: Optional[str]):
+    def __init__(self, programs: Programs, options: argparse.Namespace):
         self._programs = programs
-        self._format = format
-        self._output = None if output is None else os.path.abspath(output)
+        self._options = options
+        self._format: str = options.format
+        self._output = None if options.output is None else os.path.abspath(options.output)
         self._folder: Optional[str] = None
         self._hanging: "List[Hanging]" = []
 
@@ -54,7 +56,7 @@ class RunReport:
         if self._folder is not None:
             return [
                 option("log_path", os.path.join(self._folder, "%p")),
-                f"format={'json' if self._format == 'json' else 'text'}",
+                f"format={'json' if self._format in OF_JSON else 'text'}",
             ]
         found = [] if self._output is None else [option("log_path", self._output)]
         return found + ([f"format={self._format}"] if self._format != "text" else [])
@@ -83,10 +85,19 @@ class RunReport:
             for each in self._hanging:
                 bodies[each.pid] = bodies.get(each.pid, "") + each.text
             try:
-                self._write(run_documents.document(self._format, self._programs, bodies), "w")
+                self._write(self._document(bodies), "w")
             except OSError as failure:
                 why = f"{self._output} cannot be written: {failure.strerror}"
                 raise TargetError(why) from None
+
+    def _document(self, bodies: Dict[int, str]) -> str:
+        from ..show import run_documents
+
+        if self._format == "sarif":
+            is_known = self._options.baseline is not None
+            root = self._options.source_root
+            return run_documents.sarif(self._programs, bodies, is_known, root)
+        return run_documents.document(self._format, self._programs, bodies)
 
     def _bodies(self) -> Dict[int, str]:
         """What each process wrote, to files that are called PID, PID-2, ..."""

@@ -71,7 +71,13 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
         from ..show import json
 
         return json.document(shown.report, leaked, True, title=shown.name)
-    return _in_format(all.request, failure.case(shown, text), text)
+    case = failure.case(shown, text)
+    if all.request.format == "sarif":
+        from ..show import json
+
+        told = json.of_verdicts(shown.report, leaked, True)
+        case = case._replace(shown=told, has_baseline=all.report.baseline is not None)
+    return _in_format(all.request, case, text)
 
 
 class Unsure(NamedTuple):

@@ -191,6 +191,7 @@ def _number(value: Any) -> Optional[float]:
 
 
 def frame_of(shown: Dict[str, Any]) -> Frame:
+    """As show/json.py wrote it."""
     address = [int(shown[key], 16) if shown[key] is not None else None for key in ("pc", "offset")]
     text = [_text(shown[key]) for key in ("function", "module", "file")]
     line = None if shown["line"] is None else int(shown["line"])

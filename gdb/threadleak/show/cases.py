@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What was checked, as test cases: for formats that tests have."""
 
-from typing import Iterable, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-FORMATS = ("junit", "tap", "github")
+FORMATS = ("junit", "tap", "github", "sarif")
 
 PASSED, FAILED, BLIND = "passed", "failed", "blind"
 
@@ -24,11 +24,18 @@ class Case(NamedTuple):
     message: str = ""  # one line: how it failed, or why it cannot be told
     body: str = ""  # the report
     spots: Tuple[Spot, ...] = ()
+    shown: Optional[
+        Dict[str, Any]
+    ] = None  # the report as show/json.py has it, where a format needs that
+    has_baseline: bool = False  # it was compared with leaks that are known
 
 
-def document(format: str, cases: Iterable[Case], is_part: bool = False) -> str:
+def document(
+    format: str, cases: Iterable[Case], is_part: bool = False, source_root: Optional[str] = None
+) -> str:
     """One of FORMATS; newline at its end. `is_part`: of the output of a program that may have more to say in this
-    format, where the format can be continued."""
+    format, where the format can be continued. `source_root`: where the sources lie, if the user said so.
+    """
     found: List[Case] = list(cases)
     if format == "junit":
         from . import junit
@@ -38,6 +45,10 @@ def document(format: str, cases: Iterable[Case], is_part: bool = False) -> str:
         from . import tap
 
         return tap.document(found, is_part)
+    if format == "sarif":
+        from . import sarif
+
+        return sarif.document(found, source_root)
     from . import github
 
-    return github.document(found)
+    return github.document(found, source_root)

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: MIT
 """Annotations of GitHub Actions (docs.github.com, workflow commands), and the report below them."""
 
-import os
-from typing import Iterable, List
+from typing import Iterable, List, Optional
 
 from .cases import BLIND, FAILED, PASSED, Case
 from .sanitize import clean
+from .source_root import below, source_root
 
 SPOTS = 10  # of one step GitHub shows no more
 
 
-def document(cases: List[Case]) -> str:
-    lines = [line for case in cases if case.outcome != PASSED for line in _case(case)]
+def document(cases: List[Case], root: Optional[str] = None) -> str:
+    root = source_root(root)
+    lines = [line for case in cases if case.outcome != PASSED for line in _case(case, root)]
     return "".join(line + "\n" for line in lines)
 
 
-def _case(case: Case) -> Iterable[str]:
+def _case(case: Case, root: Optional[str]) -> Iterable[str]:
     title = f"threadleak: {case.name}"
     if case.outcome == BLIND:
         yield _command("error", f"cannot tell: {case.message}", title=title)
     spots = case.spots[:SPOTS] if case.outcome == FAILED else ()
     for spot in spots:
-        yield _command("error", spot.text, file=_path(spot.file), line=str(spot.line), title=title)
+        file = below(root, spot.file) or spot.file  # only what the repository has is annotated
+        yield _command("error", spot.text, file=file, line=str(spot.line), title=title)
     if case.outcome == FAILED and not spots:
         yield _command("error", case.message, title=title)
     yield from (_no_command(clean(line)) for line in case.body.split("\n") if line)
@@ -29,12 +31,6 @@ def _case(case: Case) -> Iterable[str]:
 
 def _no_command(line: str) -> str:
     return _harmless("| " + line if line.lstrip().startswith("::") else line)
-
-
-def _path(path: str) -> str:
-    """As the repository has it: only such a file is annotated."""
-    root = os.environ.get("GITHUB_WORKSPACE", "").rstrip("/")
-    return path[len(root) + 1 :] if root and path.startswith(root + "/") else path
 
 
 def _command(name: str, text: str, **properties: str) -> str:

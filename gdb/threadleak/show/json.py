@@ -62,7 +62,18 @@ def document(
     title: Optional[str] = None,
     with_costs: bool = False,
 ) -> str:
-    """One object, ASCII, newline at its end. `with_stacks`: and what the threads wait for. `title`: of the test that
+    """One object, ASCII, newline at its end: what of_verdicts gives."""
+    return dump(of_verdicts(report, verdicts, with_stacks, title, with_costs))
+
+
+def of_verdicts(
+    report: Report,
+    verdicts: Iterable[Verdict],
+    with_stacks: bool,
+    title: Optional[str] = None,
+    with_costs: bool = False,
+) -> Dict[str, Any]:
+    """`with_stacks`: and what the threads wait for. `title`: of the test that
     was checked."""
     verdicts = list(verdicts)
     stacks = _current_stacks(report, verdicts) if with_stacks else {}
@@ -78,7 +89,7 @@ def document(
         from .json_wait import costs
 
         shown["findings"] += costs(report, groups)
-    return dump(shown)
+    return shown
 
 
 def unsure(document: str, sentence: str) -> str:

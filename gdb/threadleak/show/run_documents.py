@@ -4,7 +4,7 @@ each program that created threads."""
 
 import re
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..judge.programs import Program, Programs
 from . import json
@@ -23,6 +23,28 @@ def document(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
     return cases.document(format, list(_cases(programs, bodies)))
 
 
+def sarif(
+    programs: Programs, bodies: Mapping[int, str], has_baseline: bool, root: Optional[str]
+) -> str:
+    """Of each failing check, of which a process may have had several. `root`: of the sources."""
+    found = [_nothing(programs)] if programs.nothing else []
+    for program, case in _cases_of(programs, {}):
+        reports = list(filter(_is_report, _documents(bodies.get(program.pid, ""))))
+        for shown in reports:
+            title = str(shown.get("title") or case.name)
+            found.append(Case(title, FAILED, shown=shown, has_baseline=has_baseline))
+        if case.outcome == BLIND or not reports:
+            found.append(case)
+    return cases.document("sarif", found, source_root=root)
+
+
+def _is_report(shown: Any) -> bool:
+    """One that claims something."""
+    from .sarif import is_readable
+
+    return is_readable(shown) and shown["error"] is None
+
+
 def annotations(programs: Programs) -> str:
     """For GitHub, on what no program said itself: of which it cannot be told."""
     found = [case for case in _cases(programs, {}) if case.outcome == BLIND]
@@ -31,7 +53,7 @@ def annotations(programs: Programs) -> str:
 
 def left_out(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
     """What was written and is not in the document: notes of the library, say."""
-    if format == "json":
+    if format in ("json", "sarif"):
         return "".join(_DOCUMENT.sub("", written) for written in bodies.values())
     shown = {each.pid for each in programs.all if each.leaked or each.blind}
     return "".join(written for pid, written in bodies.items() if pid not in shown)
@@ -42,20 +64,28 @@ def told(programs: Programs) -> List[Program]:
     return [each for each in programs.all if each.counts] or programs.all[:1]
 
 
+def _nothing(programs: Programs) -> Case:
+    return Case("threadleak run", BLIND, programs.nothing)
+
+
 def _cases(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Case]:
     if programs.nothing:
-        yield Case("threadleak run", BLIND, programs.nothing)
+        yield _nothing(programs)
+    yield from (case for _, case in _cases_of(programs, bodies))
+
+
+def _cases_of(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Tuple[Program, Case]]:
     seen: Dict[str, int] = Counter()
     for each in told(programs):
         title = name(each)
         seen[title] += 1
         title += f" #{seen[title]}" if seen[title] > 1 else ""
         if each.leaked:
-            yield Case(title, FAILED, message(each), _body(each, bodies))
+            yield each, Case(title, FAILED, message(each), _body(each, bodies))
         elif each.blind:
-            yield Case(title, BLIND, message(each), _body(each, bodies))
+            yield each, Case(title, BLIND, message(each), _body(each, bodies))
         else:
-            yield Case(title, PASSED)
+            yield each, Case(title, PASSED)
 
 
 def _body(program: Program, bodies: Mapping[int, str]) -> str:
