@@ -28,10 +28,10 @@ from .show import cases, json
 from .show.json import STACK_FRAMES
 from .show.progress import progress
 from .show.sanitize import clean
-from .show.style import PLAIN, Ansi, Style
+from .show.style import of_stdout
 from .target.base import Target, TargetError
 
-SHELL_ONLY: Tuple[str, ...] = ("run", "top", "snapshot", "merge", "gdb")
+SHELL_ONLY: Tuple[str, ...] = ("run", "top", "watch", "snapshot", "merge", "gdb")
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...
@@ -131,11 +131,6 @@ def _complain(sentence: str) -> None:
     sys.stderr.write(clean(sentence) + "\n")
 
 
-def _style() -> Style:
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return Ansi() if coloured and os.environ.get("TERM") != "dumb" else PLAIN
-
-
 def _run_alone(command: ModuleType, words: List[str]) -> int:
     options = _parser(command).parse_args(words)
     try:
@@ -158,7 +153,7 @@ def _run(command: ModuleType, words: List[str]) -> int:
         session = Session(_no_target)
         return _finish(execution.attempt(lambda: command.run(session, options), options), options)
     if hasattr(command, "sides"):
-        work = lambda: command.sides(others, options, _style)  # noqa: E731
+        work = lambda: command.sides(others, options, of_stdout)  # noqa: E731
         return _finish(execution.attempt(work, options), options)
     named = targets(others)
     if not named:
@@ -190,7 +185,7 @@ def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Out
     options.target = named.name
     before = _before_stop(named) if options.stop else None
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:
-        session = Session(opened.again, lambda: None, _style, before)
+        session = Session(opened.again, lambda: None, of_stdout, before)
         with progress(named.name):
             outcome = execution.attempt(lambda: _at_once(command, session, options), options)
     for remark in opened.remarks:

@@ -71,6 +71,7 @@ def test_every_subcommand_has_its_options() -> None:
         (("check", "--baseline", ""), [":files"]),
         (("suggest", "--i"), ["--id"]),
         (("top", "--sort", "g"), ["growth"]),
+        (("watch", "--un"), ["--until-alarm"]),
         (("run", "--core"), ["--core-on-leak"]),
         (("run", "--format", "j"), ["json", "junit"]),
         (("run", "--output", ""), [":files"]),
@@ -93,7 +94,7 @@ def test_processes_that_have_the_library(workshop: Workshop) -> None:
     assert str(watched.pid) in found and str(bare.pid) not in found
     assert ":files" in found
     assert f"{watched.pid}\tplain" in run_shell("--complete", "top", "").out.splitlines()
-    assert ":files" not in candidates("top", "")
+    assert ":files" not in candidates("top", "") + candidates("watch", "")
 
 
 def in_bash(words: str, folder: Any, more: str = "") -> List[str]:

@@ -9,39 +9,12 @@ import time
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from growing import Growing
 from run_shell import SHELL, run_shell
 from screen import ENTER, LEAVE, Screen
 from workshop import LIBRARY, READY_S, Workshop, line_of
 
 FAST = ("--interval", "0.1")
-
-
-class Growing:
-    """tests/programs/grows.c, at our command."""
-
-    def __init__(self, path: str, preload: str = LIBRARY):
-        pipe = subprocess.PIPE
-        env = {"LD_PRELOAD": preload} if preload else {}
-        self.process = subprocess.Popen([path], stdin=pipe, stdout=pipe, env=env, text=True)
-        self.pid = str(self.process.pid)
-        assert self._line() == "ready\n"
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-    def make(self, letters: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(letters + "\n")
-        self.process.stdin.flush()
-        assert self._line() == "done\n"
-
-    def end(self) -> None:
-        self.process.communicate(timeout=READY_S)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture

@@ -103,10 +103,13 @@ class Counting:
         return self.samples.rates(key)
 
     def frame(self, rate: Rate) -> Optional[Frame]:
+        return self.frame_at(rate.place)
+
+    def frame_at(self, place: Place) -> Optional[Frame]:
         """Where the user's own code created the threads of a site."""
-        if rate.place not in self._frames:
-            self._frames[rate.place] = self._read_frame(*rate.place)
-        return self._frames[rate.place]
+        if place not in self._frames:
+            self._frames[place] = self._read_frame(*place)
+        return self._frames[place]
 
     def _read_frame(self, copy: int, site: int) -> Optional[Frame]:
         if self._registry is None or self._stacks is None:
@@ -124,6 +127,13 @@ class Counting:
         untracked = self.samples.untracked
         if untracked:
             yield f"{untracked:,} untracked, not in the registry"
+        yield from self.doubts()
+
+    def doubts(self) -> Iterator[str]:
+        """What the registry does not know, or may have wrong."""
+        registry = self._registry
+        if registry is None:
+            return
         for kind, number, example in registry.anomalies:
             yield f"damaged: {kind}: {number:,} ({example})"
         dropped = sum(each.dropped.get("records", 0) for each in registry.copies)

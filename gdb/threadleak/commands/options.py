@@ -114,6 +114,19 @@ def count(text: str) -> int:
     return int(text)
 
 
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def length_of_time(text: str) -> float:
+    """Seconds: 500ms, 30s, 10m, 2h, 1d; a number without a unit is of seconds."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[smhd])?", text)
+    if found is None or not float(found[1]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no length of time, such as 500ms, 30s or 10m"
+        )
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
 def address(text: str) -> int:
     if not re.fullmatch(r"0x[0-9a-fA-F]{1,16}|\d{1,19}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no address")

@@ -12,7 +12,7 @@ from ..read.threads import BLOCKED
 from ..target.base import Frame, TargetError, base_name
 from .blame import first_own
 from .classes import ALIVE, CROWD
-from .groups import Group, group
+from .groups import Group, Key, group
 from .verdicts import Decision, Judge, Verdict
 
 # LeakProf takes 10,000 goroutines, which cost 2 KiB each; where threads do so much, a thousand of them are as odd.
@@ -58,6 +58,21 @@ def large_sites(verdicts: Sequence[Verdict], threshold: int) -> List[Group]:
         return []
     sites = group(each for each in verdicts if each.decision in free and not each.thread.is_main)
     return [each for each in sites if each.key.copy and len(each.verdicts) >= threshold]
+
+
+def blocked(judge: Judge, verdicts: Iterable[Verdict], threshold: int) -> List[Crowd]:
+    """The same, whoever made the threads, so without a registry too. Those that a rule expects do not count."""
+    alive = _unexpected(verdicts)
+    if not threshold or len(alive) < threshold:
+        return []
+    found = crowds(judge, [Group(Key(0, 0, 0, False), alive)], threshold)
+    left = [Crowd(_unexpected(each.verdicts, CROWD), each.place) for each in found]
+    return [each for each in left if len(each.verdicts) >= threshold]
+
+
+def _unexpected(verdicts: Iterable[Verdict], class_: str = ALIVE) -> List[Verdict]:
+    mine = [each for each in verdicts if each.class_ == class_ and not each.thread.is_main]
+    return [each for each in mine if not each.expected_by]
 
 
 def crowds(judge: Judge, sites: Iterable[Group], threshold: int) -> List[Crowd]:

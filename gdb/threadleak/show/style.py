@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How parts of the text are set off. Plain here; a terminal's front end passes in a subclass."""
 
+import os
+import sys
+
 
 class Style:
     """Kinds as GDB names them: title, highlight, function, filename, address, metadata."""
@@ -27,3 +30,8 @@ class Ansi(Style):
 
 
 PLAIN = Style()
+
+
+def of_stdout() -> Style:
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return Ansi() if coloured and os.environ.get("TERM") != "dumb" else PLAIN

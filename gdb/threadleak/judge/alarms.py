@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""What `watch` warns of."""
+
+from typing import NamedTuple, Optional
+
+from ..target.base import Frame
+
+GROWTH, BLOCKED = "growth", "blocked"
+
+
+class Alarm(NamedTuple):
+    kind: str  # GROWTH or BLOCKED
+    what: str  # of growth: what the threads have in common: created, started, untracked or all
+    pid: int
+    process: str
+    frame: Optional[Frame]  # where they were created, begin, or are blocked
+    before: Optional[int]  # threads in the first look
+    threads: int
+    looks: int = 1

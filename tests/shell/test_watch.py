@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak watch`: what leaks makes an alarm, what only comes and goes makes none."""
+
+import json
+import os
+import shutil
+import subprocess
+from typing import Any, Dict, Iterator, List
+
+import pytest
+from growing import Growing
+from run_shell import BLIND, CLEAN, LEAKS, SHELL, USAGE, Run, environment, run_shell
+from workshop import READY_S, Running, Workshop, line_of
+
+LOOKS = ("--every", "250ms", "--for", "1s")  # five
+
+
+def watch(*words: Any, **env: str) -> Run:
+    return run_shell("watch", *map(str, words), env=env)
+
+
+def alarms(done: Run) -> List[Dict[str, Any]]:
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert {line["schema"] for line in lines} == {"threadleak-watch/1"}
+    assert lines[-1]["status"] == done.status
+    return lines[:-1]
+
+
+@pytest.fixture
+def leaking(workshop: Workshop) -> Iterator[Running]:
+    running = workshop.start(workshop.program("comes_and_goes"), "leaks")
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def growing(workshop: Workshop) -> Iterator[Growing]:
+    made = Growing(workshop.program("grows").path)
+    yield made
+    made.kill()
+
+
+def test_a_leak(leaking: Running) -> None:
+    done = watch(*LOOKS, leaking.pid)
+    place = f"leave_one (comes_and_goes.c:{line_of('comes_and_goes', '/* creates unjoined */')})"
+    who = f"alarm: comes_and_goes, process {leaking.pid}: threads created at {place}"
+    alarm, last = done.out.splitlines()
+    assert alarm.startswith(f"{who} rose in each of 5 looks, from ")
+    assert last == "threadleak watch: 1 alarm in 5 looks at 1 process"
+    assert (done.status, done.err) == (LEAKS, "")
+
+
+def test_a_busy_pool_is_none(workshop: Workshop) -> None:
+    busy = workshop.start(workshop.program("comes_and_goes"))
+    done = watch("--every", "100ms", "--for", "2s", busy.pid)
+    assert (done.status, done.err) == (CLEAN, "")
+    assert done.out == "threadleak watch: 0 alarms in 21 looks at 1 process\n"
+
+
+@pytest.mark.parametrize("argument, status", [("leaks", LEAKS), ("", CLEAN)])
+def test_without_the_library(workshop: Workshop, argument: str, status: int) -> None:
+    """Finished threads that nobody joined are not among the kernel's."""
+    bare = workshop.start(workshop.program("comes_and_goes"), argument, preload="")
+    done = watch("--every", "100ms", "--for", "1s", bare.pid)
+    assert (done.status, done.err) == (status, "")
+    assert "no library in it" in done.out
+    assert ("threads that began in finish (comes_and_goes.c:" in done.out) == (status == LEAKS)
+    assert "work (" not in done.out
+
+
+@pytest.mark.parametrize("preload", [None, ""])
+def test_many_that_are_blocked_at_one_place(workshop: Workshop, preload: Any) -> None:
+    crowd = workshop.start(workshop.program("crowd"), "40", "0", preload=preload)
+    done = watch(*LOOKS, "--threshold", 40, "--format", "json", crowd.pid)
+    (alarm,) = alarms(done)
+    assert done.status == LEAKS
+    assert (alarm["kind"], alarm["threads"], alarm["before"]) == ("blocked", 40, None)
+    assert alarm["frame"]["function"] == "block"
+    assert watch(*LOOKS, "--threshold", 41, crowd.pid).status == CLEAN
+    assert watch(*LOOKS, "--threshold", 0, crowd.pid).status == CLEAN
+
+
+def test_a_pool_that_has_only_grown_before(growing: Growing) -> None:
+    growing.make("uuuuaaaa")
+    done = watch(*LOOKS, growing.pid)
+    assert (done.status, done.out.count("alarm:")) == (CLEAN, 0)
+
+
+def test_a_command(workshop: Workshop, tmp_path: Any) -> None:
+    """Names of the process reach it by the environment alone; it is run once for a place, however often that is seen."""
+    path = tmp_path / "$(touch x);`touch y`"
+    shutil.copy(workshop.program("comes_and_goes").path, path)
+    program = workshop.program("comes_and_goes")._replace(path=str(path))
+    leaking = workshop.start(program, "leaks")
+    told = tmp_path / "told"
+    command = 'echo "$THREADLEAK_ALARM $THREADLEAK_PID $THREADLEAK_FUNCTION $THREADLEAK_PROCESS" >> $TOLD; echo out'
+    words = ("watch", *LOOKS, "--format", "json", "--exec", command, str(leaking.pid))
+    done = run_shell(*words, env={"TOLD": str(told)}, cwd=str(tmp_path))
+    assert len(alarms(done)) == 1 and done.err == "out\n"
+    assert told.read_text() == f"growth {leaking.pid} leave_one $(touch x);`tou\n"
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, "told"])
+
+
+def test_a_command_that_fails_is_told(leaking: Running) -> None:
+    done = watch(*LOOKS, "--exec", "exit 7", leaking.pid)
+    assert done.status == LEAKS
+    assert "note: the command of --exec ended with status 7" in done.out.splitlines()
+
+
+def test_processes_that_begin_later(workshop: Workshop) -> None:
+    """It goes on until there is an alarm, whatever --for says."""
+    path = os.path.join(workshop.new_folder("late"), "begins_later")
+    shutil.copy(workshop.program("comes_and_goes").path, path)
+    words = [SHELL, "watch", "--every", "100ms", "--for", "400ms", "--until-alarm", "--name"]
+    pipe = subprocess.PIPE
+    watching = subprocess.Popen(
+        [*words, "begins_lat*"], stdout=pipe, stderr=pipe, env=environment(), text=True
+    )
+    program = workshop.program("comes_and_goes")._replace(path=path)
+    leaking = workshop.start(program, "leaks")
+    out, err = watching.communicate(timeout=READY_S)
+    assert (watching.returncode, err) == (LEAKS, "")
+    assert f"begins_later, process {leaking.pid}: threads created at leave_one" in out
+
+
+def test_a_process_that_ends(growing: Growing) -> None:
+    words = [SHELL, "watch", "--every", "50ms", "--for", "1h", growing.pid]
+    pipe = subprocess.PIPE
+    watching = subprocess.Popen(words, stdout=pipe, stderr=pipe, env=environment(), text=True)
+    growing.make("j")
+    growing.end()
+    out, err = watching.communicate(timeout=READY_S)
+    assert watching.returncode == BLIND and "0 alarms" in out
+    assert err.startswith("threadleak: cannot tell: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, status, told",
+    [
+        (("999999999",), BLIND, "cannot tell: there is no process 999999999"),
+        (("--name", "no-such-*", *LOOKS), BLIND, "no process with a name like 'no-such-*'"),
+        ((), USAGE, "give PIDs, or --name GLOB"),
+        (("--name", "x", "1"), USAGE, "give PIDs, or --name GLOB"),
+        (("x",), USAGE, "'x' is no PID"),
+        (("--every", "0s", "1"), USAGE, "'0s' is no length of time"),
+        (("--every", "10", "--for", "19s", "1"), USAGE, "2 looks show no growth"),
+    ],
+)
+def test_what_cannot_be_watched(words: Any, status: int, told: str) -> None:
+    done = watch(*words)
+    assert done.status == status and told in done.err and done.err.count("\n") == 1
