@@ -2,13 +2,16 @@
 """What is said of blocked threads, from waits that no process had."""
 
 import os
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Set
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from image import FakeTarget, FakeThread, PID, record
 from test_judge import report
 from threadleak.judge.durations import size
 from threadleak.judge.explanation import Explainer, Explanation
+from threadleak.judge.groups import ranges, runs, without, written
 from threadleak.judge.waiting import Waiting
 from threadleak.read import wait as kinds
 from threadleak.read.threads import ThreadInfo
@@ -186,3 +189,12 @@ def test_every_kind_can_be_said(kind: str) -> None:
 def test_sizes() -> None:
     shown = [size(n) for n in (0, 12 << 10, 100 << 10, 3565158, 8 << 20, 78 << 30)]
     assert shown == ["0 KiB", "12 KiB", "100 KiB", "3.4 MiB", "8 MiB", "78 GiB"]
+
+
+@given(st.sets(st.integers(1, 60), min_size=2), st.data(), st.integers(4, 40))
+def test_the_others_are_named_as_if_each_was_looked_at(
+    ids: Set[int], data: st.DataObject, width: int
+) -> None:
+    """Of ten thousand that wait for one thing, each is told the rest, without a look at all of them."""
+    own = data.draw(st.sampled_from(sorted(ids)))
+    assert written(without(runs(sorted(ids)), own), width) == ranges(ids - {own}, width)

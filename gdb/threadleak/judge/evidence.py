@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Why a verdict is what it is, and what to do: sentences for the threads that are shown."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..read import abi
 from ..read.model import Copy
@@ -23,6 +23,7 @@ class Evidence:
         self.judge = judge
         self.at = judge.at
         self._stuck = stuck
+        self._joins: Dict[int, Dict[int, Tuple[str, int]]] = {}  # by the number of the copy
         self._crowds = {id(verdict): crowd for crowd in crowds for verdict in crowd.verdicts}
 
     def ago(self, ns: int) -> str:
@@ -198,12 +199,19 @@ class Evidence:
         """Id of the thread that this one is joining, and since when."""
         if thread.copy is None or thread.record is None:
             return None
-        records = thread.copy.records
-        for index, id in enumerate(records.column("joiner")):
-            began = records[index].join_begun_ns if id == thread.record.id else 0
-            if began:
-                return thread.copy.name_of(records.ids[index]), began
-        return None
+        return self._joins_of(thread.copy).get(thread.record.id)
+
+    def _joins_of(self, copy: Copy) -> Dict[int, Tuple[str, int]]:
+        """By the id of the thread that joins."""
+        if copy.number not in self._joins:
+            found: Dict[int, Tuple[str, int]] = {}
+            records = copy.records
+            pairs = zip(records.column("joiner"), records.column("join_begun_ns"), records.ids)
+            for joiner, began, id in pairs:
+                if began:
+                    found.setdefault(joiner, (copy.name_of(id), began))
+            self._joins[copy.number] = found
+        return self._joins[copy.number]
 
     def fix(self, verdict: Verdict) -> Optional[str]:
         if verdict.class_ == STUCK and self._stuck is not None:

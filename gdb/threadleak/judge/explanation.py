@@ -4,7 +4,7 @@ other threads hang on it: sentences that say what is known and nothing else. Whe
 decided here, but in stuck.py.
 """
 
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..read import wait as kinds
 from ..read.threads import ALIVE, BLOCKED, ThreadInfo
@@ -12,7 +12,7 @@ from ..read.wait import Wait
 from ..target.base import Target
 from .descriptors import Descriptors
 from .durations import duration
-from .groups import ranges
+from .groups import ranges, runs, without, written
 from .ids import label
 from .wait_words import object_name, words
 from .waiting import Waiting
@@ -47,6 +47,7 @@ class Explainer:
         self.descriptors = Descriptors(target)
         self._name = name
         self._began = began
+        self._waiters: Dict[int, Together] = {}  # by the object that they wait for
 
     def of(self, info: ThreadInfo, is_proven: bool = False) -> Optional[Explanation]:
         """None: it is not blocked, or that cannot be told. `is_proven`: other sentences say already that it is stuck,
@@ -168,11 +169,11 @@ class Explainer:
             and self.waiting.is_whole
             and not (wait.timed or wait.shared)
         ):
-            same = [each for each in self.waiting.at(wait.object) if self._is_endless(each)]
-            if len(same) == len(self.waiting.alive):
+            same = self._together(wait.object or 0).endless
+            if same == len(self.waiting.alive):
                 threads = (
                     "All threads that are alive wait"
-                    if len(same) > 1
+                    if same > 1
                     else "It is the only thread that is alive, and waits"
                 )
                 yield f"{threads} for it: a signal handler alone is left to do that."
@@ -193,9 +194,10 @@ class Explainer:
     # ---- who hangs on it -------------------------------------------------------------------------
 
     def _hanging(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
-        others = [each for each in self.waiting.at(wait.object) if each is not info]
-        if others:
-            yield f"{_count(len(others), 'other ')} for it, too: {self.names(others)}."
+        number = len(self.waiting.at(wait.object)) - 1
+        if number > 0:
+            others = self._others(info, wait.object or 0)
+            yield f"{_count(number, 'other ')} for it, too: {others}."
         yield from self.hanging(info)
 
     def hanging(self, info: ThreadInfo) -> Iterator[str]:
@@ -213,11 +215,43 @@ class Explainer:
         """thread 7 `reader`; threads 3-9, 12"""
         if len(infos) == 1:
             return self.label(infos[0])
-        ids = [info.id or "" for info in infos]
-        if all(id.isdecimal() for id in ids):
-            return "threads " + ranges(map(int, ids), IDS_WIDTH)
-        shown = ", ".join(id or f"tid:{info.tid}" for id, info in zip(ids, infos[:CHAIN_MAX]))
-        return f"threads {shown}" + (", ..." if len(infos) > CHAIN_MAX else "")
+        ids = _numbers(infos)
+        return "threads " + ranges(ids, IDS_WIDTH) if ids else _handles(infos)
+
+    def _others(self, info: ThreadInfo, address: int) -> str:
+        """`names` of those that wait for the same; it takes no longer where there are ten thousand."""
+        waiters, ids = self.waiting.at(address), self._together(address).ids
+        few = [each for each in waiters[: CHAIN_MAX + 2] if each is not info]
+        if len(few) == 1:
+            return self.label(few[0])
+        if not ids or info.id is None:
+            return _handles(few)
+        return "threads " + written(without(ids, int(info.id)), IDS_WIDTH)
+
+    def _together(self, address: int) -> "Together":
+        if address not in self._waiters:
+            waiters = self.waiting.at(address)
+            endless = sum(map(self._is_endless, waiters))
+            self._waiters[address] = Together(list(runs(_numbers(waiters))), endless)
+        return self._waiters[address]
+
+
+class Together(NamedTuple):
+    """Those that wait for one object."""
+
+    ids: List[Tuple[int, int]]  # runs of numbers; none: not all of them have one
+    endless: int  # how many wait without a timeout
+
+
+def _numbers(infos: Sequence[ThreadInfo]) -> List[int]:
+    """The ids, sorted, if all are numbers."""
+    ids = [info.id or "" for info in infos]
+    return sorted(map(int, ids)) if all(id.isdecimal() for id in ids) else []
+
+
+def _handles(infos: Sequence[ThreadInfo]) -> str:
+    shown = ", ".join(each.id or f"tid:{each.tid}" for each in infos[:CHAIN_MAX])
+    return f"threads {shown}" + (", ..." if len(infos) > CHAIN_MAX else "")
 
 
 _ANYBODY_WAKES = (

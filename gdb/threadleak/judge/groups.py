@@ -113,15 +113,20 @@ def id_ranges(verdicts: Iterable[Verdict], width: int = 0) -> str:
 def _names(indices: Dict[Copy, List[int]]) -> Iterator[str]:
     """Of records, those whose ids follow each other as one."""
     for copy in sorted(indices, key=attrgetter("number")):
-        for first, last in _runs([copy.records.ids[index] for index in sorted(indices[copy])]):
+        for first, last in runs([copy.records.ids[index] for index in sorted(indices[copy])]):
             name = copy.name_of(first)
             yield name if first == last else f"{name}-{copy.name_of(last)}"
 
 
 def ranges(numbers: Iterable[int], width: int) -> str:
     """Numbers as people write them, at most `width` characters of it."""
+    return written(runs(sorted(numbers)), width)
+
+
+def written(of_runs: Iterable[Tuple[int, int]], width: int) -> str:
+    """`ranges` of numbers whose runs are known."""
     text = ""
-    for first, last in _runs(sorted(numbers)):
+    for first, last in of_runs:
         text += ", " if text else ""
         text += f"{first}" if first == last else f"{first}-{last}"
         if len(text) > width:
@@ -129,8 +134,22 @@ def ranges(numbers: Iterable[int], width: int) -> str:
     return text
 
 
-def _runs(ids: List[int]) -> Iterator[Tuple[int, int]]:
+def without(of_runs: Iterable[Tuple[int, int]], number: int) -> Iterator[Tuple[int, int]]:
+    """The same runs, but for one number."""
+    for first, last in of_runs:
+        if not first <= number <= last:
+            yield first, last
+            continue
+        if first < number:
+            yield first, number - 1
+        if number < last:
+            yield number + 1, last
+
+
+def runs(ids: List[int]) -> Iterator[Tuple[int, int]]:
     """(first, last) of those that follow each other."""
+    if not ids:
+        return
     first = last = ids[0]
     for number in ids[1:]:
         if number != last + 1:
