@@ -76,6 +76,7 @@ int main(int argc, char **argv)
     threadleak_scope_t inner = threadleak_scope_begin("timeline/inner");
     pthread_t late = start(finishes, "joined-late");
     end_scope(inner);
+    await_tasks(2); /* that one has finished */
     pthread_barrier_wait(&at_work);
     must(pthread_join(worker, NULL) == 0);
     must(pthread_join(start(creates, "creates"), NULL) == 0);

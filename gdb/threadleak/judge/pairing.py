@@ -63,7 +63,8 @@ class Pairing:
             self.track(event.thread).seen = at
             before = self._moments.pop(event.thread, None)
             if before is not None:
-                before.ended = min(before.ended, at)
+                # before what comes next begins: two slices that touch would both have the arrow
+                before.ended = max(before.begun, min(before.ended, at - 1))
         take(at, event)
 
     def _span(self, kind: int, at: int, event: Event) -> Span:
