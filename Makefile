@@ -105,7 +105,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Ihelper/inc
 LINKED := -Lbuild -lthreadleak -Wl,-rpath,$(CURDIR)/build -lcmocka
 
 # Programs that are linked with the library and look into their own registry.
-RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes fork footprint exit_socket verify verify_unseen misuse)
+RUNTIME_TESTS := $(patsubst %,build/tests/test_%,threads scopes events fork footprint exit_socket verify verify_unseen misuse)
 
 $(RUNTIME_TESTS): build/tests/%: tests/runtime/%.c $(wildcard tests/runtime/*.h) build/libthreadleak.so
 	@mkdir -p $(@D)
@@ -115,7 +115,11 @@ build/tests/test_table: tests/runtime/test_table.c helper/runtime/table.c tests/
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -Ihelper/runtime $(filter %.c,$^) -lcmocka -o $@
 
-UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table
+build/tests/test_history: tests/runtime/test_history.c helper/runtime/history.c $(HEADERS) tests/runtime/view.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) -Ihelper/runtime $(filter %.c,$^) -lcmocka -pthread -o $@
+
+UNIT_TESTS := $(RUNTIME_TESTS) build/tests/test_table build/tests/test_history
 
 .PHONY: check-runtime
 check-runtime: $(UNIT_TESTS)

@@ -2,7 +2,6 @@
 #include "dying.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +12,7 @@
 #include "candidates.h"
 #include "engine.h"
 #include "exit_check.h"
+#include "exit_trace.h"
 #include "log.h"
 #include "only.h"
 #include "options.h"
@@ -52,6 +52,7 @@ static void die_by(int signal)
 static void on_sigterm(int signal)
 {
     exit_check_end(STATUS_OF_SIGNAL + signal);
+    exit_trace_write();
     die_by(signal);
 }
 
@@ -69,22 +70,11 @@ static void set_timer(uint32_t seconds)
 /* Whether the engine has printed them. */
 static bool print_stacks(void)
 {
-    const struct timespec patience = {.tv_sec = ENGINE_SILENCE_NS / 1000000000u};
     const struct spawn_command *command = engine_command_stacks();
-    struct pollfd end = {.events = POLLIN};
     if (!command->paths[0])
         return false;
     spawn_reap(true); /* the last one needs the same stack */
-    end.fd = spawn_start(command);
-    if (end.fd < 0)
-        return false;
-    /* It says nothing on this connection: what happens to it is its end. */
-    while (system_call(SYS_ppoll, &end, 1, &patience, NULL, 0) == -EINTR)
-        ;
-    bool is_printed = end.revents & POLLHUP && !spawn_error();
-    spawn_close();
-    spawn_reap(true);
-    return is_printed;
+    return spawn_run(command, ENGINE_SILENCE_NS);
 }
 
 static void print_plainly(void)

@@ -29,7 +29,7 @@ static char places[SPAWN_PATHS][PATH_SIZE];
 static char *arguments[ARGUMENTS + 1];
 static char arguments_text[ARGUMENTS_SIZE];
 static char *environment[VARIABLES + 1];
-static char log_file[OPTIONS_TEXT + 16];
+static char log_file[OPTIONS_TEXT + 16], trace_file[OPTIONS_TEXT + 16];
 static struct spawn_command command;
 
 /* ---- where it is ------------------------------------------------------------------------------------*/
@@ -215,7 +215,7 @@ static void fill_surroundings(void)
     command.environment = environment;
     command.output = NULL;
     struct text path = text_in(log_file, sizeof log_file);
-    log_path(&path);
+    log_add_path(&path, options.log_path);
 }
 
 const struct spawn_command *engine_command(const struct engine_task *task)
@@ -224,14 +224,32 @@ const struct spawn_command *engine_command(const struct engine_task *task)
     return fill_arguments(task) ? &command : NULL;
 }
 
-const struct spawn_command *engine_command_stacks(void)
+/* `threadleak COMMAND PID`, which writes to where notes go. */
+static struct list begin_command(const char *name)
 {
     struct list list = {0, text_in(arguments_text, sizeof arguments_text)};
     fill_surroundings();
     if (log_file[0] && !options_want_documents())
         command.output = log_file;
     add_text(&list, "threadleak", "");
-    add_text(&list, "stacks", "");
+    add_text(&list, name, "");
     add_number(&list, "", (uint64_t)getpid());
+    return list;
+}
+
+const struct spawn_command *engine_command_stacks(void)
+{
+    begin_command("stacks");
+    return &command;
+}
+
+const struct spawn_command *engine_command_trace(void)
+{
+    struct list list = begin_command("trace");
+    struct text path = text_in(trace_file, sizeof trace_file);
+    log_add_path(&path, options.trace);
+    begin_argument(&list, "--registry=");
+    text_add_address(&list.text, (uintptr_t)&threadleak_registry);
+    add_text(&list, "--output=", trace_file);
     return &command;
 }

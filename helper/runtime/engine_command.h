@@ -31,6 +31,9 @@ const struct spawn_command *engine_command(const struct engine_task *task);
 /* The command that prints the stacks of all threads; the same holds for it. */
 const struct spawn_command *engine_command_stacks(void);
 
+/* The command that writes the events as a trace to the file that the option `trace` names. */
+const struct spawn_command *engine_command_trace(void);
+
 /* Where it was looked for, to be shown where it could not be executed: the first place, or the option's. */
 const char *engine_command_path(void);
 

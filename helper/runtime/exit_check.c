@@ -14,6 +14,7 @@
 #include "exit_socket.h"
 #include "held.h"
 #include "init.h"
+#include "once.h"
 #include "only.h"
 #include "options.h"
 #include "registry.h"
@@ -55,58 +56,17 @@ bool exit_check_is_disarmed(void)
     return __atomic_load_n(&is_disarmed, __ATOMIC_RELAXED) || (says && says());
 }
 
-/* ---- once in a process ----------------------------------------------------------------------- */
-
-/* One word, since a signal handler may come at any instruction: whose process, by which thread, how far.
- * What another process left in it, across a fork, does not count. */
-enum phase { NOT_YET, RUNS, DONE };
-
-static struct once {
-    uint64_t progress;
-    int found; /* valid once it is DONE */
-} first, second;
-
-static uint64_t progress_word(uint32_t pid, uint32_t tid, enum phase phase)
-{
-    return (uint64_t)pid << 32 | tid << 2 | phase; /* PID_MAX_LIMIT is 2^22 (proc(5), pid_max) */
-}
-
-static enum phase phase_of(const struct once *once)
-{
-    uint64_t word = __atomic_load_n(&once->progress, __ATOMIC_ACQUIRE);
-    return word >> 32 == (uint32_t)getpid() ? (enum phase)(word & 3) : NOT_YET;
-}
+static struct once first, second;
 
 bool exit_check_runs(void)
 {
-    return phase_of(&first) == RUNS || phase_of(&second) == RUNS;
+    return once_phase(&first) == ONCE_RUNS || once_phase(&second) == ONCE_RUNS;
 }
 
 static void pause_briefly(void)
 {
     const struct timespec millisecond = {.tv_nsec = 1000000};
     syscall(SYS_nanosleep, &millisecond, NULL);
-}
-
-/* What the one call of `look` in this process finds; others wait for it. */
-static int look_once(struct once *once, int (*look)(int), int status)
-{
-    uint32_t pid = (uint32_t)getpid();
-    const uint64_t mine = progress_word(pid, (uint32_t)syscall(SYS_gettid), RUNS);
-    uint64_t now = __atomic_load_n(&once->progress, __ATOMIC_ACQUIRE);
-    while (phase_of(once) == NOT_YET) {
-        if (!__atomic_compare_exchange_n(&once->progress, &now, mine, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
-            continue;
-        once->found = look(status);
-        __atomic_store_n(&once->progress, mine ^ RUNS ^ DONE, __ATOMIC_RELEASE);
-        return once->found;
-    }
-    while (phase_of(once) == RUNS) {
-        if (__atomic_load_n(&once->progress, __ATOMIC_ACQUIRE) == mine)
-            return THREADLEAK_CANNOT_TELL;
-        pause_briefly();
-    }
-    return once->found;
 }
 
 /* ---- the two looks --------------------------------------------------------------------------- */
@@ -221,7 +181,7 @@ static int look_undisturbed(struct once *once, int (*look)(int), int status)
 {
     int saved = errno, cancel;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    int leaked = look_once(once, look, status);
+    int leaked = once_do(once, look, status, THREADLEAK_CANNOT_TELL);
     pthread_setcancelstate(cancel, NULL);
     errno = saved;
     return leaked;
@@ -239,7 +199,7 @@ int exit_check_end(int status)
     if (!is_ours())
         return status;
     look_undisturbed(&first, look_first, status);
-    if (phase_of(&first) == RUNS) /* by this thread, which a signal handler has interrupted */
+    if (once_phase(&first) == ONCE_RUNS) /* by this thread, which a signal handler has interrupted */
         return status_after(status, THREADLEAK_CANNOT_TELL);
     return status_after(status, look_undisturbed(&second, look_again, status));
 }
@@ -263,9 +223,9 @@ int exit_check_cut(int status)
     const struct selection all = {.first_id = 1, .self = thread_record()};
     if (!is_ours())
         return status;
-    if (phase_of(&first) == DONE)
+    if (once_phase(&first) == ONCE_DONE)
         return exit_check_end(status);
-    if (phase_of(&first) == NOT_YET && result_is_awaited()) {
+    if (once_phase(&first) == ONCE_NOT_YET && result_is_awaited()) {
         if (exit_check_is_disarmed() || are_all_gone(&all))
             result_checked(status, 0, "");
         else

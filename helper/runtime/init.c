@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "exit_check.h"
 #include "exit_socket.h"
+#include "exit_trace.h"
 #include "expected.h"
 #include "log.h"
 #include "modules.h"
@@ -59,6 +60,7 @@ static void at_end(int status, void *unused)
 {
     (void)unused;
     int checked = exit_check_end(status);
+    exit_trace_write();
     if (checked != status)
         exit_really(checked);
 }
@@ -67,6 +69,7 @@ static void at_end(int status, void *unused)
 static void at_quick_end(void)
 {
     int status = exit_check_end_quickly();
+    exit_trace_write();
     if (status)
         quick_exit_really(status);
 }
@@ -128,6 +131,7 @@ static void start(void)
             threadleak_registry.flags |= THREADLEAK_REGISTRY_HOOKS_INACTIVE;
         if (!notice_other_copy())
             exit_check_init();
+        exit_trace_init();
         enter_first_modules();
         engine_command_init();
         threads_init();
@@ -162,7 +166,7 @@ __attribute__((constructor)) static void at_load(void)
     if (!library_ready())
         return;
 #ifndef THREADLEAK_WRAP
-    if (exit_check_wanted())
+    if (exit_check_wanted() || exit_trace_wanted())
         library_watch_end();
 #endif
     if (options.exit_socket[0] || exit_check_wanted())

@@ -12,9 +12,9 @@
 
 #define DIGITS 24 /* room for any 64-bit number, decimal or as 0x..., and its zero byte */
 
-void log_path(struct text *path)
+void log_add_path(struct text *path, const char *option)
 {
-    for (const char *from = options.log_path; *from; from++) {
+    for (const char *from = option; *from; from++) {
         if (from[0] == '%' && from[1] == 'p') {
             text_add_number(path, (uint64_t)getpid());
             from++;
@@ -29,7 +29,7 @@ __attribute__((noinline)) static void open_file(struct log *log)
 {
     char path[OPTIONS_TEXT + 16];
     struct text text = text_in(path, sizeof path);
-    log_path(&text);
+    log_add_path(&text, options.log_path);
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     log->opened = fd >= 0;
     if (fd >= 0)

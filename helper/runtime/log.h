@@ -28,8 +28,8 @@ void log_number(struct log *log, uint64_t number);
 void log_address(struct log *log, uint64_t address);
 void log_end(struct log *log);
 
-/* Adds options.log_path with the process id in place of %p. */
-void log_path(struct text *path);
+/* Adds the path that an option says, with the process id in place of %p. */
+void log_add_path(struct text *path, const char *option);
 
 /* One line: "threadleak: TEXT". */
 void log_note(const char *text);

@@ -219,6 +219,20 @@ int spawn_start(const struct spawn_command *command)
     return running.fd;
 }
 
+bool spawn_run(const struct spawn_command *command, uint64_t patience_ns)
+{
+    const struct timespec patience = {.tv_sec = (time_t)(patience_ns / 1000000000u)};
+    struct pollfd end = {.fd = spawn_start(command), .events = POLLIN};
+    if (end.fd < 0)
+        return false;
+    while (system_call(SYS_ppoll, &end, 1, &patience, NULL, 0) == -EINTR)
+        ;
+    bool has_ended = end.revents & POLLHUP && !spawn_error();
+    spawn_close();
+    spawn_reap(true);
+    return has_ended;
+}
+
 int spawn_error(void)
 {
     return __atomic_load_n(&running.error, __ATOMIC_ACQUIRE);

@@ -32,6 +32,10 @@ struct spawn_command {
  * Returns our end of the connection, a stream socket, or -ERRNO. One program at a time. */
 int spawn_start(const struct spawn_command *command);
 
+/* Starts it and waits until it ends, or so long. It is told nothing, and says nothing on the connection.
+ * Whether it ran and ended; the last program must have been reaped. */
+bool spawn_run(const struct spawn_command *command, uint64_t patience_ns);
+
 /* The errno with which the program could not be executed, 0: it could, or it is not known yet. Known for
  * certain once the connection is closed by the other side. */
 int spawn_error(void);

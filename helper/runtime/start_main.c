@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "exit_check.h"
+#include "exit_trace.h"
 #include "init.h"
 #include "real.h"
 
@@ -55,12 +56,16 @@ extern leave_function leave_by_capital_exit __asm__(WRAPPER_SYMBOL("_Exit")) EXP
 
 void leave_by_raw_exit(int status)
 {
-    ((leave_function *)REAL(_exit))(exit_check_cut(status));
+    int checked = exit_check_cut(status);
+    exit_trace_write();
+    ((leave_function *)REAL(_exit))(checked);
 }
 
 void leave_by_capital_exit(int status)
 {
-    ((leave_function *)REAL(_exit))(exit_check_cut(status));
+    int checked = exit_check_cut(status);
+    exit_trace_write();
+    ((leave_function *)REAL(_exit))(checked);
 }
 
 void exit_really(int status)
