@@ -214,7 +214,7 @@ def add_judging(parser: Parser) -> None:
         type=count,
         metavar="N",
         help="N threads of one site blocked at one place are a crowd (0: none are): looked for if this is said,"
-        f" or this class is asked for, or stacks are shown; {THRESHOLD} unless told",
+        f" or this class is asked for, or stacks, or all threads, are shown; {THRESHOLD} unless told",
     )
     group.add_argument(
         "--rules",
@@ -255,12 +255,12 @@ def add_source_root(group: Any, formats: str) -> None:
 def settings(options: argparse.Namespace) -> Settings:
     strict = getattr(options, "strict", False)
     asked = [*(getattr(options, "class", None) or ()), *(getattr(options, "fail_on", None) or ())]
-    shows_stacks = getattr(options, "stacks", False)
+    shown = getattr(options, "stacks", False) or getattr(options, "all", False)
     return Settings(
         *(options.at_end, options.allow == "detached", options.settle_ms),
         strict=strict,
         crowd=THRESHOLD if options.crowd is None else options.crowd,
-        seek_crowds=options.crowd is not None or shows_stacks or classes.CROWD in asked,
+        seek_crowds=options.crowd is not None or shown or classes.CROWD in asked,
         waits=options.waits,
     )
 
