@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from run_shell import LEAKS
+from test_junit import refused
 from test_run_check import JOINED, Done
 from workshop import Workshop, line_of
 
@@ -34,7 +35,9 @@ def document(format: str, folder: Any, script: str) -> str:
 
 
 def test_junit(script: str, tmp_path: Any) -> None:
-    suites = ElementTree.fromstring(document("junit", tmp_path, script))
+    text = document("junit", tmp_path, script)
+    assert refused(text) == ""
+    suites = ElementTree.fromstring(text)
     (suite,) = suites
     assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
         "tests": "3",

@@ -3,6 +3,8 @@
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
+from .sanitize import clean
+
 FORMATS = ("junit", "tap", "github", "sarif")
 
 PASSED, FAILED, BLIND = "passed", "failed", "blind"
@@ -36,7 +38,11 @@ def document(
     """One of FORMATS; newline at its end. `is_part`: of the output of a program that may have more to say in this
     format, where the format can be continued. `source_root`: where the sources lie, if the user said so.
     """
-    found: List[Case] = list(cases)
+    if format == "sarif":
+        from . import sarif
+
+        return sarif.document(list(cases), source_root)
+    found = _told_apart(cases)
     if format == "junit":
         from . import junit
 
@@ -45,10 +51,23 @@ def document(
         from . import tap
 
         return tap.document(found, is_part)
-    if format == "sarif":
-        from . import sarif
-
-        return sarif.document(found, source_root)
     from . import github
 
     return github.document(found, source_root)
+
+
+def _told_apart(cases: Iterable[Case]) -> List[Case]:
+    """From the second of a name on they are numbered: GitLab, for one, takes the first alone of those that are called
+    the same."""
+    found: List[Case] = []
+    last: Dict[str, int] = {}  # number of each name
+    for case in cases:
+        name = called = clean(case.name.replace("\n", " "))
+        number = last.get(name, 0)
+        while called in last:
+            number += 1
+            called = f"{name} #{number}"
+        last[name] = max(number, 1)
+        last.setdefault(called, 1)
+        found.append(case._replace(name=called))
+    return found

@@ -3,7 +3,6 @@
 each program that created threads."""
 
 import re
-from collections import Counter
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..judge.programs import Program, Programs
@@ -75,11 +74,8 @@ def _cases(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Case]:
 
 
 def _cases_of(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Tuple[Program, Case]]:
-    seen: Dict[str, int] = Counter()
     for each in told(programs):
         title = name(each)
-        seen[title] += 1
-        title += f" #{seen[title]}" if seen[title] > 1 else ""
         if each.leaked:
             yield each, Case(title, FAILED, message(each), _body(each, bodies))
         elif each.blind:
