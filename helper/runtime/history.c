@@ -51,9 +51,10 @@ void history_init(void)
     __atomic_store_n(&threadleak_registry.history, (uintptr_t)&history, __ATOMIC_RELEASE);
 }
 
+/* In order: what is looked at first is the older. */
 static uint64_t get(const uint64_t *word)
 {
-    return __atomic_load_n(word, __ATOMIC_RELAXED);
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
 static void put(uint64_t *word, uint64_t value)
@@ -87,10 +88,34 @@ static uint64_t created_so_far(void)
     return threadleak_registry.next_id - history.first_id - get(&history.cancelled);
 }
 
+/* Too few where the caller is held up between two looks, never too many. */
 static uint64_t alive_now(void)
 {
-    uint64_t finished = get(&history.finished); /* first: none can finish that was not created */
-    return not_below_0(created_so_far() + get(&history.initial) - finished);
+    uint64_t created = created_so_far();
+    return not_below_0(created + get(&history.initial) - get(&history.finished));
+}
+
+#define LOOKS 8 /* for an instant at which nothing ends */
+
+/* What had happened at one instant, nearly: more looks do not help where threads end all the time. */
+struct counts {
+    uint64_t created, finished, joined, gone;
+};
+
+static struct counts counts_now(void)
+{
+    struct counts counts;
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t released = get(&threadleak_registry.released), finished = get(&history.finished);
+        counts.gone = get(&history.gone);
+        counts.joined =
+            not_below_0(released - history.first_released - get(&history.cancelled) - counts.gone);
+        counts.created = created_so_far();
+        counts.finished = get(&history.finished);
+        if (counts.finished == finished && get(&threadleak_registry.released) == released)
+            break;
+    }
+    return counts;
 }
 
 static struct threadleak_bucket *bucket_of(const struct threadleak_level *level, uint64_t number)
@@ -104,13 +129,12 @@ static void open_bucket(const struct threadleak_level *level, uint64_t number, u
     struct threadleak_bucket *bucket = bucket_of(level, number);
     put(&bucket->number, 0);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    uint64_t released = get(&threadleak_registry.released), gone = get(&history.gone);
-    uint64_t finished = get(&history.finished);
+    struct counts counts = counts_now();
     put(&bucket->begun_ns, ns);
-    put(&bucket->joined, not_below_0(released - history.first_released - get(&history.cancelled) - gone));
-    put(&bucket->gone, gone);
-    put(&bucket->finished, finished);
-    put(&bucket->created, not_below_0(created_so_far() - pending));
+    put(&bucket->joined, counts.joined);
+    put(&bucket->gone, counts.gone);
+    put(&bucket->finished, counts.finished);
+    put(&bucket->created, not_below_0(counts.created - pending));
     put(&bucket->peak, 0);
     __atomic_store_n(&bucket->initial, (uint32_t)get(&history.initial), __ATOMIC_RELAXED);
     __atomic_store_n(&bucket->number, number, __ATOMIC_RELEASE);
@@ -193,15 +217,31 @@ __attribute__((noinline, cold)) static void assign(struct threadleak_site *site)
     __atomic_compare_exchange_n(&site->history, &none, used + 1, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
+static struct counts counts_at(const struct threadleak_site *site)
+{
+    struct counts counts;
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t joined = get(&site->joined), finished = get(&site->finished);
+        counts.gone = get(&site->gone);
+        counts.created = get(&site->created);
+        counts.finished = get(&site->finished);
+        counts.joined = get(&site->joined);
+        if (counts.finished == finished && counts.joined == joined)
+            break;
+    }
+    return counts;
+}
+
 static void open_site_bucket(struct threadleak_site_bucket *bucket, uint64_t number,
                              const struct threadleak_site *site, uint64_t pending)
 {
     put(&bucket->number, 0);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    __atomic_store_n(&bucket->joined, (uint32_t)get(&site->joined), __ATOMIC_RELAXED);
-    __atomic_store_n(&bucket->gone, (uint32_t)get(&site->gone), __ATOMIC_RELAXED);
-    __atomic_store_n(&bucket->finished, (uint32_t)get(&site->finished), __ATOMIC_RELAXED);
-    __atomic_store_n(&bucket->created, (uint32_t)(get(&site->created) - pending), __ATOMIC_RELAXED);
+    struct counts counts = counts_at(site);
+    __atomic_store_n(&bucket->joined, (uint32_t)counts.joined, __ATOMIC_RELAXED);
+    __atomic_store_n(&bucket->gone, (uint32_t)counts.gone, __ATOMIC_RELAXED);
+    __atomic_store_n(&bucket->finished, (uint32_t)counts.finished, __ATOMIC_RELAXED);
+    __atomic_store_n(&bucket->created, (uint32_t)(counts.created - pending), __ATOMIC_RELAXED);
     put(&bucket->peak, 0);
     __atomic_store_n(&bucket->number, number, __ATOMIC_RELEASE);
 }
@@ -222,8 +262,8 @@ static void note_site_peak(struct site_history *own, uint64_t peak)
 
 static uint64_t alive_at(const struct threadleak_site *site)
 {
-    uint64_t finished = get(&site->finished);
-    return not_below_0(get(&site->created) - finished);
+    uint64_t created = get(&site->created);
+    return not_below_0(created - get(&site->finished));
 }
 
 __attribute__((noinline, cold)) static void
