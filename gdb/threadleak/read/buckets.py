@@ -100,21 +100,20 @@ def levels_of(data: bytes, least: int) -> List[Level]:
     return levels
 
 
-def read_ring(target: Target, level: Level) -> List[abi.Bucket]:
-    """The buckets of a level of the whole process; what is being written meanwhile is left out."""
-
-    def read() -> List[abi.Bucket]:
-        data = target.read(level.buckets, level.count * level.bucket_size)
-        return list(abi.BUCKET.many(data, level.bucket_size))
-
-    now = read()
-    for _ in range(TRIES if target.moves else 0):
-        before, now = now, read()
-        kept = [b if a[:-3] == b[:-3] else b._replace(number=0) for a, b in zip(before, now)]
-        if all(a.number == b.number for a, b in zip(kept, now)):
-            break
-        now = kept
-    return now
+def steady(target: Target, address: int, size: int, bucket_size: int) -> bytes:
+    """The buckets that lie there; those that are being written meanwhile have number 0."""
+    now = target.read(address, size)
+    if not target.moves:
+        return now
+    for _ in range(TRIES):
+        before, now = now, target.read(address, size)
+        if before == now:
+            return now
+    kept = bytearray(now)
+    for at in range(0, size, bucket_size):
+        if before[at : at + bucket_size] != now[at : at + bucket_size]:
+            kept[at : at + 8] = bytes(8)
+    return bytes(kept)
 
 
 def full(value: int, at_end: int) -> int:

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi_history as abi
-from .abi import SCOPE
+from .abi import SCOPE, Header
 from .model import Copy, Registry, text_of
 from .ticks import Ticks
 
@@ -73,9 +73,11 @@ def events_of(registry: Registry, target: Target) -> Optional[Events]:
 
 
 def _read(copy: Copy, target: Target) -> Events:
-    raw = _head(copy, target)
+    raw = _head(copy.header, target)
     entries = dict(_entries(raw, target))
-    after = _head(copy, target)  # what was noted meanwhile
+    after = _head(copy.header, target)  # what was noted meanwhile
+    if target.blurred:
+        after = after._replace(next=after.next + after.count)
     whole = {
         number: entry
         for number, entry in entries.items()
@@ -94,8 +96,8 @@ def _read(copy: Copy, target: Target) -> Events:
     )
 
 
-def _head(copy: Copy, target: Target) -> abi.Events:
-    address = copy.header.events
+def _head(header: Header, target: Target) -> abi.Events:
+    address = header.events
     size = int.from_bytes(target.read(address, 4), "little")
     if not abi.EVENTS.size <= size <= MOST_HEAD:
         raise TargetError(f"the events in the registry are damaged: they begin with {size} bytes")
@@ -109,19 +111,32 @@ def _head(copy: Copy, target: Target) -> abi.Events:
     return raw
 
 
-def _entries(raw: abi.Events, target: Target) -> Iterator[Tuple[int, bytes]]:
-    """(number, bytes) of each that is whole and lies where it belongs."""
-    used = min(raw.count, raw.next)  # number 1 lies in entry 1
+def _blocks(raw: abi.Events, target: Target) -> Iterator[Tuple[int, bytes]]:
+    """(index of the first entry, bytes) of those that are in use: number 1 lies in entry 1."""
+    used = min(raw.count, raw.next)
     step = max(1, BLOCK // raw.event_size)
     for begin in range(0, used, step):
         count = min(step, used - begin)
-        data = target.read(raw.entries + begin * raw.event_size, count * raw.event_size)
-        for index in range(count):
+        yield begin, target.read(raw.entries + begin * raw.event_size, count * raw.event_size)
+
+
+def _entries(raw: abi.Events, target: Target) -> Iterator[Tuple[int, bytes]]:
+    """(number, bytes) of each that is whole and lies where it belongs."""
+    for begin, data in _blocks(raw, target):
+        for index in range(len(data) // raw.event_size):
             entry = data[index * raw.event_size : index * raw.event_size + abi.EVENT.size]
             seal, *words = _WORDS.unpack(entry)
             number = seal - sum(map(int.__mul__, words, _FACTORS)) & _ALL
             if number % raw.count == begin + index and number:
                 yield number, entry
+
+
+def events_memory(target: Target, header: Header) -> Iterator[Tuple[int, bytes]]:
+    """(address, bytes) of all that they consist of."""
+    raw = _head(header, target)
+    yield header.events, target.read(header.events, abi.EVENTS.size)
+    for begin, data in _blocks(raw, target):
+        yield raw.entries + begin * raw.event_size, data
 
 
 def _events(entries: Dict[int, bytes], ticks: Ticks, epoch_ns: int) -> Iterator[Event]:

@@ -3,16 +3,16 @@
 minutes and half-hours, and the same by creation site. It is read when it is asked for alone.
 """
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi_history as abi
 from .abi import Header
-from .buckets import LOW, Bucket, Level, Span, State, filled, found, full, levels_of, read_ring
+from .buckets import LOW, Bucket, Level, Span, State, filled, found, full, levels_of, steady
 from .model import Copy, Registry, Site
 from .registry import read_header
 
-MOST_BYTES, MOST_SITE_BYTES = 1 << 16, 1 << 16
+MOST_BYTES, MOST_SITE_BYTES = 1 << 16, 1 << 13
 READING_NS = 10 * 10**9  # that it may have run on since the target's now
 MOST_SITES = 1 << 12  # that have rings; the library has room for 512
 
@@ -78,13 +78,12 @@ def history_of(registry: Registry, target: Target) -> Optional[History]:
 
 
 def _read(copy: Copy, target: Target) -> History:
-    raw = _head(copy, target)
-    levels = levels_of(raw.levels, abi.BUCKET.size)
-    rings = [read_ring(target, level) for level in levels]
-    site_levels = levels_of(raw.site_levels, abi.SITE_BUCKET.size)
-    site_rings = _site_rings(raw, site_levels, target)
+    raw = _head(copy.header, target)
+    levels, site_levels = _levels(raw)
+    rings = [list(abi.BUCKET.many(data, size)) for _, data, size in _rings(levels, target)]
+    site_rings = [data for _, data in _site_rings(raw, site_levels, target)]
     if target.moves:
-        raw = _head(copy, target)  # its counts are no older than the buckets
+        raw = _head(copy.header, target)  # its counts are no older than the buckets
     end = _end(read_header(target, copy.address), raw)
     span = _span(copy, raw, rings, target)
     lines = []
@@ -102,12 +101,18 @@ def _read(copy: Copy, target: Target) -> History:
     return History(began, now, end, lines, sites, raw.sites_dropped)
 
 
-def _head(copy: Copy, target: Target) -> abi.History:
-    address = copy.header.history
+def _head(header: Header, target: Target) -> abi.History:
+    address = header.history
     size = int.from_bytes(target.read(address, 4), "little")
     if not abi.HISTORY.size <= size <= MOST_BYTES:
         raise TargetError(f"the history in the registry is damaged: it has {size} bytes")
     return abi.HISTORY.one(target.read(address, abi.HISTORY.size))
+
+
+def _levels(raw: abi.History) -> Tuple[List[Level], List[Level]]:
+    """Those of the process, those of a site."""
+    of_process = levels_of(raw.levels, abi.BUCKET.size)
+    return of_process, levels_of(raw.site_levels, abi.SITE_BUCKET.size)
 
 
 def _end(header: Header, raw: abi.History) -> State:
@@ -141,12 +146,32 @@ def _peak_in(level: Level, peak: int, finest_ns: int) -> Tuple[int, int]:
     return level.number_at(((peak >> 32) - 1) * finest_ns), peak & LOW
 
 
-def _site_rings(raw: abi.History, levels: List[Level], target: Target) -> List[bytes]:
+def _rings(levels: List[Level], target: Target) -> Iterator[Tuple[int, bytes, int]]:
+    """(address, bytes, those of a bucket) of each level's ring."""
+    for level in levels:
+        size = level.bucket_size
+        yield level.buckets, steady(target, level.buckets, level.count * size, size), size
+
+
+def _site_rings(
+    raw: abi.History, levels: List[Level], target: Target
+) -> Iterator[Tuple[int, bytes]]:
+    """(address, bytes) of the history of each site that has one."""
     size, used = raw.site_history_size, min(raw.site_used, raw.site_capacity)
     ends = [level.buckets + level.count * level.bucket_size for level in levels]
-    if not max(ends) <= size <= MOST_SITE_BYTES or used > MOST_SITES:
-        raise TargetError(
-            f"the history in the registry is damaged: that of a site has {size} bytes"
-        )
-    data = [target.read(raw.site_histories + at * size, size) for at in range(used)]
-    return data
+    if not max(ends) <= size <= MOST_SITE_BYTES or size % 8 or used > MOST_SITES:
+        raise TargetError(f"the history in the registry is damaged: a site's has {size} bytes")
+    head, bucket_size = abi.SITE_HISTORY.size, levels[0].bucket_size
+    for address in range(raw.site_histories, raw.site_histories + used * size, size):
+        rings = steady(target, address + head, size - head, bucket_size)
+        yield address, target.read(address, head) + rings
+
+
+def history_memory(target: Target, header: Header) -> Iterator[Tuple[int, bytes]]:
+    """(address, bytes) of all that the history consists of."""
+    raw = _head(header, target)
+    levels, site_levels = _levels(raw)
+    for address, data, _ in _rings(levels, target):
+        yield address, data
+    yield from _site_rings(raw, site_levels, target)
+    yield header.history, target.read(header.history, abi.HISTORY.size)
