@@ -220,7 +220,7 @@ install: all
 		sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		    -e 's|@VERSION@|$(VERSION)|; s|@PACKAGE@|$(PACKAGE)|' helper/$$name.pc.in \
 		    > $(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc; done
-	cd gdb && find threadleak -name '*.py' -o -name '*.txt' | while read -r file; do \
+	cd gdb && find threadleak -name '*.py' -o -name '*.txt' -o -path '*/show/html/*' | while read -r file; do \
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
 	sed -i 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(LIBDIR)"|' $(DESTDIR)$(PACKAGE)/gdb/threadleak/libraries.py

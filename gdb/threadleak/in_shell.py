@@ -226,6 +226,10 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
     """One line each. The status is the worst: 0 only if all were read and are clean."""
     if getattr(options, "update_baseline", False):
         raise UsageError("threadleak check: --update-baseline takes one target")
+    if getattr(options, "format", "") == "html":
+        raise UsageError(
+            f"threadleak {command.NAME}: --format html takes one target, and is one page"
+        )
     texts, statuses, found = [], set(), []
     for each in named:
         outcome = _look(command, each, options)

@@ -15,6 +15,7 @@ STANDARD = {
     "_signal",  # what signal is made of, without the enum that it loads
     *(
         "argparse",
+        "base64",
         "bisect",
         "codecs",
         "collections",
@@ -24,7 +25,20 @@ STANDARD = {
         "errno",
         "fnmatch",
     ),
-    *("functools", "gc", "importlib", "io", "itertools", "json", "mmap", "operator", "os", "re"),
+    *(
+        "functools",
+        "gc",
+        "hashlib",
+        "html",
+        "importlib",
+        "io",
+        "itertools",
+        "json",
+        "mmap",
+        "operator",
+        "os",
+        "re",
+    ),
     *(
         "resource",
         "select",
@@ -35,11 +49,23 @@ STANDARD = {
         "site",
         "socket",
         "stat",
+        "string",
         "struct",
         "sys",
         "termios",
     ),
-    *("textwrap", "threading", "time", "tty", "types", "typing", "unicodedata", "urllib", "zlib"),
+    *(
+        "textwrap",
+        "threading",
+        "time",
+        "tty",
+        "types",
+        "typing",
+        "unicodedata",
+        "urllib",
+        "xml",
+        "zlib",
+    ),
 }
 
 

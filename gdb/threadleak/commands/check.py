@@ -20,6 +20,7 @@ from .options import (
     add_selection,
     add_source_root,
     class_option,
+    page,
     select,
 )
 from .session import Session
@@ -51,7 +52,7 @@ def parser(shell: bool = False) -> Parser:
     if not shell:
         group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
-    group = add_output(parser, ("text", "json", *cases.FORMATS))
+    group = add_output(parser, ("text", "json", "html", *cases.FORMATS))
     add_source_root(group, "sarif and github")
     group.add_argument(
         "--with-expected",
@@ -78,6 +79,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         return Outcome(shown, status, sentence, len(failing), case)
     if options.format == "json":
         shown = json.document(report, failing, False)
+    elif options.format == "html":
+        shown = page(report, failing)
     else:
         how = session.style(options)
         lines = text.listing(report, failing, style=how, explain=options.explain)

@@ -34,6 +34,10 @@ def attempt(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
     except TargetError as error:
         format, case = getattr(options, "format", ""), None
         text = json.failure(str(error)) if format == "json" else ""
+        if format == "html":
+            from ..show import html  # by those alone who ask for it
+
+            text = html.failure(str(error), getattr(options, "target", ""))
         if format in cases.FORMATS:
             case = cases.Case(options.target or "check", cases.BLIND, str(error))
             root = getattr(options, "source_root", None)

@@ -5,7 +5,7 @@ import argparse
 
 from ..judge.report import BLIND, CLEAN
 from ..show import explain, json
-from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each
+from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each, page
 from .session import Session
 
 NAME = "explain"
@@ -21,7 +21,7 @@ def parser(shell: bool = False) -> Parser:
     )
     add_ids(parser, shell)
     add_judging(parser)
-    add_output(parser)
+    add_output(parser, ("text", "json", "html"))
     parser.set_defaults(stacks=True)
     return parser
 
@@ -33,6 +33,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     report.read_states(verdicts)
     if options.format == "json":
         shown = json.document(report, verdicts, True, with_costs=True)
+    elif options.format == "html":
+        shown = page(report, verdicts, verdicts)
     else:
         blocks = [explain.block(report, verdict, session.style(options)) for verdict in verdicts]
         shown = "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""

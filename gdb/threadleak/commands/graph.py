@@ -3,13 +3,15 @@
 
 import argparse
 import shutil
-import subprocess
+from typing import List
 
 from ..judge.classes import STUCK
-from ..judge.verdicts import ALWAYS
+from ..judge.report import Report
+from ..judge.verdicts import ALWAYS, Verdict
 from ..judge.wait_graph import wait_graph
 from ..show import graph as show
 from ..show import text
+from ..target.base import TargetError
 from .options import (
     ONE,
     Outcome,
@@ -18,12 +20,12 @@ from .options import (
     add_judging,
     add_output,
     add_selection,
+    page,
     select,
 )
 from .session import Session
 
 NAME = "graph"
-DOT_S = 60
 
 
 def parser(shell: bool = False) -> Parser:
@@ -36,7 +38,7 @@ def parser(shell: bool = False) -> Parser:
     )
     add_selection(parser, sort=False)
     add_judging(parser)
-    add_output(parser, ("text", "json", "dot", "svg"))
+    add_output(parser, ("text", "json", "html", "dot", "svg"))
     parser.set_defaults(waits=ALWAYS)
     return parser
 
@@ -46,6 +48,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         raise UsageError("threadleak graph: --format svg needs the program dot of graphviz")
     report = session.report(options)
     picked = select(report, options)
+    if options.format == "html":
+        return Outcome(page(report, picked), _status(report, picked))
     found = wait_graph(report)
     tids = {each.thread.kernel.tid for each in picked if each.thread.kernel is not None}
     numbers = [
@@ -53,7 +57,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         for number in sorted(found.seen.edges)
         if report.selected is None or found.threads[number].tid in tids
     ]
-    status = report.status(each for each in picked if each.class_ == STUCK and each.leaked)
+    status = _status(report, picked)
     if options.format == "json":
         return Outcome(show.document(report, found, numbers), status)
     if options.format == "text":
@@ -61,8 +65,14 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         return Outcome("\n".join(lines + show.lines(report, found, numbers)) + "\n", status)
     shown = show.dot(report, found, numbers)
     if options.format == "svg":
-        done = subprocess.run(
-            ["dot", "-Tsvg"], input=shown, capture_output=True, text=True, timeout=DOT_S, check=True
-        )
-        shown = done.stdout
+        drawn = show.svg(shown)
+        if drawn is None:
+            raise TargetError(
+                "the program dot of graphviz failed: --format dot is what it was given"
+            )
+        shown = drawn
     return Outcome(shown, status)
+
+
+def _status(report: Report, picked: List[Verdict]) -> int:
+    return report.status(each for each in picked if each.class_ == STUCK and each.leaked)

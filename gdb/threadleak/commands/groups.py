@@ -5,7 +5,17 @@ import argparse
 
 from ..judge.groups import group, merge_alike
 from ..show import groups, json, text
-from .options import MANY, Outcome, Parser, add_judging, add_output, add_selection, count, select
+from .options import (
+    MANY,
+    Outcome,
+    Parser,
+    add_judging,
+    add_output,
+    add_selection,
+    count,
+    page,
+    select,
+)
 from .session import Session
 
 NAME = "groups"
@@ -31,7 +41,7 @@ def parser(shell: bool = False) -> Parser:
         help="show N groups (0: all; default %(default)s)",
     )
     add_judging(parser)
-    add_output(parser)
+    add_output(parser, ("text", "json", "html"))
     return parser
 
 
@@ -41,8 +51,10 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if not (options.all or getattr(options, "class") or options.state):
         found = [each for each in found if each.leaked]
     status = report.status(report.leaked)
-    if options.format == "json":
-        verdicts = [verdict for each in found for verdict in each.verdicts]
+    verdicts = [verdict for each in found for verdict in each.verdicts]
+    if options.format == "html":
+        shown = page(report, verdicts)
+    elif options.format == "json":
         shown = json.document(report, verdicts, False, with_costs=True)
     else:
         how = session.style(options)
@@ -52,7 +64,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         if options.limit and len(found) > options.limit:
             rest = sum(len(each.verdicts) for each in found[options.limit :])
             lines += ["", f"... and {len(found) - options.limit:,} more groups, {rest:,} threads"]
-        told = text.findings(report, [verdict for each in found for verdict in each.verdicts])
+        told = text.findings(report, verdicts)
         lines += ["", *told] if told else []
         shown = "\n".join(lines) + "\n"
     return Outcome(shown, status)

@@ -16,6 +16,7 @@ from .options import (
     add_output,
     add_selection,
     count,
+    page,
     select,
 )
 from .session import Session
@@ -45,7 +46,7 @@ def parser(shell: bool = False) -> Parser:
         help="show N threads of those that are equal (0: all; default %(default)s)",
     )
     add_judging(parser)
-    add_output(parser)
+    add_output(parser, ("text", "json", "html"))
     return parser
 
 
@@ -59,6 +60,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     status = report.status(report.leaked)
     if options.format == "json":
         shown = json.document(report, verdicts, options.stacks)
+    elif options.format == "html":
+        shown = page(report, verdicts)
     else:
         how = session.style(options)
         lines = text.listing(report, verdicts, options.limit, how, options.explain)

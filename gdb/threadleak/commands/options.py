@@ -252,10 +252,18 @@ def add_source_root(group: Any, formats: str) -> None:
     group.add_argument("--source-root", metavar="DIR", help=help)
 
 
+def page(report: Report, verdicts: Sequence[Verdict], opened: Sequence[Verdict] = ()) -> str:
+    """The report as HTML: all threads, those of the command first in view."""
+    from ..show import html  # by those alone who ask for it
+
+    return html.document(report, verdicts, opened)
+
+
 def settings(options: argparse.Namespace) -> Settings:
     strict = getattr(options, "strict", False)
     asked = [*(getattr(options, "class", None) or ()), *(getattr(options, "fail_on", None) or ())]
-    shown = getattr(options, "stacks", False) or getattr(options, "all", False)
+    is_page = getattr(options, "format", "") == "html"
+    shown = getattr(options, "stacks", False) or getattr(options, "all", False) or is_page
     return Settings(
         *(options.at_end, options.allow == "detached", options.settle_ms),
         strict=strict,

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The graph of who waits for whom, as text, and in graphviz's language."""
 
-from typing import Any, Dict, List
+import shutil
+import subprocess
+from contextlib import suppress
+from typing import Any, Dict, List, Optional
 
+from ..escapes import ESCAPED
 from ..judge.graph import GONE
 from ..judge.report import Report
 from ..judge.stuck_words import Words
 from ..judge.wait_graph import WaitGraph
 from .json import dump, id_of, of_report
 from .sanitize import clean
+
+DOT_S = 60
 
 
 def _words(report: Report, found: WaitGraph) -> Words:
@@ -47,6 +53,25 @@ def dot(report: Report, found: WaitGraph, numbers: List[int]) -> str:
         edges.append(f"  {_node(number)} -> {_node(edge.owner)} [label={label}{colour}];")
     named = [f"  {_node(each)} [label={_quoted(name)}];" for each, name in sorted(nodes.items())]
     return "\n".join(["digraph threads {", "  node [shape=box];", *named, *edges, "}"]) + "\n"
+
+
+def svg(text: str) -> Optional[str]:
+    """What graphviz draws of it; None: it is not installed, or took too long."""
+    if shutil.which("dot") is None:
+        return None
+    fonts = [f"-{of}fontname=Helvetica" for of in "NE"] + ["-Nfontsize=12.5", "-Efontsize=12"]
+    with suppress(subprocess.SubprocessError, OSError):
+        return subprocess.run(
+            ["dot", "-Tsvg", *fonts],
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors=ESCAPED,
+            timeout=DOT_S,
+            check=True,
+        ).stdout
+    return None
 
 
 def _node(number: int) -> str:
