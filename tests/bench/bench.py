@@ -20,6 +20,7 @@ import tempfile
 import checks
 import looks
 import merging
+import traces
 from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
 
 PAIRS = int(os.environ.get("BENCH_PAIRS", "7"))
@@ -170,6 +171,8 @@ def main() -> None:
     looks.main()
     checks.main()
     merging.main()
+    with tempfile.TemporaryDirectory() as folder:
+        traces.main(pathlib.Path(folder))
 
 
 if __name__ == "__main__":

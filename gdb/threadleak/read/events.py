@@ -6,6 +6,7 @@ says that it is whole, and that it is the one which belongs in that entry. It is
 """
 
 import struct
+from operator import mul
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..target.base import Target, TargetError
@@ -126,7 +127,7 @@ def _entries(raw: abi.Events, target: Target) -> Iterator[Tuple[int, bytes]]:
         for index in range(len(data) // raw.event_size):
             entry = data[index * raw.event_size : index * raw.event_size + abi.EVENT.size]
             seal, *words = _WORDS.unpack(entry)
-            number = seal - sum(map(int.__mul__, words, _FACTORS)) & _ALL
+            number = seal - sum(map(mul, words, _FACTORS)) & _ALL
             if number % raw.count == begin + index and number:
                 yield number, entry
 
@@ -141,7 +142,7 @@ def events_memory(target: Target, header: Header) -> Iterator[Tuple[int, bytes]]
 
 def _events(entries: Dict[int, bytes], ticks: Ticks, epoch_ns: int) -> Iterator[Event]:
     for number, entry in entries.items():
-        raw = abi.EVENT.one(entry)
+        raw = abi.EVENT.at(entry, 0, abi.EVENT.size)
         kind = KINDS.get(raw.kind)
         if kind is None:
             continue  # a later version's, or the rest of a name
@@ -156,7 +157,7 @@ def _events(entries: Dict[int, bytes], ticks: Ticks, epoch_ns: int) -> Iterator[
             raw.tid,
             raw.site,
             raw.scope,
-            text_of(name),
+            text_of(name) if name[0] else "",
             number,
         )
 

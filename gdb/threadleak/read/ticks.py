@@ -22,6 +22,13 @@ class Ticks:
         pairs = [] if self._is_plain else _in_order(_pairs(events))
         self._ticks = [ticks for ticks, _ in pairs]
         self._ns = [ns for _, ns in pairs]
+        self._stretch = (
+            1,
+            0,
+            0,
+            1,
+            0,
+        )  # the last one: from, until, ns of its beginning, ticks and ns in it
 
     @property
     def is_known(self) -> bool:
@@ -33,14 +40,16 @@ class Ticks:
         return max(least, min(most, ticks if self._is_plain else self._turned(ticks)))
 
     def _turned(self, ticks: int) -> int:
-        if not self._ticks:
-            return 0
-        if len(self._ticks) == 1:
-            return self._ns[0]
+        first, last, begin, more, ns = self._stretch
+        if first <= ticks <= last:
+            return begin + (ticks - first) * ns // more
+        if len(self._ticks) < 2:
+            return self._ns[0] if self._ns else 0
         at = min(max(bisect_right(self._ticks, ticks) - 1, 0), len(self._ticks) - 2)
         first, begin = self._ticks[at], self._ns[at]
         more, ns = self._ticks[at + 1] - first, self._ns[at + 1] - begin
         if first <= ticks <= first + more:
+            self._stretch = (first, first + more, begin, more, ns)
             return begin + (ticks - first) * ns // more
         ns = min(ns, more * MOST_NS_PER_TICK)
         more = min(more, max(1, ns) * MOST_TICKS_PER_NS)

@@ -36,7 +36,7 @@ class Trace:
         timeline = self._found.timeline
         yield f'{{"displayTimeUnit":"ns",\n"otherData":{encode(self._about())},\n"traceEvents":[\n'
         process = f'"pid":{self._pid}'
-        yield self._meta(process, "process_name", name=clean(self._report.program) or "process")
+        yield self._meta(process, "process_name", f'"name":{_text(self._report.program or "?")}')
         overwritten = self._found.events.overwritten
         if overwritten:
             name = f"{overwritten:,} earlier events were overwritten"
@@ -72,14 +72,14 @@ class Trace:
             return id
         return self._numbers.setdefault(id, NUMBERS + len(self._numbers))
 
-    def _meta(self, head: str, what: str, **args: Any) -> str:
-        return f'{{"ph":"M",{head},"name":"{what}","args":{encode(args)}}}'
+    def _meta(self, head: str, what: str, args: str) -> str:
+        return f'{{"ph":"M",{head},"name":"{what}","args":{{{args}}}}}'
 
     def _track(self, track: Track) -> Iterator[str]:
         number = self._number(track.id)
         head = f'"pid":{self._pid},"tid":{number}'
-        yield self._meta(head, "thread_name", name=self._words.of_track(track))
-        yield self._meta(head, "thread_sort_index", sort_index=number)
+        yield self._meta(head, "thread_name", f'"name":{_text(self._words.of_track(track))}')
+        yield self._meta(head, "thread_sort_index", f'"sort_index":{number}')
         for begins, span in steps(track.spans):
             if begins:
                 yield from self._begin(head, track, span)
@@ -128,4 +128,6 @@ def _us(ns: int) -> str:
 
 
 def _text(text: str) -> str:
-    return encode(shorten(clean(text), TEXT_WIDTH))
+    text = shorten(clean(text), TEXT_WIDTH)
+    is_plain = text.isascii() and '"' not in text and "\\" not in text  # as most are
+    return f'"{text}"' if is_plain else encode(text)
