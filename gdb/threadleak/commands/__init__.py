@@ -20,6 +20,7 @@ NAMES = (
     "info",
     "stacks",
     "diff",
+    "history",
     "trace",
 )
 

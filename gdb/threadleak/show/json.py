@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The JSON report, schema threadleak/1: docs/json-schema.json. What is not known is null."""
 
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 from ..escapes import readable
 from ..judge.blame import own_frame
@@ -167,8 +167,14 @@ def id_of(thread: ThreadInfo) -> Any:
 
 
 def _registry(report: Report) -> Dict[str, Any]:
-    copies = report.registry.copies
     untracked = report.by_class().get("untracked", 0)
+    return of_copies(report.registry.copies, report.at.now_ns, untracked)
+
+
+def of_copies(
+    copies: List[Copy], now_ns: Optional[int], untracked: Optional[int] = None
+) -> Dict[str, Any]:
+    """Of the registry; `now_ns`: when it was read."""
     if not copies:
         return {"found": False, "version": None, "dropped": None, "untracked": untracked}
     header = copies[0].header
@@ -176,7 +182,7 @@ def _registry(report: Report) -> Dict[str, Any]:
         "found": True,
         "version": f"{header.abi_major}.{header.abi_minor}",
         "started_at": round(header.start_realtime_ns / 1e9, 3),
-        "read_at": copies[0].epoch_s(report.at.now_ns),
+        "read_at": None if now_ns is None else copies[0].epoch_s(now_ns),
         "dropped": sum(copy.dropped.get("records", 0) for copy in copies),
         "untracked": untracked,
     }

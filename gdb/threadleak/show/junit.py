@@ -7,9 +7,8 @@ test case, and Maven's surefire-test-report.xsd, which requires `skipped` and `t
 from typing import List
 
 from .cases import BLIND, FAILED, Case
-from .sanitize import clean
+from .xml import escaped
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 _ELEMENTS = {FAILED: "failure", BLIND: "error"}
 
 
@@ -33,14 +32,8 @@ def _case(case: Case) -> List[str]:
     if element is None:
         return [head + "/>"]
     what = _attributes(message=case.message, type=f"threadleak.{element}")
-    return [head + ">", f"   <{element}{what}>{_text(case.body)}</{element}>", "  </testcase>"]
+    return [head + ">", f"   <{element}{what}>{escaped(case.body)}</{element}>", "  </testcase>"]
 
 
 def _attributes(**values: str) -> str:
-    return "".join(f' {name}="{_text(value)}"' for name, value in values.items())
-
-
-def _text(text: str) -> str:
-    """Most control characters cannot stand in XML, not even as references (XML 1.0, 2.2)."""
-    shown = "\n".join(map(clean, text.split("\n")))
-    return "".join(_ESCAPES.get(each, each) for each in shown)
+    return "".join(f' {name}="{escaped(value)}"' for name, value in values.items())

@@ -121,6 +121,12 @@ def table(rows: Sequence[Sequence[str]], style: Style = PLAIN) -> List[str]:
     return lines
 
 
+def right_aligned(rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
+    """All cells but the last."""
+    widths = [max(map(len, column)) for column in zip(*rows)][:-1]
+    return [[*(cell.rjust(width) for cell, width in zip(row, widths)), row[-1]] for row in rows]
+
+
 def thread_table(
     report: Report, verdicts: Iterable[Verdict], equal_rows: int = EQUAL_ROWS, style: Style = PLAIN
 ) -> List[str]:

@@ -9,7 +9,7 @@ from .json import encode
 from .places import place
 from .sanitize import clean
 from .style import Style
-from .text import table
+from .text import right_aligned, table
 
 SCHEMA = "threadleak-top/1"
 BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
@@ -60,7 +60,7 @@ def screen(
     if rates and room > 0:
         rows: List[Sequence[str]] = [("+/S", "ALIVE", "UNJOINED", "CREATED/S", "CREATED AT")]
         rows += [_row(rate, at(rate), look.style) for rate in rates[:room]]
-        lines += ["", *table(_right_aligned(rows), look.style)]
+        lines += ["", *table(right_aligned(rows), look.style)]
     return lines[: look.height]
 
 
@@ -110,12 +110,6 @@ def _row(rate: Rate, frame: Optional[Frame], style: Style) -> Sequence[str]:
         _number(rate.created),
         where,
     )
-
-
-def _right_aligned(rows: Sequence[Sequence[str]]) -> List[Sequence[str]]:
-    """All cells but the last."""
-    widths = [max(map(len, column)) for column in zip(*rows)][:-1]
-    return [[*(cell.rjust(width) for cell, width in zip(row, widths)), row[-1]] for row in rows]
 
 
 def sample(
