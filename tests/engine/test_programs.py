@@ -127,21 +127,18 @@ def test_json_follows_its_schema() -> None:
     from schema import errors
 
     schema = json.loads(SCHEMA.read_text())
-    written = '{\n "schema": "threadleak/1",\n "title": "x"\n}\n'
-    bodies = {7: f"threadleak: a note\n{written}{written}" + "{\n cut"}
+    written = '{\n "schema": "threadleak/1",\n "title": "x",\n "text": "for people\\n"\n}\n'
+    raw = f"threadleak: a note\n{written}{written}" + "{\n cut"
+    bodies = {7: run_documents.written(raw)}
     document = json.loads(run_documents.document("json", some(), bodies))
     assert [len(each["reports"]) for each in document["programs"]] == [2, 0, 0]
     for program in document["programs"]:
         program["reports"] = []  # they have a schema of their own
     assert errors(document, schema, schema) == []
-    assert run_documents.left_out("json", some(), bodies) == "threadleak: a note\n{\n cut"
+    assert bodies[7].notes == "threadleak: a note\n{\n cut"
+    assert bodies[7].text == "threadleak: a note\nfor people\nfor people\n{\n cut"
     nothing = json.loads(run_documents.document("json", Programs(["x"]), {}))
     assert errors(nothing, schema, schema) == [] and "--only x" in nothing["error"]
-
-
-def test_what_a_clean_program_wrote_is_not_lost() -> None:
-    bodies = {7: "report\n", 8: "note\n"}
-    assert run_documents.left_out("junit", some(), bodies) == "note\n"
 
 
 @given(st.text(), st.text(), st.text())
@@ -149,7 +146,7 @@ def test_any_text_makes_a_document(path: str, reason: str, body: str) -> None:
     programs = Programs()
     programs.checked(7, path, Checked(0, 1, reason))
     programs.checked(8, path, Checked(0, -1, reason))
-    bodies = {7: body, 8: body}
+    bodies = {7: run_documents.written(body), 8: run_documents.written(body)}
     suites = ElementTree.fromstring(run_documents.document("junit", programs, bodies))
     assert [len(case) for case in suites[0]] == [1, 1]
     tap = run_documents.document("tap", programs, bodies)

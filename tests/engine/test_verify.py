@@ -466,9 +466,10 @@ def test_formats(check: Checks) -> None:
 
 def test_a_document_that_claims_nothing() -> None:
     sample = (Path(__file__).resolve().parent / "sample.json").read_text()
-    shown = json.loads(unsure(sample, "it ended"))
+    shown = json.loads(unsure(sample, "it ended", "for people"))
     assert errors(shown, SCHEMA, SCHEMA) == []
-    assert shown["error"] == "it ended" and shown["summary"] is None
+    assert (shown["error"], shown["text"]) == ("it ended", "for people")
+    assert shown["summary"] is None
     assert {each["leaked"] for each in shown["threads"] + shown["groups"]} == {None}
     assert shown["threads"] and shown["groups"]
 

@@ -7,8 +7,8 @@ from typing import Any, Dict
 from xml.etree import ElementTree
 
 import pytest
+from published import refused_by_jenkins
 from run_shell import LEAKS
-from test_junit import refused
 from test_run_check import JOINED, Done
 from workshop import Workshop, line_of
 
@@ -36,7 +36,7 @@ def document(format: str, folder: Any, script: str) -> str:
 
 def test_junit(script: str, tmp_path: Any) -> None:
     text = document("junit", tmp_path, script)
-    assert refused(text) == ""
+    assert refused_by_jenkins(text) == ""
     suites = ElementTree.fromstring(text)
     (suite,) = suites
     assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
@@ -78,6 +78,37 @@ def test_json(script: str, tmp_path: Any) -> None:
     assert report["schema"] == "threadleak/1" and report["summary"]["leaked"] == 2
     assert report["target"]["pid"] == leaky["pid"]
     assert clean["reports"] == [] and unchecked["blind"].startswith("it ended without a check")
+
+
+def test_several_documents_and_text_of_one_run(script: str, tmp_path: Any) -> None:
+    """The same as each alone would be."""
+    names = [f"out.{each}" for each in ("json", "sarif", "tap", "xml")]
+    words = [word for name in names for word in ("--report", name)]
+    done = Done(tmp_path, "--settle-ms", "0", *words, "--", "bash", "-c", script)
+    assert done.status == LEAKS
+    said = "threadleak: 2 leaked threads (1 unjoined, 1 outlived) at the exit of"
+    assert sum(line.startswith(said) for line in done.lines) == 1
+    assert done.err.count("fix (unjoined): Join it") == 1
+    assert done.err.index("created at:") < done.err.index(
+        "1 of 3 processes with threads leaked some"
+    )
+    texts = [(tmp_path / name).read_text() for name in names]
+    assert json.loads(texts[0])["summary"]["leaked"] == 1
+    assert [each["ruleId"] for each in json.loads(texts[1])["runs"][0]["results"]] == [
+        "unjoined",
+        "outlived",
+    ]
+    assert texts[2].startswith("TAP version 13\n1..3\n") and "fix (unjoined): Join it" in texts[2]
+    assert refused_by_jenkins(texts[3]) == "" and "fix (unjoined): Join it" in texts[3]
+
+
+def test_reports_that_cannot_be(tmp_path: Any) -> None:
+    done = Done(tmp_path, "--report", "leaks.txt", "--", "echo", "ran")
+    assert (done.status, done.out) == (64, "") and "ends in one of .json, .sarif" in done.err
+    done = Done(tmp_path, "--report", "no/such/a.xml", "--", "echo", "ran")
+    assert (done.status, done.out) == (64, "") and done.err.count("\n") == 1
+    done = Done(tmp_path, "--report", "a.xml", "--format", "github", "--", "echo", "ran")
+    assert (done.status, done.out) == (64, "")
 
 
 def test_json_has_each_report_of_a_program(workshop: Workshop, tmp_path: Any) -> None:

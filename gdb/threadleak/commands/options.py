@@ -21,7 +21,6 @@ DOCUMENTS = (
     "tap",
     "sarif",
 )  # formats of `run` not to be mixed with what the program writes
-OF_JSON = ("json", "sarif")  # those that are made of what each process writes as JSON
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
 
 

@@ -62,6 +62,13 @@ def parser() -> Parser:
     )
     group.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS))
     group.add_argument("--output", metavar="FILE", help="write to FILE instead of stderr")
+    group.add_argument(
+        "--report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a document, too, by its name *.json, *.sarif, *.tap or *.xml (JUnit); may be repeated",
+    )
     add_source_root(group, "sarif")
     group.add_argument(
         "--core-on-leak", action="store_true", help="a core file of each process that leaked"
@@ -122,7 +129,9 @@ def _check(options: argparse.Namespace) -> None:
     """What would otherwise be said by each program that is checked, or come too late."""
     if options.format in DOCUMENTS and options.output is None:
         raise UsageError(f"threadleak run: --format {options.format} needs --output FILE")
-    if options.no_check and (options.format != "text" or options.output is not None):
+    if options.report and options.format == "github":
+        raise UsageError("threadleak run: --report does not go together with --format github")
+    if options.no_check and (options.format != "text" or options.output or options.report):
         raise UsageError("threadleak run: --no-check has nothing to write")
     for glob in options.only:
         if not glob or "," in glob or any(each in glob for each in "[]"):

@@ -2,8 +2,8 @@
 """What `run` writes, and where: the reports of the programs that it checked, each written by the program's own
 engine, and what is to be said of all of them in the end.
 
-As text they go to stderr as they come, or to the file. A document for machines is made in the end: until then
-each process has a file of its own in a folder."""
+As text they go to stderr as they come, or to the file. Documents for machines are made in the end: until then each
+process has a file of its own in a folder, as JSON, which holds the text too."""
 
 import argparse
 import os
@@ -15,11 +15,24 @@ from ..escapes import ESCAPED
 from ..judge.programs import Programs
 from ..show import programs as shown
 from ..target.base import TargetError
-from .options import DOCUMENTS, OF_JSON, UsageError
+from .options import DOCUMENTS, UsageError
 from .preload import option
 
 if TYPE_CHECKING:
+    from ..show.run_documents import Written
     from .hang import Hanging
+
+
+# Of the files of --report. A document in the end, each.
+FORMATS = {".json": "json", ".sarif": "sarif", ".tap": "tap", ".xml": "junit"}
+
+
+def format_of(path: str) -> str:
+    format = FORMATS.get(os.path.splitext(path)[1])
+    if format is None:
+        known = ", ".join(FORMATS)
+        raise UsageError(f"threadleak run: --report {path}: a report ends in one of {known}")
+    return format
 
 
 class RunReport:
@@ -28,13 +41,17 @@ class RunReport:
         self._options = options
         self._format: str = options.format
         self._output = None if options.output is None else os.path.abspath(options.output)
+        self._documents = {os.path.abspath(path): format_of(path) for path in options.report}
+        if self._format in DOCUMENTS and self._output is not None:
+            self._documents[self._output], self._output = self._format, None
         self._folder: Optional[str] = None
         self._hanging: "List[Hanging]" = []
 
     def __enter__(self) -> "RunReport":
         try:
-            self._write("", "w")
-            if self._format in DOCUMENTS:
+            for path in [*self._documents, *filter(None, [self._output])]:
+                _write(path, "", "w")
+            if self._documents:
                 place = os.environ.get("TMPDIR") or "/tmp"
                 folder = os.path.join(place, f"threadleak-{os.urandom(8).hex()}")
                 os.mkdir(folder, 0o700)
@@ -54,10 +71,7 @@ class RunReport:
     def library_options(self) -> List[str]:
         """Where each process writes, and what."""
         if self._folder is not None:
-            return [
-                option("log_path", os.path.join(self._folder, "%p")),
-                f"format={'json' if self._format in OF_JSON else 'text'}",
-            ]
+            return [option("log_path", os.path.join(self._folder, "%p")), "format=json"]
         found = [] if self._output is None else [option("log_path", self._output)]
         return found + ([f"format={self._format}"] if self._format != "text" else [])
 
@@ -70,36 +84,37 @@ class RunReport:
         self._tell(found.text)
 
     def end(self) -> None:
-        lines = shown.summary(self._programs) if shown.is_worth_a_summary(self._programs) else []
-        if lines:
-            self._tell("\n".join(lines) + "\n")
-        if self._format == "text":
-            return
-        from ..show import run_documents
+        bodies = self._bodies() if self._folder is not None else {}
+        for wrote in bodies.values():
+            self._tell(wrote.text if self._format == "text" else wrote.notes)
+        if shown.is_worth_a_summary(self._programs):
+            self._tell("\n".join(shown.summary(self._programs)) + "\n")
+        if self._format == "github":
+            from ..show import run_documents
 
-        if self._folder is None:
             self._tell(run_documents.annotations(self._programs))
-        else:
-            bodies = self._bodies()
-            self._tell(run_documents.left_out(self._format, self._programs, bodies))
-            for each in self._hanging:
-                bodies[each.pid] = bodies.get(each.pid, "") + each.text
-            try:
-                self._write(self._document(bodies), "w")
-            except OSError as failure:
-                why = f"{self._output} cannot be written: {failure.strerror}"
-                raise TargetError(why) from None
+        if self._documents:
+            self._write_documents(bodies)
 
-    def _document(self, bodies: Dict[int, str]) -> str:
+    def _bodies(self) -> "Dict[int, Written]":
         from ..show import run_documents
 
-        if self._format == "sarif":
-            is_known = self._options.baseline is not None
-            root = self._options.source_root
-            return run_documents.sarif(self._programs, bodies, is_known, root)
-        return run_documents.document(self._format, self._programs, bodies)
+        return {pid: run_documents.written(raw) for pid, raw in self._raw().items()}
 
-    def _bodies(self) -> Dict[int, str]:
+    def _write_documents(self, bodies: "Dict[int, Written]") -> None:
+        from ..show import run_documents
+
+        for each in self._hanging:
+            wrote = bodies.get(each.pid, run_documents.Written())
+            bodies[each.pid] = wrote._replace(text=wrote.text + each.text)
+        how = (self._options.baseline is not None, self._options.source_root)
+        for path, format in self._documents.items():
+            try:
+                _write(path, run_documents.document(format, self._programs, bodies, *how), "w")
+            except OSError as failure:
+                raise TargetError(f"{path} cannot be written: {failure.strerror}") from None
+
+    def _raw(self) -> Dict[int, str]:
         """What each process wrote, to files that are called PID, PID-2, ..."""
         found: Dict[int, str] = {}
         names = os.listdir(self._folder or ".")
@@ -114,13 +129,13 @@ class RunReport:
     def _tell(self, text: str) -> None:
         """To people, as far as they can be reached."""
         with suppress(OSError):
-            if self._output is not None and self._folder is None:
-                self._write(text, "a")
+            if self._output is not None:
+                _write(self._output, text, "a")
             else:
                 sys.stderr.write(text)
                 sys.stderr.flush()
 
-    def _write(self, text: str, mode: str) -> None:
-        if self._output is not None:
-            with open(self._output, mode, encoding="utf-8", errors=ESCAPED) as file:
-                file.write(text)
+
+def _write(path: str, text: str, mode: str) -> None:
+    with open(path, mode, encoding="utf-8", errors=ESCAPED) as file:
+        file.write(text)

@@ -70,7 +70,8 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
     if all.request.format == "json":
         from ..show import json
 
-        return json.document(shown.report, leaked, True, title=shown.name)
+        told = json.of_verdicts(shown.report, leaked, True, title=shown.name)
+        return json.dump({**told, "text": text})
     case = failure.case(shown, text)
     if all.request.format == "sarif":
         from ..show import json
@@ -97,7 +98,7 @@ class Unsure(NamedTuple):
         if request.format == "json":
             from ..show import json
 
-            return json.unsure(made, self.case.message)
+            return json.unsure(made, self.case.message, self.to_people())
         return _in_format(request, self.case, self.to_people())
 
 

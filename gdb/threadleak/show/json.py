@@ -92,14 +92,14 @@ def of_verdicts(
     return shown
 
 
-def unsure(document: str, sentence: str) -> str:
-    """A document, where it cannot be told after all whether these threads leaked."""
+def unsure(document: str, sentence: str, text: str) -> str:
+    """A document, with a text for people, where it cannot be told after all whether these threads leaked."""
     shown: Dict[str, Any] = parse(document)
     for each in shown["threads"]:
         each.update(leaked=None, confidence=None)
     for each in shown["groups"]:
         each.update(leaked=None)
-    return dump({**shown, "summary": None, "error": sentence})
+    return dump({**shown, "summary": None, "error": sentence, "text": text})
 
 
 def failure(sentence: str) -> str:

@@ -3,7 +3,7 @@
 each program that created threads."""
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..judge.programs import Program, Programs
 from . import json
@@ -11,30 +11,54 @@ from .programs import headline, message, name
 from .cases import BLIND, FAILED, PASSED, Case
 from . import cases
 
+if TYPE_CHECKING:
+    from typing import Match
+
 SCHEMA = "threadleak-run/1"
 _DOCUMENT = re.compile(r"^\{\n.*?^\}\n", re.M | re.S)
 
 
-def document(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
-    """`bodies`: what each process wrote, in the format that it was told to use."""
+class Written(NamedTuple):
+    """By one process, through the library in it: documents of its checks as show/json.py makes them, among notes."""
+
+    text: str = ""  # all of it, as people read it
+    notes: str = ""
+    reports: Tuple[Any, ...] = ()
+
+
+def written(raw: str) -> Written:
+    reports = tuple(_documents(raw))
+    return Written(_DOCUMENT.sub(_as_text, raw), _DOCUMENT.sub("", raw), reports)
+
+
+def document(
+    format: str,
+    programs: Programs,
+    bodies: Mapping[int, Written],
+    has_baseline: bool = False,
+    root: Optional[str] = None,
+) -> str:
+    """`bodies`: by pid. `has_baseline`: leaks were compared with known ones. `root`: of the sources."""
     if format == "json":
         return _json(programs, bodies)
-    return cases.document(format, list(_cases(programs, bodies)))
+    if format == "sarif":
+        return cases.document("sarif", _checks(programs, bodies, has_baseline), source_root=root)
+    return cases.document(format, _cases(programs, bodies))
 
 
-def sarif(
-    programs: Programs, bodies: Mapping[int, str], has_baseline: bool, root: Optional[str]
-) -> str:
-    """Of each failing check, of which a process may have had several. `root`: of the sources."""
-    found = [_nothing(programs)] if programs.nothing else []
+def _checks(
+    programs: Programs, bodies: Mapping[int, Written], has_baseline: bool
+) -> Iterator[Case]:
+    """Each that failed, of which a process may have had several."""
+    if programs.nothing:
+        yield _nothing(programs)
     for program, case in _cases_of(programs, {}):
-        reports = list(filter(_is_report, _documents(bodies.get(program.pid, ""))))
+        reports = list(filter(_is_report, bodies.get(program.pid, Written()).reports))
         for shown in reports:
             title = str(shown.get("title") or case.name)
-            found.append(Case(title, FAILED, shown=shown, has_baseline=has_baseline))
+            yield Case(title, FAILED, shown=shown, has_baseline=has_baseline)
         if case.outcome == BLIND or not reports:
-            found.append(case)
-    return cases.document("sarif", found, source_root=root)
+            yield case
 
 
 def _is_report(shown: Any) -> bool:
@@ -50,14 +74,6 @@ def annotations(programs: Programs) -> str:
     return cases.document("github", found)
 
 
-def left_out(format: str, programs: Programs, bodies: Mapping[int, str]) -> str:
-    """What was written and is not in the document: notes of the library, say."""
-    if format in ("json", "sarif"):
-        return "".join(_DOCUMENT.sub("", written) for written in bodies.values())
-    shown = {each.pid for each in programs.all if each.leaked or each.blind}
-    return "".join(written for pid, written in bodies.items() if pid not in shown)
-
-
 def told(programs: Programs) -> List[Program]:
     """Those that had threads; where none had, the command itself."""
     return [each for each in programs.all if each.counts] or programs.all[:1]
@@ -67,13 +83,13 @@ def _nothing(programs: Programs) -> Case:
     return Case("threadleak run", BLIND, programs.nothing)
 
 
-def _cases(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Case]:
+def _cases(programs: Programs, bodies: Mapping[int, Written]) -> Iterator[Case]:
     if programs.nothing:
         yield _nothing(programs)
     yield from (case for _, case in _cases_of(programs, bodies))
 
 
-def _cases_of(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Tuple[Program, Case]]:
+def _cases_of(programs: Programs, bodies: Mapping[int, Written]) -> Iterator[Tuple[Program, Case]]:
     for each in told(programs):
         title = name(each)
         if each.leaked:
@@ -84,14 +100,14 @@ def _cases_of(programs: Programs, bodies: Mapping[int, str]) -> Iterator[Tuple[P
             yield each, Case(title, PASSED)
 
 
-def _body(program: Program, bodies: Mapping[int, str]) -> str:
+def _body(program: Program, bodies: Mapping[int, Written]) -> str:
     """Without the headline, which is the message."""
-    body = bodies.get(program.pid, "")
+    body = bodies.get(program.pid, Written()).text
     first = program.checked.reason if program.checked is not None else ""
     return body[len(first) :].lstrip("\n") if first and body.startswith(first + "\n") else body
 
 
-def _json(programs: Programs, bodies: Mapping[int, str]) -> str:
+def _json(programs: Programs, bodies: Mapping[int, Written]) -> str:
     every = programs.all
     found = [each for each in every if each.counts]
     shown = {
@@ -103,13 +119,13 @@ def _json(programs: Programs, bodies: Mapping[int, str]) -> str:
             "leaked": sum(bool(each.leaked) for each in found),
             "blind": sum(bool(each.blind) for each in found),
         },
-        "programs": [_program(each, bodies.get(each.pid, "")) for each in told(programs)],
+        "programs": [_program(each, bodies.get(each.pid, Written())) for each in told(programs)],
         "error": programs.nothing or None,
     }
     return json.dump(shown)
 
 
-def _program(program: Program, written: str) -> Dict[str, Any]:
+def _program(program: Program, wrote: Written) -> Dict[str, Any]:
     checked = program.checked
     return {
         "pid": program.pid,
@@ -119,14 +135,21 @@ def _program(program: Program, written: str) -> Dict[str, Any]:
         "leaked": None if program.blind else program.leaked,
         "blind": program.blind or None,
         "message": message(program) or None,
-        "reports": list(_documents(written)),
+        "reports": list(wrote.reports),
     }
 
 
-def _documents(written: str) -> Iterator[Any]:
-    """Objects as json.dump writes them, among notes of the library."""
-    for found in _DOCUMENT.findall(written):
+def _documents(raw: str) -> Iterator[Any]:
+    """Objects as json.dump writes them."""
+    for found in _DOCUMENT.findall(raw):
         try:
             yield json.parse(found)
         except ValueError:  # cut short, say
             pass
+
+
+def _as_text(found: "Match[str]") -> str:
+    for shown in _documents(found[0]):
+        text = shown.get("text")
+        return text if isinstance(text, str) else ""
+    return found[0]
