@@ -152,14 +152,19 @@ static void add_what(struct list *list, const struct verify_request *request)
     add_number(list, whats[request->what], request->id ? request->id : 1);
 }
 
-static void add_files(struct list *list)
+static void add_rules(struct list *list, const char *name)
 {
     for (const char *file = options.rules; *file;) {
         size_t length = strcspn(file, "\n");
-        begin_argument(list, "rules=");
+        begin_argument(list, name);
         text_add_bytes(&list->text, file, length);
         file += length + (file[length] != 0);
     }
+}
+
+static void add_files(struct list *list)
+{
+    add_rules(list, "rules=");
     if (options.no_builtin)
         add_text(list, "no_builtin=", "1");
     if (options.baseline[0])
@@ -251,5 +256,10 @@ const struct spawn_command *engine_command_trace(void)
     begin_argument(&list, "--registry=");
     text_add_address(&list.text, (uintptr_t)&threadleak_registry);
     add_text(&list, "--output=", trace_file);
+    add_rules(&list, "--rules=");
+    if (options.no_builtin)
+        add_text(&list, "--no-builtin", "");
+    if (options.allow == ALLOW_DETACHED)
+        add_text(&list, "--allow=", "detached");
     return &command;
 }

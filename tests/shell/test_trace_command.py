@@ -2,7 +2,6 @@
 """`threadleak trace` of real programs: what happened is what is drawn, and the viewer that people have shows it."""
 
 import os
-import re
 from typing import Any, Dict, List
 
 import pytest
@@ -204,29 +203,3 @@ def test_in_the_viewer_of_chrome(running: Running, tmp_path: Any) -> None:
         [each.what, each.begins.name, each.ends.name] for each in shown.arrows
     )
     assert seen.counters == ["alive", "unjoined"]
-
-
-def exit_trace(running: Running, output: str, **more: str) -> Run:
-    """As the library starts it."""
-    found = re.search(r" at (0x[0-9a-f]+), found", run_shell("info", str(running.pid)).out)
-    assert found is not None
-    words = {"protocol": "1", "pid": str(running.pid), "registry": found[1], "output": output}
-    words.update(answer="1", **more)
-    return run_shell("exit-trace", *(f"{key}={value}" for key, value in words.items()))
-
-
-def test_what_the_library_starts_at_the_exit(running: Running, tmp_path: Any) -> None:
-    for name in (f"t.{running.pid}%.json", f"t.{running.pid}%-2.json"):
-        run = exit_trace(running, f"{tmp_path}/t.%p%%.json")
-        assert (run.status, run.out, run.err) == (CLEAN, f"written {tmp_path}/{name}\n", "")
-        check_lives(parsed(tmp_path / name))
-
-
-def test_what_it_answers_when_it_cannot(running: Running, tmp_path: Any) -> None:
-    run = exit_trace(running, "/nonexistent/t.json")
-    assert run.out == "blind /nonexistent/t.json cannot be written: No such file or directory\n"
-    run = exit_trace(running, f"{tmp_path}/t.json", rules="/nonexistent/rules")
-    assert run.out.startswith("blind ") and "/nonexistent/rules" in run.out
-    assert os.listdir(tmp_path) == [] and run.status == CLEAN
-    run = exit_trace(running, f"{tmp_path}/t.json", protocol="2")
-    assert run.status == USAGE and "is started by the library alone" in run.err

@@ -24,13 +24,11 @@ class Recording(NamedTuple):
 
 
 def recording(report: Report, found: Events) -> Recording:
-    """From the start of the process, or the first event that was not overwritten, until now."""
+    """From the first event that was not overwritten, which else is the start of the process, until now."""
     header = found.copy.header
     epoch_ns = header.start_realtime_ns - header.start_monotonic_ns
     times = [event.time_ns for event in found.events]
     begun = min(times, default=header.start_realtime_ns)
-    if not found.overwritten:
-        begun = min(begun, header.start_realtime_ns)
     length = max([report.at.now_ns + epoch_ns, *times[-1:]]) - begun
     since = begun - epoch_ns
     drawn = timeline(

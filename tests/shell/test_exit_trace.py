@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The option trace=FILE: a process that exits leaves a timeline, and ends as it would have."""
+
+import os
+import subprocess
+from typing import Any, Dict, List
+
+import pytest
+import trace_format
+from run_shell import environment, run_shell
+from workshop import LIBRARY, Workshop
+
+LEAKS = 3
+TIMEOUT_S = 60
+MORE = 2000
+
+
+def run(
+    workshop: Workshop, folder: Any, options: str, *words: str, told: str = "ua\n"
+) -> "subprocess.CompletedProcess[str]":
+    """Of `grows`, each letter makes a thread: u one that nobody joins, a one that stays alive, j one that is joined."""
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS=options)
+    return subprocess.run(
+        [workshop.program("grows").path, *words],
+        env=env,
+        cwd=folder,
+        input=told,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+def parsed(path: Any) -> trace_format.Parsed:
+    with open(path, encoding="ascii") as file:
+        return trace_format.parse(file.read())
+
+
+def ends(path: Any) -> Dict[int, str]:
+    return {each.args["id"]: each.name for each in parsed(path).lives()}
+
+
+def test_a_trace_alone(workshop: Workshop, tmp_path: Any) -> None:
+    done = run(workshop, tmp_path, "trace=t.json", "0")
+    assert done.returncode == 0 and "threadleak: written to t.json: 3 threads" in done.stderr
+    assert ends(tmp_path / "t.json") == {1: "main", 2: "finish (unjoined)", 3: "stay (outlived)"}
+
+
+def test_beside_the_check(workshop: Workshop, tmp_path: Any) -> None:
+    done = run(workshop, tmp_path, "at_exit=check:trace=t.json", "0")
+    assert done.returncode == LEAKS and "2 leaked threads (1 unjoined, 1 outlived)" in done.stderr
+    assert len(ends(tmp_path / "t.json")) == 3
+
+
+def test_rules_hold_for_it(workshop: Workshop, tmp_path: Any) -> None:
+    (tmp_path / "rules").write_text("start:stay  writes statistics until the end\n")
+    run(workshop, tmp_path, "rules=rules:trace=t.json", "0")
+    [stay] = [each for each in parsed(tmp_path / "t.json").lives() if each.name == "stay"]
+    assert "writes statistics until the end" in stay.args["expected by"]
+    assert stay.args["leaked"] is False and not stay.colour
+
+
+def test_run_hands_it_on(workshop: Workshop, tmp_path: Any) -> None:
+    words: List[str] = ["run", "--options", "trace=t.%p.json", "--", workshop.program("grows").path]
+    done = run_shell(*words, "0", cwd=str(tmp_path))
+    assert done.status == 0, done.err
+    [name] = os.listdir(tmp_path)
+    shown = parsed(tmp_path / name)
+    assert name == f"t.{shown.about['pid']}.json" and len(shown.lives()) == 1
+
+
+@pytest.mark.parametrize("options", ["trace=/nonexistent/t.json", "events=0:trace=t.json"])
+def test_no_trace_changes_no_end(workshop: Workshop, tmp_path: Any, options: str) -> None:
+    done = run(workshop, tmp_path, options, "0")
+    assert done.returncode == 0 and os.listdir(tmp_path) == []
+    assert "/nonexistent/t.json cannot be written" in done.stderr or "events=0" in done.stderr
+
+
+def test_it_keeps_more_events(workshop: Workshop, tmp_path: Any) -> None:
+    """A ring of the default size holds 1,024."""
+    run(workshop, tmp_path, "trace=t.json", "0", told="j" * MORE)
+    shown = parsed(tmp_path / "t.json")
+    assert len(shown.lives()) == MORE + 1 and shown.about["events overwritten"] == 0
+    assert len([each for each in shown.arrows if each.what == "join"]) == MORE
