@@ -126,7 +126,8 @@ class Search:
         for number, wait in waits.items():
             owner = self.owners.of(wait) if wait is not None else None
             if wait is not None and owner is not None:
-                edges.append(Edge(number, self._heir(number) if owner == GONE else owner, wait))
+                is_left = owner == GONE and not wait.is_refused
+                edges.append(Edge(number, self._heir(number) if is_left else owner, wait))
         if not graph(edges).stuck:
             return []  # and nothing has to be known of the program
         return [edge for edge in edges if not doubt(edge, self.program)]
@@ -188,6 +189,8 @@ class Search:
     def _is_there(self, wait: Wait, there: Sequence[int]) -> bool:
         """The owner after all: it came after the threads were listed. A tid is looked for among those that were
         there between the two reads; a pthread_t in glibc's lists as they are now."""
+        if wait.is_refused:
+            return False
         if wait.owner_tid:
             return not there or wait.owner_tid in there
         fresh = Glibc(self._target)

@@ -31,7 +31,7 @@ class Program(NamedTuple):
 def doubt(edge: Edge, program: Program) -> str:
     """Why it is no proof, as the end of a sentence that begins with the thread; "" if it is one."""
     wait = edge.wait
-    if wait.kind not in OWNED or wait.confidence not in (EXACT, HIGH):
+    if wait.kind not in OWNED or not (wait.parked or wait.confidence in (EXACT, HIGH)):
         return "waits for something that is not known for sure"
     if wait.timed:
         return "waits with a timeout"
@@ -51,7 +51,7 @@ def doubt(edge: Edge, program: Program) -> str:
 def _of_gone(wait: Wait) -> str:
     if ROBUST in wait.flavour:
         return "gets the robust mutex of a dead owner (EOWNERDEAD)"
-    if INHERITING in wait.flavour and not _is_parked(wait):
+    if INHERITING in wait.flavour and not wait.parked:
         return "gets from the kernel the mutex with priority inheritance of a dead owner"
     return ""
 
@@ -61,12 +61,6 @@ def _of_itself(wait: Wait) -> str:
     does not know yet: of a mutex with priority inheritance the kernel writes the new owner before that runs.
     """
     is_mutex = wait.kind == MUTEX and not (RECURSIVE in wait.flavour or CHECKING in wait.flavour)
-    if wait.kind == ONCE or is_mutex and (INHERITING not in wait.flavour or _is_parked(wait)):
+    if wait.kind == ONCE or is_mutex and (INHERITING not in wait.flavour or wait.parked):
         return ""
     return "is just being given what it waits for"
-
-
-def _is_parked(wait: Wait) -> bool:
-    """The kernel refused to lock the mutex for it, so libc lets it wait for good, for a word of its own stack
-    (nptl/pthread_mutex_lock.c)."""
-    return wait.word != wait.object

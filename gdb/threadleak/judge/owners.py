@@ -3,16 +3,20 @@
 
 Objects name owners by tid or by pthread_t, as the process itself has them. A debugger that looks from another PID
 namespace has other tids, so a thread is known by its descriptor: facts from glibc, not from the debugger.
+
+A thread that clone() alone made has no descriptor of its own, and may have that of the thread that made it: whatever it
+locks is locked in that one's name, so nobody can tell which of the two is the owner.
 """
 
 from operator import attrgetter
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Optional, Sequence, Set
 
 from ..read.descriptor import Descriptor
 from ..read.glibc import Glibc
 from ..read.threads import ENDING, ThreadInfo
 from ..read.wait import JOIN, ONCE, Wait
 from ..target.base import SystemCall, Target, TargetError, Thread
+from ..target.procfs import runs_program
 from .graph import GONE
 
 
@@ -26,12 +30,17 @@ class Owners:
         self.by_tid: Dict[int, int] = {}  # in the process's own numbers
         self.by_pthread: Dict[int, int] = {}
         self.main: Optional[int] = None
+        # tids and pthread_t of descriptors that several threads have
+        self._shared: Set[int] = set()
+        # threads of which it is not known which descriptor they have
+        self._strangers: List[Thread] = []
+        self._any_is_shared: Optional[bool] = None
         self._take(infos)
 
     def _take(self, infos: Iterable[ThreadInfo]) -> None:
         known = {each.kernel.tid: each for each in infos if each.kernel is not None}
         kernel = sorted(self._target.threads(), key=attrgetter("own_tid"))  # whoever reads them
-        descriptors = self._descriptors(kernel)
+        descriptors = self._own(kernel, self._descriptors(kernel))
         for thread in kernel:
             descriptor = descriptors.get(thread.tid)
             if descriptor is not None and descriptor.finished:
@@ -45,6 +54,46 @@ class Owners:
                 self.by_pthread[descriptor.pthread] = number
             if own_tid == self._target.own_pid():
                 self.main = number
+
+    def _own(self, kernel: List[Thread], found: Dict[int, Descriptor]) -> Dict[int, Descriptor]:
+        """Without descriptors that are another thread's."""
+        if self._target.moves:
+            self._strangers = [each for each in kernel if each.tid not in found]
+            return found
+        threads: Dict[int, List[Thread]] = {}
+        for thread in kernel:
+            if thread.tid in found and not found[thread.tid].finished:
+                threads.setdefault(found[thread.tid].pthread, []).append(thread)
+        # where all numbers are those of another PID namespace, none is that of its descriptor
+        own = {
+            each.tid for each in kernel if each.tid in found and found[each.tid].tid == each.own_tid
+        }
+        for pthread, those in threads.items():
+            if len(those) > 1 or (own and those[0].tid not in own):
+                self._shared |= {pthread, found[those[0].tid].tid}
+                for thread in those:
+                    if thread.tid not in own:
+                        del found[thread.tid]
+        return found
+
+    def _is_shared(self, wait: Wait) -> bool:
+        """Whether another thread may have locked it in the name of its owner."""
+        if wait.kind == JOIN:
+            return False
+        if wait.owner_tid in self._shared or wait.owner in self._shared:
+            return True
+        if self._any_is_shared is None:
+            self._any_is_shared = bool(self._strangers) and self._are_there_still()
+        return self._any_is_shared
+
+    def _are_there_still(self) -> bool:
+        """Whether a stranger is none that was just coming or going, or that the kernel works with."""
+        pid = self._target.local_pid
+        alive = {each.tid for each in Glibc(self._target).threads()}
+        return any(
+            each.own_tid not in alive and (pid is None or runs_program(pid, each.tid))
+            for each in self._strangers
+        )
 
     def _descriptors(self, kernel: List[Thread]) -> Dict[int, Descriptor]:
         """By the debugger's tid. Where its numbers are not those of the process, the registers tell."""
@@ -73,7 +122,10 @@ class Owners:
         return self.by_pthread.get(pthread)
 
     def of(self, wait: Wait) -> Optional[int]:
-        """Number of the owner, or GONE; None: it has none, or which one is not known."""
+        """Number of the owner, or GONE, which is also who could wake a thread that libc has parked; None: it has none, or
+        which one is not known."""
+        if self._is_shared(wait):
+            return None
         number: Optional[int] = None
         if wait.owner_tid is not None:
             number = self.by_tid.get(wait.owner_tid)
@@ -83,7 +135,7 @@ class Owners:
             return number
         if wait.kind in (JOIN, ONCE):
             return None  # whom it waits for has just finished
-        return GONE if wait.owner_tid or wait.owner else None
+        return GONE if wait.owner_tid or wait.owner or wait.is_refused else None
 
 
 class Tids:

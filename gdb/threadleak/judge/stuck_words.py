@@ -68,6 +68,11 @@ class Words:
 
     def gone(self, edge: Edge) -> str:
         """thread 3 `x` waits for the mutex ..., owned by thread 9 `y` (tid 77), which has ended: ..."""
+        if edge.wait.is_refused:
+            return (
+                f"{self.thread(edge.waiter)} waits {self.object(edge.wait)}, as a deadlock or since its"
+                " owner is gone, so that libc lets it wait for good: nobody can wake it."
+            )
         return (
             f"{self.thread(edge.waiter)} waits {self.object(edge.wait)}, owned by"
             f" {self._dead(edge.wait)}, which is gone and did not unlock it: nobody can wake"
@@ -115,6 +120,11 @@ def fix(edges: Sequence[Edge]) -> str:
     """What to change, of a cycle or of an edge to nobody."""
     kinds = {edge.wait.kind for edge in edges}
     locks = kinds & {MUTEX, RWLOCK_READ, RWLOCK_WRITE, STDIO}
+    if edges[0].wait.is_refused:
+        return (
+            "Lock mutexes in the same order everywhere, none twice, and unlock them on every way"
+            " out of a thread; an error-checking mutex (PTHREAD_MUTEX_ERRORCHECK) would return EDEADLK."
+        )
     if edges[0].owner == GONE:
         return (
             "Unlock it on every way out of the thread, cancellation and pthread_exit too"

@@ -73,6 +73,8 @@ def writes(wait: Wait) -> bool:
 def words(wait: Wait, name: Name, file: File, owner: Optional[str]) -> str:
     """What is waited for: "for the mutex `cache.lock`". `owner`: of a join, the thread."""
     text = _OBJECTS.get(wait.kind)
+    if wait.is_refused:
+        return "for a mutex with priority inheritance that the kernel refused it"
     if wait.kind == kinds.DESCRIPTORS:
         text = _FILES.get(wait.call, "for {fds} ({call})") if wait.fds else "for nothing ({call})"
     if text is None or (wait.object is None and wait.word is None and "{object}" in text):

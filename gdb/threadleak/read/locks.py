@@ -30,6 +30,7 @@ class Seen(NamedTuple):
     mutex: Optional[int] = None
     shared: bool = False
     in_kernel_hands: bool = False
+    parked: bool = False
     detail: str = ""
 
 
@@ -92,16 +93,17 @@ def is_held_by(read: Read, address: int, pthread: int) -> bool:
 
 
 def parked(read: Read, at: int, stack: bytes) -> Seen:
-    """A thread that locks a mutex with priority inheritance that it holds, or whose owner is gone, waits for a word of
-    its own stack, for good (nptl/pthread_mutex_lock.c). The mutex is the only one of that kind nearby.
-    """
+    """A thread to which the kernel refuses a mutex with priority inheritance, since it would be a deadlock or the owner is
+    gone, waits for a word of its own stack, for good (nptl/pthread_mutex_lock.c). The mutex is the only one of that
+    kind nearby; else which one it is cannot be told."""
     found = set()
     for (address,) in struct.iter_unpack("<Q", stack[: len(stack) & ~7]):
         if address and address % 8 == 0 and not at <= address < at + len(stack):
             seen = mutex(read, address)
             if seen.plausible and "priority inheritance" in seen.flavour and seen.owner_tid:
                 found.add(seen)
-    return found.pop() if len(found) == 1 else Seen(None, False)
+    seen = found.pop() if len(found) == 1 else Seen(None, False)
+    return seen._replace(parked=True)
 
 
 class _Condition(NamedTuple):

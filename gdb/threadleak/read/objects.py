@@ -82,7 +82,7 @@ class Objects:
     def _wait(self, kind: str, futex: Futex, seen: Seen, confidence: str) -> Wait:
         if not seen.plausible:
             lower = LOW if confidence == MEDIUM else MEDIUM
-            return Wait(kind, lower, "futex", futex.word, seen.object)
+            return Wait(kind, lower, "futex", futex.word, seen.object, parked=seen.parked)
         if kind == wait.FUTEX:
             kind = wait.MUTEX  # with priority inheritance, by the command
         owner = seen.owner
@@ -96,6 +96,7 @@ class Objects:
             *(seen.owner_tid, seen.mutex),
             shared=seen.shared,
             in_kernel_hands=seen.in_kernel_hands,
+            parked=seen.parked,
             detail=seen.detail,
         )
 
@@ -149,9 +150,9 @@ class Objects:
             self._streams = [at for name in _STREAMS for at in self._target.symbol(name)]
         seen = locks.private_lock(self._target.read, futex.word, self._streams)
         tid = self._tid_of(seen.owner) if seen.owner is not None else None
-        if tid is None:
-            seen = seen._replace(owner=None)
         is_file = seen.object is not None
+        if tid is None and not is_file:
+            seen = seen._replace(owner=None)  # the lock alone does not tell that it notes one
         found = seen._replace(owner_tid=tid, object=seen.object or futex.word)
         is_stdio = is_file or (tid is not None and is_stdio_function(primitive.function))
         kind = wait.STDIO if is_stdio else wait.LIBC_LOCK
@@ -159,10 +160,11 @@ class Objects:
         return self._wait(kind, futex, found, HIGH)._replace(detail=detail)
 
     def _tid_of(self, pthread: int) -> Optional[int]:
-        """None: no thread is there."""
+        """None: no thread that is alive is there."""
         if self._glibc is None:
             return None
         try:
-            return self._glibc.descriptor(pthread).tid or None
+            tid = self._glibc.descriptor(pthread).tid
         except TargetError:
             return None
+        return tid if tid > 0 else None

@@ -3,7 +3,8 @@
 
 While it runs, pthread_once keeps {clear_once_control, the control's address} on its stack, for the case that the
 thread is cancelled (nptl/pthread_once.c): a pointer to code of its own library, and the address that waiters
-wait at. A waiter has no such pair.
+wait at. A waiter has no such pair, unless one is left over from an earlier call: where it waits, its frame lies on the
+same memory, and that part of its stack is passed over.
 """
 
 import struct
@@ -11,7 +12,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 from ..target.base import CurrentStack, Target, TargetError, Thread
 from ..target.system_calls import X86_64
-from .primitives import is_once
+from .primitives import is_once, is_waiting
 from .stacks import Stacks
 
 DEPTH = 128  # frames in which an init routine may be
@@ -52,7 +53,7 @@ class Runners:
             return []
         modules = {stack: self._module(stack) for stack in set(stacks)}
         inside = [pair for pair in zip(threads, stacks) if modules[pair[1]] is not None]
-        return [self._candidate(thread, modules[stack]) for thread, stack in inside]
+        return [self._candidate(thread, stack, modules[stack]) for thread, stack in inside]
 
     def _module(self, stack: CurrentStack) -> Optional[str]:
         for pc, what in stack.frames:
@@ -61,13 +62,30 @@ class Runners:
                     return frame.module
         return None
 
-    def _candidate(self, thread: Thread, module: Optional[str]) -> _Candidate:
+    def _candidate(
+        self, thread: Thread, current: CurrentStack, module: Optional[str]
+    ) -> _Candidate:
         try:
             pthread = self._target.pthread_of(thread)
         except TargetError:
             pthread = None
         call = self._target.system_calls([thread])[0]
-        return _Candidate(pthread, self._stack(call.sp if call else 0, pthread), module)
+        stack = self._stack(call.sp if call else 0, pthread)
+        return _Candidate(pthread, stack[self._waiting_part(stack, current) :], module)
+
+    def _waiting_part(self, stack: bytes, current: CurrentStack) -> int:
+        """How much of the stack belongs to a pthread_once that waits itself: up to where its caller goes on."""
+        at, is_found = 0, False
+        for (pc, what), (outer, _) in zip(current.frames, current.frames[1:]):
+            names = [each.function for each in self._stacks.placed(pc, what)]
+            name = names[-1] or self._target.local_function(pc, what)
+            if is_found and not is_once(name):
+                return at
+            if not (is_once(name) or is_waiting(name)):
+                return 0
+            is_found |= is_once(name)
+            at = max(at, stack.find(struct.pack("<Q", outer), at))
+        return at if is_found else 0
 
     def _stack(self, sp: int, pthread: Optional[int]) -> bytes:
         """From sp on; the descriptor lies above, but for main's. Of a thread whose sp is not known, the outer end."""

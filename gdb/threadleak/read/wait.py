@@ -59,4 +59,12 @@ class Wait(NamedTuple):
     in_kernel_hands: bool = (
         False  # being handed over: priority inheritance, or an owner that is not entered yet
     )
+    parked: bool = (
+        False  # by libc, for good, on a word of its own stack: the kernel refused it the mutex
+    )
     detail: str = ""  # "1 of 3 arrived", "5 readers hold it", "value 0, 2 waiting"
+
+    @property
+    def is_refused(self) -> bool:
+        """Parked, and which mutex it was cannot be told."""
+        return self.parked and self.object is None

@@ -32,7 +32,8 @@ def lines(report: Report, found: WaitGraph, numbers: List[int]) -> List[str]:
                 shown[-1] = f"no proof, {each.doubt}: {shown[-1].rpartition(': ')[0]}"
     for number in numbers:
         edge = found.seen.edges[number]
-        owner = "a thread that is gone" if edge.owner == GONE else words.thread(edge.owner)
+        gone = "nobody" if edge.wait.is_refused else "a thread that is gone"
+        owner = gone if edge.owner == GONE else words.thread(edge.owner)
         mark = " (stuck)" if found.is_proven(number) else ""
         text = f"{words.thread(number)}{mark} waits {words.object(edge.wait)} -> {owner}"
         shown.append(clean(text))

@@ -165,6 +165,22 @@ def stat_fields(folder: str) -> List[str]:
         return file.read().rpartition(") ")[2].split()
 
 
+# PF_EXITING, PF_IO_WORKER, PF_USER_WORKER (include/linux/sched.h)
+_NO_PROGRAM = 0x4 | 0x10 | 0x4000
+_FLAGS = 6  # of stat_fields
+
+
+def runs_program(pid: int, tid: int) -> bool:
+    """False: the thread is gone, or ending, or it is a worker of the kernel's own (io_uring), and runs no code of the
+    program. True also where that cannot be told."""
+    try:
+        return not int(stat_fields(f"/proc/{pid}/task/{tid}")[_FLAGS]) & _NO_PROGRAM
+    except OSError:
+        return False
+    except (ValueError, IndexError):
+        return True
+
+
 def thread_count(pid: int) -> int:
     """A link count tells (proc(5)), so that the folder need not be read; 0: the process is gone."""
     try:
