@@ -14,7 +14,7 @@ from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from . import VERSION, commands
 from .commands import execution
-from .commands.options import MANY, ONE, USAGE, Outcome, Parser, UsageError
+from .commands.options import ALONE, MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .escapes import ESCAPED
@@ -125,6 +125,16 @@ def _write(text: str, status: int) -> int:
     return status
 
 
+def _write_bytes(data: bytes) -> None:
+    if sys.stdout.isatty():
+        raise UsageError(f"threadleak: {execution.NO_TEXT} --output FILE")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        raise _Unwritable(error.strerror) from None
+
+
 def _complain(sentence: str) -> None:
     sentence = sentence if sentence.startswith("threadleak") else f"threadleak: {sentence}"
     sys.stdout.flush()
@@ -204,9 +214,8 @@ def _before_stop(named: Named) -> Optional[FrozenSet[Descriptor]]:
 
 def _at_once(command: ModuleType, session: Session, options: argparse.Namespace) -> Outcome:
     if options.stop:
-        frames = (
-            getattr(options, "frames", STACK_FRAMES) if getattr(options, "stacks", False) else 0
-        )
+        shows_stacks = getattr(options, "stacks", False) or getattr(options, "format", "") in ALONE
+        frames = getattr(options, "frames", STACK_FRAMES) if shows_stacks else 0
         waits = getattr(options, "waits", NEVER)
         session.read_at_once(getattr(options, "registry", None), frames, waits)
     outcome: Outcome = command.run(session, options)
@@ -215,7 +224,10 @@ def _at_once(command: ModuleType, session: Session, options: argparse.Namespace)
 
 def _finish(outcome: Outcome, options: argparse.Namespace) -> int:
     outcome = execution.deliver(outcome, options)
-    _write(outcome.text, 0)
+    if outcome.data is None:
+        _write(outcome.text, 0)
+    else:
+        _write_bytes(outcome.data)
     for sentence in (outcome.note, outcome.error):
         if sentence is not None:
             _complain(sentence)
@@ -226,10 +238,8 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
     """One line each. The status is the worst: 0 only if all were read and are clean."""
     if getattr(options, "update_baseline", False):
         raise UsageError("threadleak check: --update-baseline takes one target")
-    if getattr(options, "format", "") == "html":
-        raise UsageError(
-            f"threadleak {command.NAME}: --format html takes one target, and is one page"
-        )
+    if getattr(options, "format", "") in ALONE:
+        raise UsageError(f"threadleak {command.NAME}: --format {options.format} takes one target")
     texts, statuses, found = [], set(), []
     for each in named:
         outcome = _look(command, each, options)

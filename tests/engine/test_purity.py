@@ -28,6 +28,7 @@ STANDARD = {
     *(
         "functools",
         "gc",
+        "gzip",
         "hashlib",
         "html",
         "importlib",

@@ -60,7 +60,7 @@ def test_every_subcommand_has_its_options() -> None:
         (("list", "--class", "un"), ["unjoined", "untracked"]),
         (("list", "--class", "alive,unj"), ["alive,unjoined"]),
         (("list", "--class", "=", "out"), ["outlived"]),
-        (("list", "--format", ""), ["text", "json", "html"]),
+        (("diff", "--format", ""), ["text", "json"]),
         (("list", "--limit", ""), []),
         (("check", "--rules", "x"), [":files"]),
         (("filter", "re"), ["remove"]),

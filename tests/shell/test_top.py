@@ -18,13 +18,6 @@ FAST = ("--interval", "0.1")
 
 
 @pytest.fixture
-def growing(workshop: Workshop) -> Iterator[Growing]:
-    made = Growing(workshop.program("grows").path)
-    yield made
-    made.kill()
-
-
-@pytest.fixture
 def screen(growing: Growing) -> Iterator[Screen]:
     made = Screen(SHELL, "top", *FAST, growing.pid)
     yield made

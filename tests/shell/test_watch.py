@@ -33,13 +33,6 @@ def leaking(workshop: Workshop) -> Iterator[Running]:
     running.end()
 
 
-@pytest.fixture
-def growing(workshop: Workshop) -> Iterator[Growing]:
-    made = Growing(workshop.program("grows").path)
-    yield made
-    made.kill()
-
-
 def test_a_leak(leaking: Running) -> None:
     done = watch(*LOOKS, leaking.pid)
     place = f"leave_one (comes_and_goes.c:{line_of('comes_and_goes', '/* creates unjoined */')})"

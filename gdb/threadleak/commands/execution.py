@@ -16,11 +16,17 @@ from .options import USAGE, Outcome, UsageError
 from .session import Session
 
 
+NO_TEXT = "this format is no text, so that it goes into a file:"
+
+
 def invoke(command: ModuleType, session: Session, argv: List[str]) -> Outcome:
     """Runs a subcommand on its words; whatever is wrong becomes an Outcome."""
     try:
         options = command.parser().parse_args(argv)
-        return deliver(attempt(lambda: command.run(session, options), options), options)
+        outcome = deliver(attempt(lambda: command.run(session, options), options), options)
+        if outcome.data is not None:
+            raise UsageError(f"threadleak {command.NAME}: {NO_TEXT} --output FILE")
+        return outcome
     except (UsageError, RuleError) as error:
         return Outcome("", USAGE, str(error))
 
@@ -60,11 +66,12 @@ def _collector_paused() -> Iterator[None]:
 def deliver(outcome: Outcome, options: argparse.Namespace) -> Outcome:
     """The output, or where it went."""
     path = getattr(options, "output", None)
-    if path is None or not outcome.text:
+    if path is None or not (outcome.text or outcome.data):
         return outcome
+    text = outcome.text.encode("utf-8", ESCAPED)
     try:
-        with open(path, "w", encoding="utf-8", errors=ESCAPED) as file:
-            file.write(outcome.text)
+        with open(path, "wb") as file:
+            file.write(text if outcome.data is None else outcome.data)
     except OSError as failure:
         raise UsageError(f"{path} cannot be written: {failure.strerror}") from None
-    return outcome._replace(text=f"threadleak: written to {path}\n")
+    return outcome._replace(data=None, text=f"threadleak: written to {path}\n")

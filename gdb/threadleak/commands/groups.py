@@ -5,6 +5,7 @@ import argparse
 
 from ..judge.groups import group, merge_alike
 from ..show import groups, json, text
+from . import profile
 from .options import (
     MANY,
     Outcome,
@@ -41,13 +42,18 @@ def parser(shell: bool = False) -> Parser:
         help="show N groups (0: all; default %(default)s)",
     )
     add_judging(parser)
-    add_output(parser, ("text", "json", "html"))
+    add_output(parser, ("text", "json", "html", profile.FORMAT))
+    profile.add_by(parser)
     return parser
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
+    profile.check(NAME, options)
     report = session.report(options)
-    found = group(select(report, options))
+    verdicts = select(report, options)
+    if options.format == profile.FORMAT:
+        return profile.outcome(report, verdicts, options)
+    found = group(verdicts)
     if not (options.all or getattr(options, "class") or options.state):
         found = [each for each in found if each.leaked]
     status = report.status(report.leaked)

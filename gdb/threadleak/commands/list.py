@@ -8,6 +8,7 @@ from ..judge.groups import group, merge_alike
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import json, text
+from . import profile
 from .options import (
     MANY,
     Outcome,
@@ -46,13 +47,17 @@ def parser(shell: bool = False) -> Parser:
         help="show N threads of those that are equal (0: all; default %(default)s)",
     )
     add_judging(parser)
-    add_output(parser, ("text", "json", "html"))
+    add_output(parser, ("text", "json", "html", profile.FORMAT))
+    profile.add_by(parser)
     return parser
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
+    profile.check(NAME, options)
     report = session.report(options)
     verdicts = select(report, options)
+    if options.format == profile.FORMAT:
+        return profile.outcome(report, verdicts, options)
     if not (options.all or getattr(options, "class") or options.state):
         verdicts = [verdict for verdict in verdicts if verdict.leaked]
     verdicts = ordered(report, verdicts, options.sort, options.format == "text")

@@ -21,6 +21,7 @@ DOCUMENTS = (
     "tap",
     "sarif",
 )  # formats of `run` not to be mixed with what the program writes
+ALONE = ("pprof", "html")  # formats of one target
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)
 
 
@@ -38,6 +39,7 @@ class Outcome(NamedTuple):
     leaks: int = 0  # of check: threads that made it fail
     case: Optional[Case] = None  # of check, in a format that tests have
     note: Optional[str] = None  # a sentence for people that is no failure
+    data: Optional[bytes] = None  # whole output of a format that is no text
 
 
 # What follows the options in the shell. GDB has one target, which no command names.
@@ -236,7 +238,7 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Any
     group = parser.add_argument_group("input and output")
     if formats:
         group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
-    group.add_argument("--output", metavar="FILE", help="write to FILE instead")
+    group.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead")
     group.add_argument(
         "--registry",
         type=address,

@@ -13,6 +13,7 @@ from ..read.threads import ALIVE, BLOCKED, RUNNING
 from ..show import json_stacks, stacks, text
 from ..show.sanitize import clean
 from ..target.base import CurrentStack, Target, TargetError, Thread
+from . import profile
 from .options import MANY, Outcome, Parser, add_judging, add_output, count
 from .session import Session
 
@@ -52,15 +53,18 @@ def parser(shell: bool = False) -> Parser:
     if shell:
         group.add_argument("--lines", action="store_true", help="lines of system libraries too")
     add_judging(parser)
-    add_output(parser)
+    add_output(parser, ("text", "json", profile.FORMAT))
     parser.set_defaults(stacks=True)
     return parser
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
+    profile.check(NAME, options)
     report, why = _report(session, options)
     target = report.target if report is not None else session.target()
     seen, raw = _read(target, report, options)
+    if options.format == profile.FORMAT:
+        return profile.of_stacks(target, report, why, seen, raw)
     found = group(seen, (report.stacks if report is not None else Stacks(target, [])).named(raw))
     status = BLIND if target.limits() or not any(each.stack.frames for each in found) else CLEAN
     if options.format == "json":

@@ -88,16 +88,25 @@ class Costs:
         cost = cost._replace(room=self._room(cost, alive > 0))
         return self._with_memory(cost, known[:SAMPLE])
 
+    def stack_sizes(self) -> Dict[int, int]:
+        """pthread_t -> bytes of address space, guard included; without stacks that the program itself gave, or, to
+        the main thread, the kernel. Those that are missing are not known."""
+        made = (each for each in self._all().values() if not each.own_stack)
+        return {each.pthread: each.stack_size for each in made if each.stack_size}
+
+    def _all(self) -> Dict[int, Descriptor]:
+        """By pthread_t, as far as they can be read."""
+        if self._descriptors is None:
+            self._descriptors = {}
+            with suppress(TargetError):
+                found = glibc_of(self._target).threads()
+                self._descriptors = {each.pthread: each for each in found}
+        return self._descriptors
+
     def _descriptor(self, info: ThreadInfo) -> Optional[Descriptor]:
         if info.descriptor is not None:
             return info.descriptor
-        if self._descriptors is None:
-            try:
-                found = glibc_of(self._target).threads()
-                self._descriptors = {each.pthread: each for each in found}
-            except TargetError:
-                self._descriptors = {}
-        return self._descriptors.get(pthread_of(info))
+        return self._all().get(pthread_of(info))
 
     def _with_memory(self, cost: Cost, sample: List[Tuple[ThreadInfo, Descriptor]]) -> Cost:
         if self._target.local_pid is None:

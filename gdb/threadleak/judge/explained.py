@@ -22,7 +22,7 @@ class Explained:
     def __init__(self, report: "Report"):
         self._report = report
         self._evidence = report.evidence
-        self.waits = Waits(report.target, report.stacks, _glibc(report.target))
+        self.waits = Waits(report.target, report.stacks, known_glibc(report.target))
         infos = [verdict.thread for verdict in report.verdicts]
         self.waiting = Waiting(infos, self.waits, not report.target.moves)
         self.explainer = Explainer(report.target, self.waiting, report.name_of, self._began)
@@ -51,7 +51,7 @@ class Explained:
         return self._evidence.join_began(info)
 
 
-def _glibc(target: Target) -> Optional[Glibc]:
+def known_glibc(target: Target) -> Optional[Glibc]:
     try:
         return glibc_of(target)
     except TargetError:

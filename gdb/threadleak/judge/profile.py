@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""Threads as samples of a profile: where they were made, or where they are now; how many, and the room that their
+stacks take; and labels to sort them by.
+"""
+
+from collections import Counter
+from contextlib import suppress
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..read import abi
+from ..read import wait as kinds
+from ..read.model import Copy, Module
+from ..read.stacks import Stacks
+from ..read.threads import FINISHED, ThreadInfo
+from ..read.wait import Wait
+from ..read.waits import DEPTH, Waits
+from ..target.base import RETURN, START, CurrentStack, Frame, Target, TargetError
+from .explained import known_glibc
+from .report import Report
+from .same_stack import Seen
+from .verdicts import NEVER, Verdict
+
+TYPES = (("alive", "count"), ("unjoined", "count"), ("created", "count"), ("stack", "bytes"))
+OBJECTS = 1000  # that threads wait for and that are told apart; the kinds of all others are labels without a name
+EXTENT = (
+    1 << 24
+)  # a file whose size in memory is not known is said to have one: equal files stay equal
+
+ADDRESS_MAX = (1 << 64) - 1
+
+Labels = Tuple[Tuple[str, str], ...]
+
+
+class Extent(NamedTuple):
+    """A file where it is, or was, mapped."""
+
+    path: str
+    start: int
+    end: int
+    build_id: str
+
+
+class Spot(NamedTuple):
+    """A place in code, inlined functions first. Without an address: a remark that stands for a stack."""
+
+    address: int
+    frames: Tuple[Frame, ...]
+    extent: Optional[Extent] = None
+
+
+class Sample(NamedTuple):
+    """Of a thread, or of several: what is counted (TYPES). Equal stacks are one object."""
+
+    stack: Tuple[Spot, ...]
+    labels: Labels
+    values: Tuple[int, ...]
+
+
+class Places:
+    """Stacks as they are written into a profile."""
+
+    def __init__(self, target: Target, stacks: Stacks):
+        self._target = target
+        self._stacks = stacks
+        self._made: Dict[object, Tuple[Spot, ...]] = {}
+        self._extents: Dict[object, Optional[Extent]] = {}
+
+    def remark(self, text: str) -> Tuple[Spot, ...]:
+        return self._once(text, lambda: (_remark(text),))
+
+    def current(self, stack: CurrentStack) -> Tuple[Spot, ...]:
+        def make() -> Tuple[Spot, ...]:
+            spots = tuple(self._spot(None, pc, 0, what) for pc, what in stack.frames)
+            return spots or (_remark(stack.end or "the stack cannot be read"),)
+
+        return self._once(stack, make)
+
+    def creation(self, thread: ThreadInfo) -> Tuple[Spot, ...]:
+        """Frame 0 is the caller of pthread_create. Where no stack was kept the start routine has to do."""
+        copy, kind = thread.copy, thread.kind
+        if thread.is_main:
+            return self.remark("the main thread")
+        if kind is None:
+            return self.remark("not in the registry")
+        start, module, none = kind.start, kind.start_module, _remark("no creation stack was kept")
+        return self.site(copy, kind.site) or self._once(
+            (copy, start, module), lambda: (self._spot(copy, start, module, START), none)
+        )
+
+    def site(self, copy: Optional[Copy], index: int) -> Tuple[Spot, ...]:
+        site = copy.site(index) if copy is not None else None
+        if copy is None or site is None:
+            return ()
+
+        frames = site.frames
+        return self._once(
+            (copy.number, index),
+            lambda: tuple(self._spot(copy, pc, module, RETURN) for pc, module in frames),
+        )
+
+    def _once(self, key: object, make: Callable[[], Tuple[Spot, ...]]) -> Tuple[Spot, ...]:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def _spot(self, copy: Optional[Copy], pc: int, module_index: int, what: int) -> Spot:
+        """The address of a call is that of its last byte, as other profilers have it."""
+        frames = tuple(self._stacks.at(copy, pc, module_index, what))
+        module = copy.module(module_index) if copy is not None else self._module_at(pc)
+        extent = self._extent(module, frames[0]) if frames else None
+        return Spot(max(0, pc - 1) if what == RETURN else pc, frames, extent)
+
+    def _module_at(self, pc: int) -> Optional[Module]:
+        modules = (each for copy in self._stacks.copies for each in copy.modules if each)
+        return next((each for each in modules if each.start <= pc < each.end), None)
+
+    def _extent(self, module: Optional[Module], frame: Frame) -> Optional[Extent]:
+        path = frame.module
+        if not path or frame.offset is None:
+            return None
+        start = max(0, frame.pc - frame.offset)
+        if module is not None:
+            path, start = path or module.name, module.start
+        key = (path, start)
+        if key not in self._extents:
+            build_id = module.build_id if module is not None else ""
+            build_id = build_id or self._target.files().get(path) or ""
+            end = module.end if module is not None else min(start + EXTENT, ADDRESS_MAX)
+            self._extents[key] = Extent(path, start, end, build_id)
+        return self._extents[key]
+
+
+def _remark(text: str) -> Spot:
+    return Spot(0, (Frame(0, f"[{text}]"),))
+
+
+class _Threads:
+    """What is said of threads, and counted of each."""
+
+    def __init__(self, report: Report, verdicts: Sequence[Verdict]):
+        self._report = report
+        self._objects: Dict[int, str] = {}
+        self._starts: Dict[Tuple[object, ...], str] = {}
+        self._waits: Dict[int, Wait] = {}
+        self._labels: Dict[Tuple[object, ...], Labels] = {}
+        self._pthreads = {
+            copy.number: copy.records.column("pthread") for copy in report.registry.copies
+        }
+        self._sizes = report.costs.stack_sizes()
+        if report.settings.waits != NEVER:
+            self._read_waits([each.thread for each in verdicts if each.thread.kernel is not None])
+        report.read_states(verdicts, len(verdicts))
+
+    def _read_waits(self, infos: List[ThreadInfo]) -> None:
+        report = self._report
+        kernels = [info.kernel for info in infos if info.kernel is not None]
+        with suppress(TargetError):  # stacks first: what that reads need not be read again
+            report.target.current_stacks(kernels, DEPTH)
+        waits = Waits(report.target, report.stacks, known_glibc(report.target)).of(infos)
+        self._waits = {id(info): wait for info, wait in zip(infos, waits) if wait is not None}
+
+    def values(self, thread: ThreadInfo, created: bool) -> Tuple[int, ...]:
+        if thread.is_main:
+            pthread = 0
+        elif thread.copy is not None:
+            pthread = self._pthreads[thread.copy.number][thread.index]
+        else:
+            pthread = thread.pthread or 0
+        finished = thread.state == FINISHED
+        return (not finished, finished, created, self._sizes.get(pthread, 0))
+
+    def labels(self, verdict: Verdict) -> Labels:
+        """Equal ones are one object."""
+        thread = verdict.thread
+        name, wait = self._report.name_of(thread) or "", self._waits.get(id(thread))
+        waits_for = self._wait(wait) if wait is not None else ""
+        key = (id(thread.kind), id(verdict.decision), thread.state, name, waits_for)
+        if key not in self._labels:
+            self._labels[key] = self._make(verdict, name, waits_for)
+        return self._labels[key]
+
+    def _make(self, verdict: Verdict, name: str, waits_for: str) -> Labels:
+        scope = self._report.judge.values.value(verdict.thread, "scope")[:1]
+        return _labels(
+            ("name", name),
+            ("state", verdict.thread.state),
+            ("class", verdict.class_),
+            ("scope", scope[0] if scope else ""),
+            ("start", self._start(verdict.thread)),
+            ("waits-for", waits_for),
+            ("expected-by", verdict.expected_by or ""),
+        )
+
+    def _start(self, thread: ThreadInfo) -> str:
+        kind, copy = thread.kind, thread.copy
+        if kind is None or thread.is_main:
+            return ""
+        key = (copy, kind.start, kind.start_module)
+        if key not in self._starts:
+            self._starts[key] = self._report.stacks.start(copy, kind).function or ""
+        return self._starts[key]
+
+    def _wait(self, wait: Wait) -> str:
+        """mutex cache.lock; read; without addresses, of which each process has others."""
+        if wait.kind in _BY_CALL:
+            return wait.call
+        if wait.object is None:
+            return wait.kind
+        if wait.object not in self._objects:
+            known = len(self._objects) < OBJECTS
+            name = self._report.target.data_name(wait.object) if known else None
+            if not known:
+                return wait.kind
+            self._objects[wait.object] = f"{wait.kind} {name}" if name else wait.kind
+        return self._objects[wait.object]
+
+
+_BY_CALL = {
+    *(kinds.DESCRIPTORS, kinds.TIME, kinds.SIGNAL, kinds.CHILD, kinds.MESSAGE),
+    *(kinds.SEMAPHORE_SET, kinds.IO_URING, kinds.SYSTEM_CALL),
+}
+
+
+def _labels(*pairs: Tuple[str, str]) -> Labels:
+    return tuple(pair for pair in pairs if pair[1])
+
+
+def by_creation(report: Report, verdicts: Sequence[Verdict], whole: bool) -> Iterator[Sample]:
+    """`whole`: these are all threads of the process, so that what else was created at each site has ended."""
+    places, threads = Places(report.target, report.stacks), _Threads(report, verdicts)
+    counted = _counts_creations(report)
+    kept: "Counter[int]" = Counter()
+    for verdict in verdicts:
+        thread = verdict.thread
+        created = _is_created(thread) and thread.copy is counted
+        if created and thread.kind is not None:
+            kept[thread.kind.site] += 1
+        values = threads.values(thread, created)
+        yield Sample(places.creation(thread), threads.labels(verdict), values)
+    gone = _labels(("state", FINISHED))
+    for index, site in enumerate(counted.sites if counted is not None and whole else ()):
+        ended = site.created - kept[index] if site is not None else 0
+        if ended > 0:
+            stack = places.site(counted, index) or places.remark("no creation stack was kept")
+            yield Sample(stack, gone, (0, 0, ended, 0))
+
+
+def _is_created(thread: ThreadInfo) -> bool:
+    return thread.copy is not None and not thread.is_main
+
+
+def _counts_creations(report: Report) -> Optional[Copy]:
+    """Several copies of the library see the same creations: the one that saw the most."""
+    copies = report.registry.copies
+    sums = [sum(site.created for site in copy.sites if site) for copy in copies]
+    return copies[sums.index(max(sums))] if copies else None
+
+
+def by_place(
+    target: Target,
+    report: Optional[Report],
+    seen: Sequence[Seen],
+    found: Sequence[CurrentStack],
+) -> Iterator[Sample]:
+    """Where those that are alive are now. The others are nowhere."""
+    threads = None
+    if report is not None:
+        threads = _Threads(report, [each.verdict for each in seen if each.verdict is not None])
+    places = Places(target, report.stacks if report is not None else Stacks(target, []))
+    for each, stack in zip(seen, found):
+        verdict = each.verdict
+        if verdict is None or threads is None:
+            labels = _labels(("name", target.thread_name(each.thread) or ""), ("state", each.state))
+            yield Sample(places.current(stack), labels, (1, 0, 0, 0))
+            continue
+        values = threads.values(verdict.thread, _is_created(verdict.thread))
+        yield Sample(places.current(stack), threads.labels(verdict), values)
+
+
+def seen_of(report: Report, verdicts: Iterable[Verdict]) -> List[Seen]:
+    """Those that are alive."""
+    pairs = ((verdict.thread.kernel, verdict) for verdict in verdicts)
+    return [
+        Seen(kernel, verdict.thread.state, verdict)
+        for kernel, verdict in pairs
+        if kernel is not None
+    ]
+
+
+def program_of(samples: List[Sample], exe: Optional[str]) -> Optional[Extent]:
+    """Where the program's own file is mapped, if any of these lies in it."""
+    extents = {spot.extent for stack in _stacks(samples) for spot in stack}
+    mine = [each for each in extents if each is not None and each.path == exe]
+    return min(mine) if mine else None
+
+
+def _stacks(samples: List[Sample]) -> Iterable[Tuple[Spot, ...]]:
+    return {id(sample.stack): sample.stack for sample in samples}.values()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Samples as a profile that pprof, Pyroscope and Parca read: profile.proto, gzipped.
+
+Equal samples are one. Everything that came from the target is text here, made harmless for a terminal.
+"""
+
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from ..escapes import readable
+from ..judge.profile import TYPES, Extent, Sample, Spot
+from ..target.base import Frame
+from .pprof_schema import new_profile
+from .sanitize import clean
+
+_DEFAULT = TYPES[0][0]
+
+
+class _Profile:
+    def __init__(self) -> None:
+        self.proto = new_profile()
+        self._strings: Dict[str, int] = {"": 0}
+        self._texts: Dict[str, int] = {}  # as they came -> index
+        self._functions: Dict[Tuple[str, str], int] = {}
+        self._mappings: Dict[Extent, Any] = {}
+        self._locations: Dict[Spot, int] = {}
+        self._stacks: Dict[int, Tuple[Tuple[Spot, ...], List[int]]] = {}
+
+    def text(self, text: str) -> int:
+        if text not in self._texts:
+            made = clean(readable(text))
+            self._texts[text] = self._strings.setdefault(made, len(self._strings))
+        return self._texts[text]
+
+    def stack(self, spots: Tuple[Spot, ...]) -> List[int]:
+        known = self._stacks.get(id(spots))
+        if known is None:
+            known = self._stacks[id(spots)] = spots, [self._location(spot) for spot in spots]
+        return known[1]
+
+    def _location(self, spot: Spot) -> int:
+        if spot in self._locations:
+            return self._locations[spot]
+        number = self._locations[spot] = len(self._locations) + 1
+        made = self.proto.location.add(id=number, address=spot.address)
+        if spot.extent is not None:
+            mapping = self.mapping(spot.extent)
+            made.mapping_id = mapping.id
+            # whoever has better names may look up those that are missing, of such files alone
+            if not spot.frames or spot.frames[0].function is None:
+                mapping.has_functions = mapping.has_filenames = False
+                mapping.has_line_numbers = mapping.has_inline_frames = False
+        for frame in spot.frames:
+            if frame.function is not None:
+                made.line.add(function_id=self._function(frame), line=frame.line or 0)
+        return number
+
+    def _function(self, frame: Frame) -> int:
+        key = (frame.function or "", frame.file or "")
+        if key not in self._functions:
+            number = self._functions[key] = len(self._functions) + 1
+            name = self.text(key[0])
+            self.proto.function.add(
+                id=number, name=name, system_name=name, filename=self.text(key[1])
+            )
+        return self._functions[key]
+
+    def mapping(self, extent: Extent) -> Any:
+        if extent not in self._mappings:
+            self._mappings[extent] = self.proto.mapping.add(
+                id=len(self._mappings) + 1,
+                memory_start=extent.start,
+                memory_limit=extent.end,
+                filename=self.text(extent.path),
+                build_id=self.text(extent.build_id),
+                **dict.fromkeys(_HAS, True),
+            )
+        return self._mappings[extent]
+
+    def sample(self, sample: Sample, values: Sequence[int]) -> None:
+        made = self.proto.sample.add(location_id=self.stack(sample.stack), value=values)
+        for key, value in sample.labels:
+            made.label.add(key=self.text(key), str=self.text(value))
+
+    def bytes(self) -> bytes:
+        import gzip
+
+        self.proto.string_table.extend(self._strings)
+        return gzip.compress(self.proto.SerializeToString(), 6, mtime=0)
+
+
+_HAS = ("has_functions", "has_filenames", "has_line_numbers", "has_inline_frames")
+
+
+def document(
+    samples: Iterable[Sample], program: Optional[Extent], time_s: float, comments: Iterable[str]
+) -> bytes:
+    """`program`: its mapping, which stands first, if anything lies in it."""
+    profile = _Profile()
+    proto = profile.proto
+    for name, unit in TYPES:
+        proto.sample_type.add(type=profile.text(name), unit=profile.text(unit))
+    proto.default_sample_type = profile.text(_DEFAULT)
+    proto.period_type.type = profile.text("threads")
+    proto.period_type.unit = profile.text("count")
+    proto.period = 1
+    proto.time_nanos = int(time_s * 1e9)
+    proto.comment.extend(profile.text(each) for each in comments)
+    if program is not None:
+        profile.mapping(program)
+    for sample, values in _summed(samples):
+        profile.sample(sample, values)
+    return profile.bytes()
+
+
+def _summed(samples: Iterable[Sample]) -> Iterable[Tuple[Sample, List[int]]]:
+    found: Dict[Tuple[object, ...], Tuple[Sample, List[int]]] = {}
+    for sample in samples:
+        key = (id(sample.stack), sample.labels)
+        if key not in found:
+            found[key] = sample, list(sample.values)
+            continue
+        sums = found[key][1]
+        for at, value in enumerate(sample.values):
+            sums[at] += value
+    return found.values()
