@@ -43,12 +43,7 @@ def parser(shell: bool = False) -> Parser:
     class_option(group, "--fail-on", "threads of these classes, instead of whatever leaked")
     group.add_argument("--proof-only", action="store_true", help="leave suspicions out")
     group.add_argument("--strict", action="store_true", help="untracked threads fail as well")
-    group.add_argument(
-        "--update-baseline",
-        action="store_true",
-        help="write the leaks into the file of --baseline, which only shrinks unless it is new",
-    )
-    group.add_argument("--force", action="store_true", help="it grows, too")
+    known.add_updating(group)
     if not shell:
         group.add_argument("--exit", action="store_true", help="end GDB with the exit status")
     add_judging(parser)
@@ -63,7 +58,7 @@ def parser(shell: bool = False) -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
-    known.check_words(options)
+    known.check_words(NAME, options)
     said = ""
     if options.update_baseline:
         said = known.updated(session.report(options, with_baseline=False), options)

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Container, List, Optional
 
 from ..judge.programs import HANGS, STILL_RUNS, Program, Programs
+from ..target.base import TargetError
 from ..target.family import have_in_environment
 from .options import Outcome
 from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
@@ -61,9 +62,23 @@ class CheckedRun:
         if is_hung:
             return Outcome("", HUNG)
         own = end_as(ended.status)
+        if options.update_baseline:
+            return self._update_baseline(own)
         return Outcome(
             "", own or (0 if options.no_check else self._programs.status(options.exitcode))
         )
+
+    def _update_baseline(self, own: int) -> Outcome:
+        from .known import updated_by_run
+
+        try:
+            said, status = updated_by_run(self._programs, self._report.reports, own, self._options)
+        except TargetError as error:
+            if own == 0:
+                raise
+            said, status = str(error), own
+        self._report.say(said)
+        return Outcome("", status)
 
     def _begin(self, environment: Environment) -> int:
         """In the child."""
@@ -83,8 +98,9 @@ class CheckedRun:
         given += self._report.library_options()
         if options.only:
             given.append(option("only", ",".join(options.only)))
-        if options.exitcode != 3:
-            given.append(f"exitcode={options.exitcode}")
+        exitcode = 0 if options.update_baseline else options.exitcode  # the command goes on
+        if exitcode != 3:
+            given.append(f"exitcode={exitcode}")
         if options.allow is not None:
             given.append(f"allow={options.allow}")
         if options.settle_ms is not None:
@@ -94,7 +110,8 @@ class CheckedRun:
         if options.no_builtin:
             given.append("no_builtin=1")
         files = [("rules", path) for path in options.rules]
-        files += [("baseline", options.baseline)] if options.baseline is not None else []
+        if options.baseline is not None and not options.update_baseline:
+            files.append(("baseline", options.baseline))
         for name, path in files:
             given.append(option(name, os.path.abspath(path)))  # whoever reads it may be elsewhere
         return given

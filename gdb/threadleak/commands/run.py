@@ -8,6 +8,7 @@ import sys
 
 from ..show import cases
 from ..target.program import why_not_preloaded
+from . import known
 from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, add_source_root, count
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
@@ -52,6 +53,7 @@ def parser() -> Parser:
     )
     add_no_builtin(group)
     group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
+    known.add_updating(group)
     group = parser.add_argument_group("what is done")
     group.add_argument(
         "--exitcode",
@@ -140,5 +142,9 @@ def _check(options: argparse.Namespace) -> None:
         from ..judge.rule_set import load_all
 
         load_all(options.rules)
-    if options.baseline is not None and not os.access(options.baseline, os.R_OK):
+    known.check_words(NAME, options)
+    if options.update_baseline and options.no_check:
+        raise UsageError("threadleak run: --no-check finds nothing for --update-baseline")
+    is_new = options.update_baseline and not os.path.exists(options.baseline)
+    if options.baseline is not None and not is_new and not os.access(options.baseline, os.R_OK):
         raise UsageError(f"threadleak run: {options.baseline} cannot be read")

@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from ..escapes import ESCAPED
 from ..judge.programs import Programs
@@ -46,12 +46,13 @@ class RunReport:
             self._documents[self._output], self._output = self._format, None
         self._folder: Optional[str] = None
         self._hanging: "List[Hanging]" = []
+        self.reports: List[Any] = []  # of all programs in the end, if they are to be kept
 
     def __enter__(self) -> "RunReport":
         try:
             for path in [*self._documents, *filter(None, [self._output])]:
                 _write(path, "", "w")
-            if self._documents:
+            if self._documents or self._options.update_baseline:
                 place = os.environ.get("TMPDIR") or "/tmp"
                 folder = os.path.join(place, f"threadleak-{os.urandom(8).hex()}")
                 os.mkdir(folder, 0o700)
@@ -85,6 +86,7 @@ class RunReport:
 
     def end(self) -> None:
         bodies = self._bodies() if self._folder is not None else {}
+        self.reports = [each for wrote in bodies.values() for each in wrote.claims()]
         for wrote in bodies.values():
             self._tell(wrote.text if self._format == "text" else wrote.notes)
         if shown.is_worth_a_summary(self._programs):

@@ -23,7 +23,7 @@ from .values import Values
 from .verdicts import Decision, Verdict
 
 HEAD = "# threadleak baseline 1"
-_ABOUT = """# Leaks that are known: class, fingerprint, how many threads. `check --baseline FILE --update-baseline` removes
+_ABOUT = """# Leaks that are known: class, fingerprint, how many threads. `--baseline FILE --update-baseline` removes
 # what no longer leaks.
 """
 
@@ -146,11 +146,14 @@ def found_in(leaked: Iterable[Verdict], values: Values) -> Dict[Key, Entry]:
 
 
 def _comment(stacks: Stacks, thread: ThreadInfo) -> str:
-    """What lasts as long as the fingerprint does: no lines, no addresses."""
     assert thread.kind is not None
     maker = first_own(stacks.walk(thread.copy, thread.kind.site))
-    start = _place(stacks.start(thread.copy, thread.kind))
-    return f"{start}, made by {_place(maker)}" if maker is not None else start
+    return comment_of(stacks.start(thread.copy, thread.kind), maker)
+
+
+def comment_of(start: Frame, maker: Optional[Frame]) -> str:
+    """What lasts as long as the fingerprint does: no lines, no addresses."""
+    return _place(start) + (f", made by {_place(maker)}" if maker is not None else "")
 
 
 def _place(frame: Frame) -> str:

@@ -25,6 +25,12 @@ class Written(NamedTuple):
     notes: str = ""
     reports: Tuple[Any, ...] = ()
 
+    def claims(self) -> List[Any]:
+        """Those that say that threads leaked, in the way that show/json.py does."""
+        from .sarif import is_readable
+
+        return [each for each in self.reports if is_readable(each) and each["error"] is None]
+
 
 def written(raw: str) -> Written:
     reports = tuple(_documents(raw))
@@ -53,19 +59,12 @@ def _checks(
     if programs.nothing:
         yield _nothing(programs)
     for program, case in _cases_of(programs, {}):
-        reports = list(filter(_is_report, bodies.get(program.pid, Written()).reports))
+        reports = bodies.get(program.pid, Written()).claims()
         for shown in reports:
             title = str(shown.get("title") or case.name)
             yield Case(title, FAILED, shown=shown, has_baseline=has_baseline)
         if case.outcome == BLIND or not reports:
             yield case
-
-
-def _is_report(shown: Any) -> bool:
-    """One that claims something."""
-    from .sarif import is_readable
-
-    return is_readable(shown) and shown["error"] is None
 
 
 def annotations(programs: Programs) -> str:
