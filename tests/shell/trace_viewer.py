@@ -144,20 +144,28 @@ def seen(browser: Any) -> Seen:
     return Seen(**json.loads(browser.execute_script(READ)))
 
 
-def screenshot(browser: Any, path: str) -> None:
-    """With arrows, which are shown on demand."""
-    browser.execute_script(
-        "document.getElementById('viewer').trackView.viewport.selectedFlowEvents ="
-        " new Set(['create', 'join']);"
-    )
+SELECT = """
+const viewer = document.getElementById('viewer'), [id] = arguments;
+viewer.trackView.viewport.selectedFlowEvents = new Set(['create', 'join']);
+const lives = [];
+for (const process of window.loaded.getAllProcesses())
+  for (const key in process.threads)
+    lives.push(...process.threads[key].sliceGroup.slices.filter(each => each.args.id === id));
+viewer.brushingStateController.changeSelectionFromTimeline(new tr.model.EventSet(lives));
+"""
+
+
+def screenshot(browser: Any, path: str, id: int) -> None:
+    """With arrows, which are shown on demand, and the details of this thread."""
+    browser.execute_script(SELECT, id)
     browser.execute_async_script(
         "const done = arguments[0]; requestAnimationFrame(() => setTimeout(done, 0))"
     )
     browser.save_screenshot(path)
 
 
-if __name__ == "__main__":  # trace_viewer.py TRACE PICTURE
+if __name__ == "__main__":  # trace_viewer.py TRACE PICTURE ID: as docs/trace.png was made
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder, opened(sys.argv[1], folder) as shown:
-        screenshot(shown, sys.argv[2])
+        screenshot(shown, sys.argv[2], int(sys.argv[3]))

@@ -34,7 +34,7 @@ class Trace:
 
     def chunks(self) -> Iterator[str]:
         timeline = self._found.timeline
-        yield f'{{"displayTimeUnit":"ns",\n"otherData":{encode(self._about())},\n"traceEvents":[\n'
+        yield f'{{"displayTimeUnit":"ms",\n"otherData":{encode(self._about())},\n"traceEvents":[\n'
         process = f'"pid":{self._pid}'
         yield self._meta(process, "process_name", f'"name":{_text(self._report.program or "?")}')
         overwritten = self._found.events.overwritten
