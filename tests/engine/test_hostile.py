@@ -5,11 +5,13 @@ print and with a status, never with an exception, and it is not green where it w
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, List, Tuple
 
 import pytest
+import trace_format
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, mark, record, scope
@@ -67,7 +69,18 @@ def run_all(memory: Memory) -> None:
         assert all(each.isprintable() for each in outcome.text.split("\n"))
         if outcome.status == 2 and name in ("list", "check"):
             assert outcome.error or "damaged" in outcome.text or "dropped" in outcome.text
+    run_trace(session)
     run_verify(memory, target)
+
+
+def run_trace(session: Session) -> None:
+    with tempfile.NamedTemporaryFile("r", encoding="ascii") as file:
+        start = time.monotonic()
+        outcome = execution.invoke(commands.modules()["trace"], session, ["-o", file.name])
+        assert time.monotonic() - start < SECONDS
+        assert outcome.text or (outcome.status == 2 and outcome.error)
+        if outcome.text:
+            trace_format.parse(file.read())
 
 
 def run_verify(memory: Memory, target: FakeTarget) -> None:
