@@ -16,6 +16,7 @@ SUBCOMMANDS = (
         "filter",
         "graph",
         "groups",
+        "history",
         "info",
         "list",
         "stacks",
