@@ -21,6 +21,7 @@ import checks
 import looks
 import merging
 import traces
+import watching
 from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
 
 PAIRS = int(os.environ.get("BENCH_PAIRS", "7"))
@@ -171,6 +172,7 @@ def main() -> None:
     looks.main()
     checks.main()
     merging.main()
+    watching.main()
     with tempfile.TemporaryDirectory() as folder:
         traces.main(pathlib.Path(folder))
 

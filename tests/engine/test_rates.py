@@ -116,9 +116,10 @@ def test_order(key: str, first: int) -> None:
 
 
 def test_another_program_begins_anew() -> None:
-    made = history(counts(0, {1: (5, 5, 10)}, 10), counts(1, {1: (0, 1, 1)}, 1))
+    made = history(counts(0, {1: (5, 5, 10)}, 10))
+    made.begin_anew()
+    made.add(counts(1, {1: (0, 1, 1)}, 11))
     assert len(made.all) == 1 and made.per_s("unjoined") is None
-    assert len(history(without_registry(0, 5), counts(1, {}, 3)).all) == 2
 
 
 def test_the_history_is_bounded() -> None:

@@ -142,3 +142,20 @@ def test_a_process_that_ends(growing: Growing) -> None:
 def test_what_cannot_be_watched(words: Any, status: int, told: str) -> None:
     done = watch(*words)
     assert done.status == status and told in done.err and done.err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
+def test_what_belongs_to_another_user(workshop: Workshop) -> None:
+    """The kernel tells everybody how many threads it has: who cannot see the finished ones is blind."""
+    busy = workshop.start(workshop.program("comes_and_goes"))
+    how: Dict[str, Any] = dict(user=65534, group=65534, extra_groups=[])
+    how.update(capture_output=True, text=True, env=environment())
+    try:
+        may_run = subprocess.run([SHELL, "--version"], **how).returncode == 0
+    except PermissionError:
+        may_run = False
+    if not may_run:
+        pytest.skip("another user cannot read this checkout")
+    done = subprocess.run([SHELL, "watch", *LOOKS, str(busy.pid)], **how)
+    assert done.returncode == BLIND
+    assert "its finished threads cannot be seen: " in done.stderr

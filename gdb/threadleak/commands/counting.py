@@ -34,6 +34,7 @@ class Counting:
         self._target: Optional[Target] = None
         self._registry: Optional[Registry] = None
         self._code: object = None
+        self._begun: Optional[List[int]] = None  # when the libraries were started
         self._files: Optional[List[Tuple[int, int, str]]] = None
         self._stacks: Optional[Stacks] = None
         self._frames: Dict[Place, Optional[Frame]] = {}
@@ -95,6 +96,10 @@ class Counting:
             self._why_none = str(error)
             return None
         self._files = None
+        begun = [each.header.start_monotonic_ns for each in registry.copies]
+        if self._begun not in (None, begun):
+            self.samples.begin_anew()
+        self._begun = begun
         self._stacks = Stacks(self._target, registry.copies)
         self._code = _code(registry)
         return registry

@@ -41,11 +41,11 @@ class Samples:
         return self.all[-1]
 
     def add(self, counts: Counts) -> None:
-        """A registry that counts from the start again is another program's (exec)."""
-        before = self.all[-1] if self.all else None
-        if before is not None and (before.created or 0) > (counts.created or 0):
-            self.all.clear()
         self.all.append(counts)
+
+    def begin_anew(self) -> None:
+        """Another program took the place (exec)."""
+        self.all.clear()
 
     @property
     def untracked(self) -> Optional[int]:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""A process that `watch` looks at, look by look, with what happens in between at our command."""
+
+import subprocess
+from typing import Iterator
+
+import pytest
+from growing import Growing
+from threadleak.commands.watched import Watched
+from threadleak.judge.rule_set import load_all
+from workshop import LIBRARY, Workshop
+
+
+@pytest.fixture(params=[LIBRARY, ""], ids=["library", "bare"])
+def growing(workshop: Workshop, request: pytest.FixtureRequest) -> Iterator[Growing]:
+    made = Growing(workshop.program("grows").path, request.param)
+    yield made
+    made.kill()
+
+
+def watched(growing: Growing) -> Watched:
+    return Watched(int(growing.pid), 0, load_all())
+
+
+def test_a_leak_is_told_with_the_third_look(growing: Growing) -> None:
+    seen = watched(growing)
+    for letters in ("u", "u", "ua"):
+        assert seen.rising(3) == []
+        growing.make(letters)
+        assert seen.look()
+    (alarm,) = seen.rising(3)
+    assert (alarm.before, alarm.threads, alarm.looks) == (1, 3, 3)
+    assert alarm.frame is not None
+    assert alarm.frame.function == ("leave_unjoined" if alarm.what == "created" else "finish")
+
+
+def test_one_look_without_a_rise_is_enough(growing: Growing) -> None:
+    seen = watched(growing)
+    for letters in ("u", "uj", "j", "uu", "u"):
+        growing.make(letters)
+        assert seen.look()
+    assert seen.rising(5) == seen.rising(4) == [] and len(seen.rising(3)) == 1
+
+
+def test_too_few_looks_tell_nothing(growing: Growing) -> None:
+    seen = watched(growing)
+    growing.make("u")
+    assert seen.look() and seen.look()
+    assert seen.rising_in_all(4) is None
+    assert seen.look()
+    assert seen.rising_in_all(4) == []
+    assert seen.rising_in_all(10) is None
+
+
+BEFORE = """
+import os, sys, threading
+print("ready", flush=True)
+for line in sys.stdin.buffer.raw:
+    if line.startswith(b"exec"):
+        os.execv(sys.argv[1], sys.argv[1:])
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    print("done", flush=True)
+"""
+
+
+def test_another_program_begins_anew(workshop: Workshop) -> None:
+    """By exec. Its first site is another one than that of the program before, although it has the same number."""
+    process = subprocess.Popen(
+        ["/usr/bin/python3", "-c", BEFORE, workshop.program("grows").path],
+        env={"LD_PRELOAD": LIBRARY, "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def tell(line: str, answer: str) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == answer
+
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    seen = Watched(process.pid, 0, load_all())
+    for _ in range(3):
+        tell("thread", "done\n")
+        assert seen.look()
+    assert len(seen.rising(3)) == 1
+    tell("exec", "ready\n")
+    tell("uuuuuuu", "done\n")
+    assert seen.look()
+    assert seen.rising(3) == [] and (seen.looks, seen.name) == (1, "grows")
+    process.kill()
+    process.communicate()
+
+
+def test_its_end(growing: Growing) -> None:
+    seen = watched(growing)
+    assert seen.look()
+    growing.end()
+    assert not seen.look()
