@@ -171,10 +171,10 @@ format:
 bench: all $(patsubst %,build/bench/%,bench_wrapper bench_capture create_join many_threads large_stacks stop_alone verify)
 	$(Q)$(PYTHON) tests/bench/bench.py
 
-build/bench/bench_wrapper: tests/bench/bench_wrapper.c build/libthreadleak.a
+build/bench/bench_wrapper: tests/bench/bench_wrapper.c $(ARCHIVE_OBJECTS)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer $(WARNINGS) -Ihelper/include $< \
-		build/libthreadleak.a -Wl,--eh-frame-hdr \
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer $(WARNINGS) -Ihelper/include -Ihelper/runtime $< \
+		$(ARCHIVE_OBJECTS) -Wl,--eh-frame-hdr \
 		$(patsubst %,-Wl$(comma)--wrap=%,$(filter-out pthread_create pthread_join,$(INTERPOSED))) -o $@
 
 build/bench/bench_capture: tests/bench/bench_capture.c build/libthreadleak.a

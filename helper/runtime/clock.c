@@ -13,23 +13,14 @@
 #include "settle.h"
 
 #define RING (THREADLEAK_CLOCK_PAIRS - 1)
-#define RATES 64 /* a power of two */
 #define SECOND_NS 1000000000u
 #define LEAST_SPAN_NS 250000u /* from one pair to the next, which doubles up to a second */
 #define MOST_TICKS_OF_A_LOOK 2000u
 #define LOOKS 4
 
 static struct threadleak_events *events; /* NULL: none are kept */
-static bool is_counter;
 
-/* What turns ticks to nanoseconds, one for each pair; the newest is rates[latest % RATES]. Each is written
- * before `latest` says so, and again after RATES more pairs, seconds later at the earliest. */
-static struct rate {
-    uint64_t ticks, ns;
-    uint64_t span;    /* ticks for which it holds */
-    uint64_t ns_x_32; /* nanoseconds a tick, times 2^32 */
-} rates[RATES];
-static uint64_t latest;
+struct clock_state clock_state;
 
 /* ---- the counter ------------------------------------------------------------------------------------*/
 
@@ -37,11 +28,6 @@ static uint64_t latest;
 
 #define INVARIANT_LEAF 0x80000007u /* AMD64 and Intel manuals, CPUID: EDX bit 8, InvariantTSC */
 #define INVARIANT_BIT (1u << 8)
-
-static inline uint64_t counter(void)
-{
-    return __builtin_ia32_rdtsc();
-}
 
 /* A program that forbids itself the counter is killed by SIGSEGV where it reads it. */
 static bool counter_is_steady(void)
@@ -55,24 +41,12 @@ static bool counter_is_steady(void)
 
 #elif defined(__aarch64__)
 
-static inline uint64_t counter(void)
-{
-    uint64_t ticks;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-    return ticks;
-}
-
 static bool counter_is_steady(void)
 {
     return true; /* by architecture */
 }
 
 #else
-
-static inline uint64_t counter(void)
-{
-    return 0;
-}
 
 static bool counter_is_steady(void)
 {
@@ -86,7 +60,7 @@ static bool counter_is_quick(void)
 {
     uint64_t least = UINT64_MAX;
     for (int i = 0; i < LOOKS; i++) {
-        uint64_t before = counter(), took = counter() - before;
+        uint64_t before = clock_counter(), took = clock_counter() - before;
         least = took < least ? took : least;
     }
     return least < MOST_TICKS_OF_A_LOOK;
@@ -100,7 +74,7 @@ static struct moment look_at_both(void)
     struct moment best = {0, 0};
     uint64_t least = UINT64_MAX;
     for (int i = 0; i < LOOKS && least > MOST_TICKS_OF_A_LOOK; i++) {
-        uint64_t before = counter(), ns = settle_now(), took = counter() - before;
+        uint64_t before = clock_counter(), ns = settle_now(), took = clock_counter() - before;
         if (took < least) {
             least = took;
             best = (struct moment){before + took / 2, ns};
@@ -121,7 +95,7 @@ static void write_pair(uint64_t number, struct moment now)
 
 /* The rate since `before`, for as long again; but over a gap, in which the machine may have slept, the one
  * before it. */
-static void set_rate(struct rate *rate, const struct rate *before, struct moment now)
+static void set_rate(struct clock_rate *rate, const struct clock_rate *before, struct moment now)
 {
     uint64_t ticks = now.ticks - before->ticks, ns = now.ns - before->ns;
     bool is_measured = (int64_t)ticks > 0 && ns > 0 && (!before->span || ticks / 4 < before->span);
@@ -136,62 +110,47 @@ static void set_rate(struct rate *rate, const struct rate *before, struct moment
 }
 
 /* Each caller has a number of its own, so that nobody waits for one that was killed here. */
-__attribute__((noinline, cold)) static struct moment compare(void)
+struct moment clock_take_pair(void)
 {
     struct moment now = look_at_both();
-    uint64_t before = __atomic_load_n(&latest, __ATOMIC_ACQUIRE);
+    uint64_t before = __atomic_load_n(&clock_state.latest, __ATOMIC_ACQUIRE);
     uint64_t number = __atomic_add_fetch(&events->pairs_used, 1, __ATOMIC_RELAXED);
     write_pair(number, now);
-    struct rate last = rates[before % RATES];
-    set_rate(&rates[number % RATES], &last, now);
-    while (before < number &&
-           !__atomic_compare_exchange_n(&latest, &before, number, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    struct clock_rate last = clock_state.rates[before % CLOCK_RATES];
+    set_rate(&clock_state.rates[number % CLOCK_RATES], &last, now);
+    while (before < number && !__atomic_compare_exchange_n(&clock_state.latest, &before, number, 0,
+                                                           __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
     return now;
 }
 
 void clock_init(struct threadleak_events *where)
 {
-    is_counter = counter_is_steady() && counter_is_quick();
-    where->clock = is_counter ? THREADLEAK_CLOCK_COUNTER : THREADLEAK_CLOCK_MONOTONIC;
+    clock_state.has_counter = counter_is_steady() && counter_is_quick();
+    where->clock = clock_state.has_counter ? THREADLEAK_CLOCK_COUNTER : THREADLEAK_CLOCK_MONOTONIC;
     events = where;
-    if (!is_counter)
+    if (!clock_state.has_counter)
         return;
     struct moment now = look_at_both();
-    where->pairs_used = latest = 1;
+    where->pairs_used = clock_state.latest = 1;
     write_pair(1, now);
-    rates[1] = (struct rate){.ticks = now.ticks, .ns = now.ns};
+    clock_state.rates[1] = (struct clock_rate){.ticks = now.ticks, .ns = now.ns};
 }
 
 void clock_compare(void)
 {
-    if (is_counter)
-        compare();
+    if (clock_state.has_counter)
+        clock_take_pair();
 }
 
 void clock_forbid_counter(void)
 {
-    __atomic_store_n(&is_counter, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&clock_state.has_counter, false, __ATOMIC_RELAXED);
 }
 
-struct moment moment_now(void)
+struct moment clock_without_counter(void)
 {
-    if (!__atomic_load_n(&is_counter, __ATOMIC_RELAXED)) {
-        bool has_events = events && events->clock == THREADLEAK_CLOCK_MONOTONIC;
-        uint64_t ns = has_events ? settle_now() : registry_now();
-        return (struct moment){has_events ? ns : 0, ns};
-    }
-    uint64_t number = __atomic_load_n(&latest, __ATOMIC_ACQUIRE);
-    const struct rate *rate = &rates[number % RATES];
-    struct moment now = {.ticks = counter()};
-    uint64_t since = now.ticks - __atomic_load_n(&rate->ticks, __ATOMIC_RELAXED);
-    if (__builtin_expect(since >= __atomic_load_n(&rate->span, __ATOMIC_RELAXED), 0))
-        return compare(); /* a counter that went back, too */
-    uint64_t ns_x_32 = __atomic_load_n(&rate->ns_x_32, __ATOMIC_RELAXED);
-    now.ns =
-        __atomic_load_n(&rate->ns, __ATOMIC_RELAXED) + (uint64_t)((unsigned __int128)since * ns_x_32 >> 32);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (__builtin_expect(__atomic_load_n(&latest, __ATOMIC_RELAXED) - number > RATES / 2, 0))
-        return compare(); /* it was written anew meanwhile */
-    return now;
+    bool has_events = events && events->clock == THREADLEAK_CLOCK_MONOTONIC;
+    uint64_t ns = has_events ? settle_now() : registry_now();
+    return (struct moment){has_events ? ns : 0, ns};
 }

@@ -32,7 +32,57 @@ void clock_compare(void);
 /* The counter must not be read from now on: PR_SET_TSC of prctl(2). */
 void clock_forbid_counter(void);
 
-struct moment moment_now(void);
+#define CLOCK_RATES 64 /* a power of two */
+
+/* What turns ticks to nanoseconds, one for each of the last pairs. */
+struct clock_rate {
+    uint64_t ticks, ns; /* when it began */
+    uint64_t span;      /* ticks for which it holds */
+    uint64_t ns_x_32;   /* nanoseconds a tick, times 2^32 */
+};
+
+/* The newest rate is number `latest`, in entry latest % CLOCK_RATES. Each is written before `latest` says so,
+ * and again when so many more pairs were taken. */
+extern struct clock_state {
+    bool has_counter;
+    uint64_t latest;
+    struct clock_rate rates[CLOCK_RATES];
+} clock_state;
+
+struct moment clock_without_counter(void);
+
+/* Takes a pair, and with it the time. */
+__attribute__((cold)) struct moment clock_take_pair(void);
+
+static inline uint64_t clock_counter(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+#else
+    return 0;
+#endif
+}
+
+static inline struct moment moment_now(void)
+{
+    if (!__atomic_load_n(&clock_state.has_counter, __ATOMIC_RELAXED))
+        return clock_without_counter();
+    struct moment now = {.ticks = clock_counter()};
+    uint64_t number = __atomic_load_n(&clock_state.latest, __ATOMIC_ACQUIRE);
+    const struct clock_rate *rate = &clock_state.rates[number % CLOCK_RATES];
+    uint64_t since = now.ticks - __atomic_load_n(&rate->ticks, __ATOMIC_RELAXED);
+    bool holds = since < __atomic_load_n(&rate->span, __ATOMIC_RELAXED); /* a counter that went back: no */
+    uint64_t ns_x_32 = __atomic_load_n(&rate->ns_x_32, __ATOMIC_RELAXED);
+    now.ns =
+        __atomic_load_n(&rate->ns, __ATOMIC_RELAXED) + (uint64_t)((unsigned __int128)since * ns_x_32 >> 32);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    bool was_there = __atomic_load_n(&clock_state.latest, __ATOMIC_RELAXED) - number < CLOCK_RATES / 2;
+    return __builtin_expect(holds && was_there, 1) ? now : clock_take_pair();
+}
 
 /* The same, if the history or the events will have it. */
 static inline struct moment moment_to_note(void)

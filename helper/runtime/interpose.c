@@ -275,12 +275,12 @@ static void join_begin(struct joining *joining, pthread_t pthread)
         return;
     /* That of a thread which has finished does not wait, and has no beginning. */
     bool waits = !(__atomic_load_n(&record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_FINISHED);
-    if (waits && events_are_noted())
-        note(THREADLEAK_EVENT_JOIN_BEGIN, joining->found.id);
+    uint64_t now_ns = waits && events_are_noted() ? note(THREADLEAK_EVENT_JOIN_BEGIN, joining->found.id).ns
+                                                  : registry_now();
     joining->is_first = !__atomic_load_n(&record->join_begun_ns, __ATOMIC_RELAXED);
     if (joining->is_first) {
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
-        __atomic_store_n(&record->join_begun_ns, registry_now(), __ATOMIC_RELEASE);
+        __atomic_store_n(&record->join_begun_ns, now_ns, __ATOMIC_RELEASE);
     } else {
         misuse_look_at_joiner(pthread, joining->found, joining->pc);
     }

@@ -66,11 +66,9 @@ uint32_t table_take(struct threadleak_table *table)
     return (uint32_t)index;
 }
 
-void *table_entry(const struct threadleak_table *table, uint32_t index)
+void *table_entry_further(const struct threadleak_table *table, uint32_t index)
 {
     uint64_t first = table->chunks[0].count;
-    if (index < first)
-        return (void *)(uintptr_t)(table->chunks[0].address + (uint64_t)index * table->entry_size);
     unsigned chunk = 64 - (unsigned)__builtin_clzll(index / first);
     uint64_t before = first << (chunk - 1);
     return (void *)(uintptr_t)(table->chunks[chunk].address + (index - before) * table->entry_size);

@@ -25,7 +25,14 @@ void table_init(struct threadleak_table *table, uint32_t entry_size, void *memor
 uint32_t table_take(struct threadleak_table *table);
 
 /* The address of entry `index`, which table_take has handed out. */
-void *table_entry(const struct threadleak_table *table, uint32_t index);
+void *table_entry_further(const struct threadleak_table *table, uint32_t index);
+
+static inline void *table_entry(const struct threadleak_table *table, uint32_t index)
+{
+    if (__builtin_expect(index < table->chunks[0].count, 1))
+        return (void *)(uintptr_t)(table->chunks[0].address + (uint64_t)index * table->entry_size);
+    return table_entry_further(table, index);
+}
 
 /* The index of the entry at `address`, which may be any number: TABLE_FULL if no entry begins there. */
 uint32_t table_index(const struct threadleak_table *table, uint64_t address);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the wrappers cost per create+join, with libc's part taken away: the archive's wrappers call the
- * functions __real_* below, which do nothing but what the caller of the wrapper sees of a thread that has not
- * got as far as noting its pthread_t: that note, the thread's own work else, is counted too. Prints
+ * functions __real_* below, which do what the caller of the wrapper sees of a thread that has not got as far
+ * as noting its pthread_t: that note, the thread's own work else, is counted too, and so is its end. Prints
  * nanoseconds of thread CPU time, the median of nine rounds.
  */
 #include <pthread.h>
@@ -12,12 +12,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "threadleak_abi.h"
+#include "clock.h"
+#include "events.h"
+#include "registry.h"
 
 #define PAIRS 200000
 #define ROUNDS 9
 
-extern struct threadleak_registry threadleak_registry;
 int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 int __wrap_pthread_join(pthread_t, void **);
 int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -25,6 +26,23 @@ int __real_pthread_join(pthread_t, void **);
 
 /* Stands for a thread's descriptor, with its TLS below. */
 static uint64_t descriptor[64];
+static struct threadleak_record *created;
+
+/* What the thread itself adds to history and events: its start, and its end, which its joiner waits for. With
+ * the options history=0 and events=0 that is nothing but the mark of its end. */
+static void note_start(const struct threadleak_record *record)
+{
+    if (events_are_noted())
+        event_note(moment_now(),
+                   (struct event){.kind = THREADLEAK_EVENT_START, .thread = record->id, .tid = 1});
+}
+
+static void note_end(struct threadleak_record *record)
+{
+    struct moment now = moment_now();
+    event_note(now, (struct event){.kind = THREADLEAK_EVENT_FINISH, .thread = record->id});
+    record_mark(record, record->id, THREADLEAK_STATE_FINISHED, now);
+}
 
 int __real_pthread_create(pthread_t *pthread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
@@ -32,13 +50,16 @@ int __real_pthread_create(pthread_t *pthread, const pthread_attr_t *attr, void *
     struct threadleak_record *record = arg;
     *pthread = (pthread_t)&descriptor[63];
     *(uint64_t *)((char *)*pthread + threadleak_registry.self_offset) = (uintptr_t)record;
-    record->state |= THREADLEAK_STATE_STARTED | THREADLEAK_STATE_FINISHED;
+    record->state |= THREADLEAK_STATE_STARTED;
+    note_start(record);
+    created = record;
     return 0;
 }
 
 int __real_pthread_join(pthread_t pthread, void **value)
 {
     (void)pthread, (void)value;
+    note_end(created);
     return 0;
 }
 
