@@ -263,8 +263,8 @@ _STATUS = 16  # behind the pointer to the vtable and _M_result
 
 def future(read: Read, word: int) -> Seen:
     try:
-        status = int.from_bytes(read(word, 4), "little")
+        vtable, _, status = struct.unpack("<QQI", read(word - _STATUS, _STATUS + 4))
     except TargetError:
         return Seen(word - _STATUS, False)
-    plausible = word % 8 == 0 and status & ~_FUTURE_WAITER <= _RESULT_READY
+    plausible = word % 8 == 0 and vtable != 0 and status & ~_FUTURE_WAITER <= _RESULT_READY
     return Seen(word - _STATUS, plausible)

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""Damaged and hostile processes: whatever memory and registers hold, glibc's lists, the objects that threads wait for and
+their system calls are told, or are not told, in bounded steps; and nothing is sure of what contradicts itself."""
+
+import os
+import struct
+from typing import Dict, List, NamedTuple, Tuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadleak.read import calls, futexes, locks, wait
+from threadleak.read.descriptor import TID_MAX
+from threadleak.read.futexes import Futex
+from threadleak.read.glibc import TRIES, Glibc
+from threadleak.read.locks import Seen
+from threadleak.read.objects import Objects
+from threadleak.read.primitives import Primitive
+from threadleak.target.base import SystemCall, TargetError
+from threadleak.target.native import NativeTarget
+from threadleak.target.system_calls import _names
+
+NAMES, RINGS, HEAP = 0x1000, 0x8000, 0x10000  # where the fake process has its parts
+SIZE, THREADS = 0x900, 4  # of a struct pthread, and how many there are
+# Where glibc 2.36 has what it tells debuggers, and how many bits that has.
+OFFSETS = {
+    "pthread_list": (704, 128),
+    "pthread_tid": (720, 32),
+    "pthread_cancelhandling": (776, 32),
+    "pthread_report_events": (1553, 8),
+    "pthread_start_routine": (1592, 64),
+    "pthread_nextevent": (1640, 64),
+    "rtld_global__dl_stack_used": (0, 128),
+    "rtld_global__dl_stack_user": (16, 128),
+}
+FIELDS = [16, 704, 712, 720, 776, 1554, 1568, 1576, 1592, 1600, 1680, 1688, 1696]
+MACHINE = 62
+
+
+class Process:
+    """Some memory with glibc's lists in it, which a test may change."""
+
+    kind, machine = "core", MACHINE
+
+    def __init__(self, moves: bool = False):
+        self.moves = moves
+        self.parts: Dict[int, bytearray] = {}
+        self.symbols: Dict[str, int] = {"_rtld_global": RINGS}
+        self.reads = 0
+        names = bytearray(struct.pack("<I", SIZE))
+        self.symbols["_thread_db_sizeof_pthread"] = NAMES
+        for name, (offset, bits) in OFFSETS.items():
+            self.symbols["_thread_db_" + name] = NAMES + len(names)
+            names += struct.pack("<3I", bits, 1, offset)
+        self.symbols["__nptl_version"] = NAMES + len(names)
+        self.parts[NAMES] = names + b"2.36\0".ljust(16, b"\0")
+        self.parts[RINGS] = bytearray(32)
+        self.parts[HEAP] = bytearray(SIZE * THREADS)
+        self.descriptors = [HEAP + SIZE * number for number in range(THREADS)]
+        self._link([RINGS, *(each + 704 for each in self.descriptors[1:])])
+        self._link([RINGS + 16, self.descriptors[0] + 704])
+        for number, pthread in enumerate(self.descriptors):
+            self.put(pthread + 16, pthread)
+            self.put(pthread + 720, 4000 + number if number < THREADS - 1 else 0)
+            self.put(pthread + 1592, 0x401000 if number else 0)
+
+    def _link(self, ring: List[int]) -> None:
+        for at, after in zip(ring, ring[1:] + ring[:1]):
+            self.put(at, after)
+            self.put(after + 8, at)
+
+    def put(self, address: int, value: int) -> None:
+        for start, data in self.parts.items():
+            if start <= address <= start + len(data) - 8:
+                data[address - start : address - start + 8] = struct.pack("<Q", value)
+
+    def read(self, address: int, size: int) -> bytes:
+        self.reads += 1
+        assert 0 <= size < 1 << 20
+        for start, data in self.parts.items():
+            if start <= address and address + size <= start + len(data):
+                return bytes(data[address - start : address - start + size])
+        raise TargetError(f"memory at {address:#x} cannot be read")
+
+    def symbol(self, name: str) -> List[int]:
+        return [self.symbols[name]] if name in self.symbols else []
+
+
+ANY = st.one_of(
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, 8),
+    st.sampled_from([4000, TID_MAX, 1 << 30, 1 << 31, 0x80000FA0, 0x40000FA0, 0x100000080]),
+    st.integers(0, SIZE * THREADS // 8).map(lambda number: HEAP + 8 * number),
+    st.sampled_from([RINGS, RINGS + 16]),
+)
+PLACES = st.one_of(
+    st.tuples(st.integers(0, THREADS - 1), st.sampled_from(FIELDS)).map(
+        lambda place: HEAP + SIZE * place[0] + place[1]
+    ),
+    st.integers(0, 3).map(lambda number: RINGS + 8 * number),
+    st.integers(0, 12 * len(OFFSETS)).map(lambda offset: NAMES + offset),
+)
+DAMAGE = st.lists(st.tuples(PLACES, ANY), max_size=6)
+
+
+def test_the_fake_process_is_one() -> None:
+    found = Glibc(Process()).threads()  # type: ignore[arg-type]
+    assert sorted(each.tid for each in found) == [0, 4000, 4001, 4002]
+
+
+@given(DAMAGE, st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_lists(damage: List[Tuple[int, int]], moves: bool) -> None:
+    process = Process(moves)
+    for address, value in damage:
+        process.put(address, value)
+    try:
+        glibc = Glibc(process)  # type: ignore[arg-type]
+        found = glibc.threads()
+    except TargetError:
+        return
+    finally:
+        most = SIZE * THREADS // 8  # addresses where a node can begin
+        assert process.reads < (2 * TRIES + 2) * 2 * most + 100
+    assert len({each.pthread for each in found}) == len(found) <= 2 * most
+    for each in found:
+        assert each.tid >= 0 and (each.tid > 0 or not each.detached)
+        assert process.read(each.pthread + 16, 8) == struct.pack("<Q", each.pthread)
+    for word in [each.pthread + 720 for each in found] + [value for _, value in damage]:
+        joined = glibc.joined_at(word)
+        assert joined is None or glibc.join_word(joined) == word
+
+
+WORDS = st.lists(
+    st.one_of(
+        st.integers(0, (1 << 32) - 1),
+        st.sampled_from([0, 1, 2, 3, 4, 5, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 4000]),
+        st.sampled_from([TID_MAX, TID_MAX + 1, 0x80000FA0, 0x40000FA0, HEAP, HEAP + 64]),
+    ),
+    max_size=72,
+)
+ADDRESSES = st.one_of(
+    st.integers(0, 12).map(lambda number: HEAP + 8 * number),
+    st.integers(HEAP - 16, HEAP + 256),
+    ANY,
+)
+
+
+class Memory(NamedTuple):
+    """No more than some words."""
+
+    data: bytes
+    kind: str = "core"
+    machine: int = MACHINE
+    moves: bool = False
+
+    def read(self, address: int, size: int) -> bytes:
+        at = address - HEAP
+        if not (0 <= address < 1 << 64 and 0 <= at and at + size <= len(self.data)):
+            raise TargetError(f"memory at {address:#x} cannot be read")
+        return self.data[at : at + size]
+
+    def symbol(self, name: str) -> List[int]:
+        return [HEAP]
+
+    def threads(self) -> List[object]:
+        return []
+
+    def current_stacks(self, threads: object, limit: int) -> List[object]:
+        return []
+
+
+# Either anything, or what nearly looks like objects: small numbers and tids.
+SMALL = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 8, 16, 32, 4000]), min_size=64, max_size=72)
+MEMORY = st.one_of(WORDS, SMALL).map(lambda words: Memory(struct.pack(f"<{len(words)}I", *words)))
+COMMANDS = st.sampled_from(
+    [futexes.WAIT, futexes.LOCK_PI, futexes.WAIT_BITSET, futexes.WAIT_REQUEUE_PI, futexes.LOCK_PI2]
+)
+INSIDE = st.integers(0, 24).map(lambda number: HEAP + 4 * number)
+FUTEXES = st.builds(
+    *(Futex, st.one_of(INSIDE, INSIDE, ADDRESSES), COMMANDS),
+    *(st.one_of(st.integers(0, 8), st.integers(0, (1 << 32) - 1)), st.booleans()),
+    *(st.sampled_from([0, HEAP]), st.booleans(), st.sampled_from([1, 1, 1, 1, 2])),
+)
+
+
+def holds(seen: Seen, memory: Memory) -> None:
+    """What must be so of anything that is believed."""
+    if not seen.plausible:
+        assert seen.owner is None and seen.owner_tid is None and not seen.detail
+        return
+    assert seen.owner_tid is None or 0 < seen.owner_tid <= TID_MAX
+    if seen.object is not None:
+        assert seen.object % 4 == 0
+        memory.read(seen.object, 4)
+
+
+@given(MEMORY, FUTEXES, st.integers(HEAP - 64, HEAP + 256))
+@settings(deadline=None, max_examples=400)
+def test_objects(memory: Memory, futex: Futex, sp: int) -> None:
+    word, read = futex.word, memory.read
+    stack = memory.data[max(0, sp - HEAP) :]
+    found = [
+        *(locks.mutex(read, word), locks.parked(read, sp, stack)),
+        *(locks.condition(read, word, stack), locks.semaphore(read, word)),
+        *(locks.rwlock(read, futex), locks.barrier(read, word), locks.once(read, word)),
+        *(locks.guard(read, word), locks.future(read, word)),
+    ]
+    for seen in found:
+        holds(seen, memory)
+    assert isinstance(locks.is_taken_again(read, word, stack), bool)
+    assert isinstance(locks.is_held_by(read, word, HEAP), bool)
+    kind = int.from_bytes(memory.data[word - HEAP + 16 : word - HEAP + 20], "little")
+    if word < HEAP or word % 4 or kind & ~0x3F3:
+        assert not found[0].plausible
+
+
+PRIMITIVES = [
+    *(Primitive(kind, "f") for kind in (wait.MUTEX, wait.CONDITION, wait.SEMAPHORE)),
+    *(Primitive(kind, "f") for kind in (wait.RWLOCK_READ, wait.RWLOCK_WRITE, wait.BARRIER)),
+    *(Primitive(kind, "f") for kind in (wait.ONCE, wait.STATIC_GUARD, wait.FUTURE, wait.FUTEX)),
+    *(Primitive(wait.LIBC_LOCK, "puts", is_private_lock=True), Primitive(wait.JOIN, "f")),
+]
+
+
+@given(st.sampled_from(PRIMITIVES), MEMORY, FUTEXES, st.integers(HEAP - 64, HEAP + 256))
+@settings(deadline=None, max_examples=300)
+def test_waits(primitive: Primitive, memory: Memory, futex: Futex, sp: int) -> None:
+    """Of an object that cannot be read, or is none, nothing is sure."""
+    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    found = objects.decide(primitive, futex, sp)
+    assert found.confidence in (wait.HIGH, wait.MEDIUM, wait.LOW)
+    if found.confidence == wait.HIGH:
+        assert found.object is not None
+        memory.read(found.object, 4)
+    else:
+        assert found.owner is None
+    if primitive.kind == wait.FUTEX and not futex.is_lock_of_kernel:
+        assert found.confidence == wait.LOW and found.owner_tid is None
+
+
+@given(
+    st.one_of(st.sampled_from(sorted(_names(MACHINE))), st.integers(0, 1 << 32)),
+    st.lists(st.one_of(ADDRESSES, ANY), min_size=6, max_size=6),
+    *(st.binary(max_size=64).map(Memory), ADDRESSES),
+)
+@settings(deadline=None, max_examples=300)
+def test_system_calls(number: int, arguments: List[int], memory: Memory, pc: int) -> None:
+    call = SystemCall(number, tuple(arguments), pc, HEAP)
+    name = calls.name_of(memory, call, lambda: [pc, HEAP])  # type: ignore[arg-type]
+    if name in futexes.NAMES:
+        futex = futexes.futex_of(memory, call, name)  # type: ignore[arg-type]
+        deadline = futex.deadline_ns(memory) if futex is not None else None  # type: ignore[arg-type]
+        assert deadline is None or (futex is not None and futex.timeout and deadline >= 0)
+        return
+    found = calls.decode(memory, call, name)  # type: ignore[arg-type]
+    assert found.confidence == wait.EXACT and found.call == name
+    assert found.owner is found.owner_tid is found.object is None
+    assert len(found.fds) <= calls._FILES_MAX
+
+
+@pytest.mark.parametrize("address", [-8, 0, (1 << 64) - 8, 1 << 64])
+def test_addresses_that_no_memory_has(address: int) -> None:
+    """As arithmetic on what registers hold may give."""
+    target = NativeTarget.of_process(os.getpid())
+    with pytest.raises(TargetError):
+        target.read(address, 32)
+    target.close()
