@@ -188,6 +188,14 @@ def test_a_join_that_goes_on() -> None:
     assert ms(join.ended) == 1000 and join.args["note"] == "not over yet"
 
 
+def test_a_thread_that_is_just_being_joined_is_not_unjoined() -> None:
+    row = record(2, ENDED, finished_ns=T0 + 30 * MS, join_begun_ns=T0 + 20 * MS, joiner=1)
+    for events in ([event(20, "join_begin", 1, 2)], []):
+        life, left = recorded([*BOTH, *events, event(30, "finish", 2)], [row]).track(2)
+        assert life.name == "worker" and life.args["end"] == "it is being joined"
+        assert (left.name, ms(left.ended), left.colour) == ("not joined yet", 1000, "")
+
+
 def test_a_join_that_began_before_the_events() -> None:
     row = record(2, join_begun_ns=T0 + 20 * MS, joiner=1)
     shown = recorded([event(500, "detach", 1, 3)], [row], overwritten=5)

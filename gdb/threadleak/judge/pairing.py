@@ -177,6 +177,10 @@ class Pairing:
                 begun = min(max(0, record.join_begun), self.length)
                 span = Span(JOIN, begun, self.length, joiner.id, record.id, OPEN)
                 joiner.spans.append(span)
+                self._waits[joiner.id] = span
+        for span in self._waits.values():
+            if span.other in self.tracks:
+                self.tracks[span.other].is_awaited = True
 
     def add_scopes(self, known: Iterable[KnownScope]) -> None:
         for scope in known:

@@ -7,8 +7,8 @@ from .spans import LEFT, LIFE, Span
 
 # How it ended. GONE: it left neither a record nor a join behind: it was detached, or the join was overwritten. UNSEEN:
 # the kernel has it no more, and nobody saw it finish.
-ALIVE, JOINED, UNJOINED, DETACHED, GONE, UNSEEN = (
-    *("alive", "joined", "unjoined", "detached", "gone", "unseen"),
+ALIVE, JOINED, JOINING, UNJOINED, DETACHED, GONE, UNSEEN = (
+    *("alive", "joined", "joining", "unjoined", "detached", "gone", "unseen"),
 )
 # Why a beginning or an end is not where the thread's own is.
 BEFORE, NOT_KNOWN = "before the trace begins", "not known"
@@ -34,6 +34,7 @@ class Known(NamedTuple):
 class Track:
     __slots__ = (
         *("id", "tid", "creator", "site", "scope", "name", "known", "end", "joiner", "life"),
+        "is_awaited",
         *("created", "began", "begin_note", "finished", "end_note", "detached", "joined", "seen"),
         *("spans", "points"),
     )
@@ -45,6 +46,7 @@ class Track:
         self.known: Optional[Known] = None
         self.end = ALIVE
         self.joiner = 0
+        self.is_awaited = False  # by a join that is not over
         self.created: Optional[int] = None
         self.began: Optional[int] = None
         self.finished: Optional[int] = None
@@ -87,7 +89,7 @@ class Track:
 
     def released(self, finished: int) -> Optional[int]:
         """When the last of it was given back."""
-        if self.end == UNJOINED:
+        if self.end in (UNJOINED, JOINING):
             return None
         at = self.joined if self.end == JOINED else self.detached
         return finished if at is None else max(at, finished)
@@ -123,4 +125,6 @@ class Track:
             return JOINED
         if self.detached is not None or (known is not None and not known.joinable):
             return DETACHED
+        if self.is_awaited:
+            return JOINING
         return UNJOINED if known is not None or is_new else GONE

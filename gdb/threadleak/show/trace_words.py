@@ -14,9 +14,14 @@ from ..judge.verdicts import Verdict
 from .places import NAME_WIDTH, function, place
 from .sanitize import clean, shorten
 
-_LEFT = {tracks.UNJOINED: "unjoined", tracks.JOINED: "not joined yet"}
+_LEFT = {
+    tracks.UNJOINED: "unjoined",
+    tracks.JOINED: "not joined yet",
+    tracks.JOINING: "not joined yet",
+}
 _ENDS = {
     tracks.ALIVE: "it has not ended",
+    tracks.JOINING: "it is being joined",
     tracks.UNJOINED: "nobody joined it",
     tracks.DETACHED: "nobody has to join it: it is detached, or the main thread",
     tracks.GONE: "it was detached, or joined by a call whose event is lost",
