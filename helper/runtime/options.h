@@ -14,7 +14,16 @@
 /* In the order of the words in options.c. */
 enum at_exit { AT_EXIT_NONE, AT_EXIT_CHECK, AT_EXIT_REPORT };
 enum allow { ALLOW_NONE, ALLOW_DETACHED };
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_JUNIT, FORMAT_TAP, FORMAT_GITHUB, FORMAT_SARIF };
+enum format {
+    FORMAT_TEXT,
+    FORMAT_JSON,
+    FORMAT_JUNIT,
+    FORMAT_TAP,
+    FORMAT_GITHUB,
+    FORMAT_SARIF,
+    FORMAT_HTML,
+    FORMAT_JSON_HTML
+};
 
 struct options {
     uint32_t frames;             /* of a creation stack, 1 to 128 */

@@ -2,9 +2,9 @@
  *
  * Something of everything that a report shows: pools of workers made through different functions, connections
  * that nobody joined, two threads that wait for each other's mutex, a third that hangs on them and one that
- * joins that, and scopes that ended. Then it prints "ready" and waits until its input ends.
+ * joins that, and scopes that ended. Then it prints "ready".
  *
- * usage: report [NAME]   of one more worker
+ * usage: report [NAME [exit]]   NAME: of one more worker; exit: it ends, else it waits for a signal
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -27,6 +27,7 @@ static void *worker_main(void *arg)
 
 static void *handle_connection(void *arg)
 {
+    pthread_setname_np(pthread_self(), "connection"); /* before it ends */
     sem_post(&begun);
     return arg;
 }
@@ -68,7 +69,8 @@ static pthread_t make(const char *name, void *(*start)(void *))
     pthread_t thread;
     if (pthread_create(&thread, NULL, start, NULL))
         _exit(1);
-    pthread_setname_np(thread, name);
+    if (name)
+        pthread_setname_np(thread, name);
     sem_wait(&begun);
     return thread;
 }
@@ -89,7 +91,7 @@ __attribute__((noinline)) static void serve_requests(int count)
 {
     threadleak_scope_t scope = threadleak_scope_begin("Server.HandlesManyRequests");
     for (int i = 0; i < count; i++)
-        make("connection", handle_connection); /* and no pthread_join */
+        make(NULL, handle_connection); /* and no pthread_join */
     start_pool("upload", 4);
     threadleak_scope_close(scope);
 }
@@ -120,5 +122,7 @@ int main(int argc, char **argv)
     refresh();
     puts("ready");
     fflush(stdout);
-    return getchar() == EOF ? 0 : 1;
+    if (argc <= 2)
+        pause();
+    return 0;
 }

@@ -20,6 +20,7 @@ DOCUMENTS = (
     "junit",
     "tap",
     "sarif",
+    "html",
 )  # formats of `run` not to be mixed with what the program writes
 ALONE = ("pprof", "html")  # formats of one target
 USAGE = 64  # exit status: unknown option, class, subcommand (EX_USAGE of sysexits.h)

@@ -13,7 +13,7 @@ from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, add
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
-FORMATS = ("text", "json", *cases.FORMATS)
+FORMATS = ("text", "json", "html", *cases.FORMATS)
 
 
 def parser() -> Parser:
@@ -69,7 +69,7 @@ def parser() -> Parser:
         action="append",
         default=[],
         metavar="FILE",
-        help="a document, too, by its name *.json, *.sarif, *.tap or *.xml (JUnit); may be repeated",
+        help="a document, too, by its name *.html, *.json, *.sarif, *.tap or *.xml (JUnit); may be repeated",
     )
     add_source_root(group, "sarif")
     group.add_argument(

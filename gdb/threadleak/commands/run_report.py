@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 # Of the files of --report. A document in the end, each.
-FORMATS = {".json": "json", ".sarif": "sarif", ".tap": "tap", ".xml": "junit"}
+FORMATS = {
+    ".json": "json",
+    ".sarif": "sarif",
+    ".tap": "tap",
+    ".xml": "junit",
+    ".html": "html",
+}
 
 
 def format_of(path: str) -> str:
@@ -72,7 +78,8 @@ class RunReport:
     def library_options(self) -> List[str]:
         """Where each process writes, and what."""
         if self._folder is not None:
-            return [option("log_path", os.path.join(self._folder, "%p")), "format=json"]
+            format = "json+html" if "html" in self._documents.values() else "json"
+            return [option("log_path", os.path.join(self._folder, "%p")), f"format={format}"]
         found = [] if self._output is None else [option("log_path", self._output)]
         return found + ([f"format={self._format}"] if self._format != "text" else [])
 
@@ -106,15 +113,29 @@ class RunReport:
     def _write_documents(self, bodies: "Dict[int, Written]") -> None:
         from ..show import run_documents
 
+        hanging = {each.pid: each.text for each in self._hanging}
         for each in self._hanging:
             wrote = bodies.get(each.pid, run_documents.Written())
             bodies[each.pid] = wrote._replace(text=wrote.text + each.text)
         how = (self._options.baseline is not None, self._options.source_root)
         for path, format in self._documents.items():
             try:
+                if format == "html":
+                    self._write_pages(path, bodies, hanging)
+                    continue
                 _write(path, run_documents.document(format, self._programs, bodies, *how), "w")
             except OSError as failure:
                 raise TargetError(f"{path} cannot be written: {failure.strerror}") from None
+
+    def _write_pages(
+        self, path: str, bodies: "Dict[int, Written]", hanging: Dict[int, str]
+    ) -> None:
+        from ..show import run_pages
+
+        folder, name = os.path.split(path)
+        pages = run_pages.pages(self._programs, bodies, hanging, name)
+        for each, page in ((name, pages.first), *pages.others.items()):
+            _write(os.path.join(folder, each), page, "w")
 
     def _raw(self) -> Dict[int, str]:
         """What each process wrote, to files that are called PID, PID-2, ..."""

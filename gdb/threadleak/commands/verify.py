@@ -9,7 +9,7 @@ nothing is imported here that is not needed. Version 1 of the protocol (helper/r
     title=TEXT                                          of the scope; or "process"
     ask=FD  answer=FD                                   this end of two pipes
     flags=N                                             ALLOW_DETACHED, QUIET, STRICT, as in threadleak.h
-    format=text|json|junit|tap|github|sarif
+    format=text|json|junit|tap|github|sarif|html|json+html
     output=FILE                                         for a document, in a file of its own; else standard output
     rules=FILE...  ruletext=TEXT  baseline=FILE         of the options; of the call, newlines inside; of the options
     no_builtin=1                                        without the built-in rules

@@ -16,6 +16,8 @@ from .verify import TITLE_WIDTH
 from .verify_lines import PROCESS, QUIET, STRICT, Answer, Request, escaped, write
 
 STDOUT = 1
+WITH_PAGE = "json+html"  # what `run` makes documents of
+JSON = ("json", WITH_PAGE)
 MESSAGE_MAX = 2048  # bytes
 
 
@@ -68,11 +70,16 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
     """The report in the format that is asked for; `lines`: the same to people, if it was made already."""
     shown = _shown(all, leaked)
     text = _joined(lines or failure.lines(shown))
-    if all.request.format == "json":
+    if all.request.format == "html":
+        return _page(all, shown, leaked)
+    if all.request.format in JSON:
         from ..show import json
 
         told = json.of_verdicts(shown.report, leaked, True, title=shown.name)
-        return json.dump({**told, "text": text})
+        told["text"] = text
+        if all.request.format == WITH_PAGE:
+            told["page"] = _page(all, shown, leaked)
+        return json.dump(told)
     case = failure.case(shown, text)
     if all.request.format == "sarif":
         from ..show import json
@@ -80,6 +87,13 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
         told = json.of_verdicts(shown.report, leaked, True)
         case = case._replace(shown=told, has_baseline=all.report.baseline is not None)
     return _in_format(all.request, case, text)
+
+
+def _page(all: Found, shown: failure.Failure, leaked: List[Verdict]) -> str:
+    from ..show import html
+
+    title = shown.name if all.request.what != "exit" else None
+    return html.document(shown.report, leaked, title=title)
 
 
 class Unsure(NamedTuple):
@@ -96,7 +110,11 @@ class Unsure(NamedTuple):
 
     def text(self, request: Request, made: str) -> str:
         """In the format that is asked for. `made`: the report that claims that they leaked."""
-        if request.format == "json":
+        if request.format == "html":
+            from ..show import html
+
+            return html.failure(self.case.message, self.case.name, self.case.body)
+        if request.format in JSON:
             from ..show import json
 
             return json.unsure(made, self.case.message, self.to_people())

@@ -64,20 +64,27 @@ def document(
         notes=_notes(report),
         findings=_findings(report, data),
         graph=graph_section(report, data),
-        rules=_rules(report),
+        rules=_section("rules", "Rules", _rules(report)),
         data=encode(shown).replace("<", "\\u003c"),
     )
 
 
-def failure(sentence: str, target: str = "") -> str:
-    """The page of a target that could not be read."""
+def failure(sentence: str, target: str = "", body: str = "") -> str:
+    """The page of a target that could not be read, or of which it cannot be told after all; `body`: what was seen."""
     told = f'<ul class="notes"><li class="blind">{escape(clean(sentence))}</li></ul>'
+    if body:
+        told += f'<pre class="scroll" tabindex="0">{escape(body)}</pre>'
+    return plain("Cannot tell", "blind", told, clean(target))
+
+
+def plain(headline: str, mood: str, content: str, about: str = "") -> str:
+    """A page without threads. `mood`: good, bad or blind; `content`: HTML."""
     return _page(
-        title="threadleak: cannot tell",
-        headline="Cannot tell",
-        mood="blind",
-        about=f"<span>{escape(clean(target))}</span>",
-        notes=told,
+        title=escape(f"threadleak: {headline}"),
+        headline=escape(headline[:1].upper() + headline[1:]),
+        mood=mood,
+        about=f"<div><dd>{escape(about)}</dd></div>" if about else "",
+        notes=content,
         data="null",
     )
 
@@ -86,7 +93,7 @@ def _page(**parts: str) -> str:
     script = "\n".join(map(_file, SCRIPTS))
     script = "(function () {\n'use strict';\n" + script + "\n})();"
     style = _file("page.css")
-    known = dict.fromkeys(("about", "classes", "notes", "findings", "graph", "rules"), "")
+    known = dict.fromkeys(("about", "classes", "findings", "graph", "rules"), "")
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none';"
         f" style-src '{_hash(style)}'; script-src '{_hash(script)}'"
@@ -166,9 +173,13 @@ def _findings(report: Report, data: Data) -> str:
     items += [f"<li>and {more:,} more such findings</li>"] if more > 0 else []
     if not items:
         return ""
+    return _section("findings", "Findings", f'<ul class="findings">{"".join(items)}</ul>')
+
+
+def _section(id: str, title: str, content: str) -> str:
     return (
-        '<section id="findings" aria-labelledby="findings-title"><h2 id="findings-title">Findings</h2>'
-        f'<ul class="findings">{"".join(items)}</ul></section>'
+        f'<section id="{id}" aria-labelledby="{id}-title"><h2 id="{id}-title">{title}</h2>'
+        f"{content}</section>"
     )
 
 

@@ -24,6 +24,7 @@ class Written(NamedTuple):
     text: str = ""  # all of it, as people read it
     notes: str = ""
     reports: Tuple[Any, ...] = ()
+    pages: Tuple[str, ...] = ()  # the same for a browser, where they were asked for
 
     def claims(self) -> List[Any]:
         """Those that say that threads leaked, in the way that show/json.py does."""
@@ -34,7 +35,18 @@ class Written(NamedTuple):
 
 def written(raw: str) -> Written:
     reports = tuple(_documents(raw))
-    return Written(_DOCUMENT.sub(_as_text, raw), _DOCUMENT.sub("", raw), reports)
+    pages = tuple(filter(None, map(_page_of, reports)))
+    return Written(_DOCUMENT.sub(_as_text, raw), _DOCUMENT.sub("", raw), reports, pages)
+
+
+def _page_of(report: Any) -> Optional[str]:
+    """It is taken out of the report. Of one that claims nothing after all, as its end was not seen, made anew."""
+    page: Optional[str] = report.pop("page", None) if isinstance(report, dict) else None
+    if page is None or not report.get("error"):
+        return page
+    from . import html
+
+    return html.failure(report["error"], report.get("title") or "", report.get("text") or "")
 
 
 def document(

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Chromium without a window, through WebDriver."""
+
+import json
+import shutil
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+WIDTHS, THEMES = (1280, 420), ("light", "dark")
+HIGH = 900
+
+
+class Browser:
+    def __init__(self, driver: Any):
+        self.driver = driver
+        self.seen: List[str] = []  # what the page asked for
+
+    def open(self, path: str, width: int = 1280, theme: str = "light", hash: str = "") -> None:
+        self.size(width)
+        self.media(theme)
+        self.driver.get("about:blank")
+        self.messages()
+        self.driver.get(f"file://{path}{hash}")
+
+    def size(self, width: int, height: int = HIGH) -> None:
+        how = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", how)
+
+    def media(self, theme: str = "light", media: str = "") -> None:
+        features = [{"name": "prefers-color-scheme", "value": theme}]
+        how = {"media": media, "features": features}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", how)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def all(self, selector: str) -> List[Any]:
+        return list(self.driver.find_elements("css selector", selector))
+
+    def one(self, selector: str) -> Any:
+        (found,) = self.all(selector)
+        return found
+
+    def texts(self, selector: str) -> List[str]:
+        return [each.text for each in self.all(selector)]
+
+    def press(self, *keys: str) -> None:
+        """On what has the focus."""
+        for key in keys:
+            self.driver.switch_to.active_element.send_keys(key)
+
+    @property
+    def focus(self) -> Any:
+        return self.driver.switch_to.active_element
+
+    def messages(self) -> List[str]:
+        """Of the console, since it was last asked."""
+        return [each["message"] for each in self.driver.get_log("browser")]
+
+    def requests(self) -> List[str]:
+        """What was asked for since this was last called, the pages themselves too."""
+        logs = self.driver.get_log("performance")
+        found = [json.loads(each["message"])["message"] for each in logs]
+        asked = [each for each in found if each["method"] == "Network.requestWillBeSent"]
+        return [each["params"]["request"]["url"] for each in asked]
+
+    def accessible(self) -> List[Dict[str, str]]:
+        """Role and name of whatever a screen reader is told."""
+        self.driver.execute_cdp_cmd("Accessibility.enable", {})
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        return [
+            {key: str(each.get(key, {}).get("value", "")) for key in ("role", "name")}
+            for each in nodes
+            if not each["ignored"]
+        ]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("chromium and chromium-driver are not installed: scripts/setup test")
+    pytest.importorskip("selenium", reason="python3-selenium is not installed: scripts/setup test")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
