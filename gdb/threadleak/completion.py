@@ -61,7 +61,7 @@ def _of_subcommand(words: Sequence[str], parser: Parser) -> Iterator[str]:
         yield FILES
     else:
         yield from (line for line in _watched() if line.startswith(typed))
-        if name not in ("top", "watch", "snapshot"):
+        if name not in ("top", "watch", "metrics", "snapshot"):
             yield FILES
 
 

@@ -31,7 +31,7 @@ from .show.sanitize import clean
 from .show.style import of_stdout
 from .target.base import Target, TargetError
 
-SHELL_ONLY: Tuple[str, ...] = ("run", "top", "watch", "snapshot", "merge", "gdb")
+SHELL_ONLY: Tuple[str, ...] = ("run", "top", "watch", "metrics", "snapshot", "merge", "gdb")
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...

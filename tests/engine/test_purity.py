@@ -31,6 +31,7 @@ STANDARD = {
         "gzip",
         "hashlib",
         "html",
+        "http",
         "importlib",
         "io",
         "itertools",

@@ -9,6 +9,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from ..judge.blame import first_own
 from ..judge.rates import Rate, Samples
 from ..read.counts import Counts, Place, count, without_registry
+from ..read.history import history_of
 from ..read.locate import read_registry
 from ..read.model import Anomalies, Registry
 from ..read.registry import read_copy
@@ -42,12 +43,19 @@ class Counting:
 
     def look(self) -> bool:
         """Takes a sample; False: the process has ended."""
+        counts = self.counts()
+        if counts is None:
+            return False
+        self.samples.add(counts)
+        return True
+
+    def counts(self) -> Optional[Counts]:
+        """As they are now; None: the process has ended."""
         threads = procfs.thread_count(self.pid)
         if not threads or self.has_ended():
-            return False
+            return None
         self._name = procfs.command(self.pid) or self._name
-        self.samples.add(self._count(threads))
-        return True
+        return self._count(threads)
 
     def has_ended(self) -> bool:
         if self.ends is None:
@@ -120,6 +128,39 @@ class Counting:
         if self._registry is None or self._stacks is None:
             return None
         return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
+
+    def peak(self) -> Optional[int]:
+        """The most threads that were alive at a time, as far as the history of the process reaches back. None: it keeps
+        none, or that cannot be read."""
+        if self._registry is None or self._target is None:
+            return None
+        try:
+            history = history_of(self._registry, self._target)
+        except TargetError:
+            return None
+        peaks = [bucket.peak for level in history.levels for bucket in level] if history else []
+        return max(peaks, default=None)
+
+    def started_s(self) -> Optional[float]:
+        """Since when the registry counts, epoch seconds."""
+        copies = self._registry.copies if self._registry is not None else []
+        return min((each.header.start_realtime_ns / 1e9 for each in copies), default=None)
+
+    @property
+    def why_none(self) -> str:
+        """Why no registry is read; "": it is."""
+        return self._why_none if self._registry is None else ""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def close(self) -> None:
+        """Whoever looks at processes that come and go cannot wait until nobody refers to it."""
+        self._opened.close()
+        if self.ends is not None:
+            os.close(self.ends)
+            self.ends = None
 
     def subject(self) -> Subject:
         return Subject(self.pid, self._name, list(self._notes()))

@@ -26,6 +26,7 @@ class Counts(NamedTuple):
     created: Optional[int]  # ever, by pthread_create and thrd_create
     failed: Optional[int]  # creations
     sites: Dict[Place, SiteCounts]
+    joined: Optional[int] = None  # ever; None also where the process keeps no history
 
 
 def without_registry(time_s: float, kernel: int) -> Counts:
@@ -56,7 +57,15 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
     # Two copies see the same creations.
     created = max(sum(site.created for site in each.sites if site) for each in registry.copies)
     failed = max(each.header.failed_creates for each in registry.copies)
-    return Counts(time_s, kernel, kernel - alive, unjoined, created, failed, sites)
+    joined = [_joined(each) for each in registry.copies]
+    told = max((each for each in joined if each is not None), default=None)
+    return Counts(time_s, kernel, kernel - alive, unjoined, created, failed, sites, told)
+
+
+def _joined(copy: Copy) -> Optional[int]:
+    counts = [site.joined for site in copy.sites if site is not None]
+    told = [each for each in counts if each is not None]
+    return sum(told) if told and len(told) == len(counts) else None
 
 
 def _kinds(copy: Copy, alone: bool, seen: Set[int]) -> "Counter[Tuple[int, int]]":

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Which processes of this machine a name means (proc(5))."""
 
+import mmap
 import os
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Iterator, List, Set
+from typing import Dict, Iterator, List, Set, Tuple
 
 from ..escapes import decoded, readable
 from . import family, procfs
+from .base import TargetError
 
 _LINE_BYTES = 4096  # of a command line: more than the longest path
 
@@ -25,6 +27,35 @@ def every() -> Iterator[int]:
             continue
         if not family.is_engine(pid) and not family.is_keeper(pid):
             yield pid
+
+
+class Holders:
+    """Those that have the library: loaded, or in their own program (its registry begins with `magic`)."""
+
+    def __init__(self, library: str, magic: bytes):
+        self._mark = "/" + library
+        self._magic = magic
+        self._programs: Dict[Tuple[int, ...], bool] = {}  # device, inode, time -> whether it has
+
+    def find(self) -> Tuple[List[int], int]:
+        """Their pids, and how many processes do not let us look."""
+        found, closed = [], 0
+        for pid in every():
+            try:
+                has = self._mark in procfs.read_maps(pid) or self._is_inside(f"/proc/{pid}/exe")
+                found += [pid] if has else []
+            except (TargetError, OSError):
+                closed += os.path.exists(f"/proc/{pid}")
+        return sorted(found), closed
+
+    def _is_inside(self, path: str) -> bool:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            key = (status.st_dev, status.st_ino, status.st_mtime_ns)
+            if key not in self._programs:
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    self._programs[key] = data.find(self._magic) >= 0
+        return self._programs[key]
 
 
 def names_of(pid: int) -> Set[str]:

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""`threadleak metrics`: once, into a file, and as a server."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Tuple
+
+import pytest
+from growing import Growing
+from run_shell import BLIND, CLEAN, SHELL, USAGE, environment, run_shell
+from workshop import READY_S, Workshop, line_of
+
+pytest.importorskip("prometheus_client", reason="needs python3-prometheus-client")
+UNJOINED = "leave_unjoined"
+
+
+def numbers(text: str) -> Dict[str, float]:
+    """Series without process and pid -> value."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    pairs = (line.rsplit(" ", 1) for line in lines)
+    return {re.sub(r'(process|pid)="[^"]*",?', "", name): float(value) for name, value in pairs}
+
+
+@contextmanager
+def server(*words: str) -> Iterator[Tuple["subprocess.Popen[str]", str]]:
+    command = [SHELL, "metrics", "--listen", "0", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(), text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            found = re.fullmatch(
+                r"threadleak: listening at (http://127\.0\.0\.1:\d+/metrics)\n", line
+            )
+            assert found, line
+            yield process, found.group(1)
+        finally:
+            process.kill()
+
+
+def get(url: str, **headers: str) -> str:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+        return str(answer.read().decode())
+
+
+def test_once(growing: Growing) -> None:
+    growing.make("uuuajj")
+    done = run_shell("metrics", growing.pid)
+    assert (done.status, done.err) == (CLEAN, "")
+    assert f'threadleak_up{{pid="{growing.pid}",process="grows"}} 1.0' in done.out
+    told = numbers(done.out)
+    assert told['threadleak_threads{class="unjoined",}'] == 3
+    assert told['threadleak_threads{class="alive",}'] == 2
+    assert told['threadleak_threads{class="untracked",}'] == 0
+    assert told["threadleak_threads_created_total{}"] == 6
+    assert told["threadleak_threads_joined_total{}"] == 2
+    assert told["threadleak_creations_failed_total{}"] == 0
+    assert 2 <= told["threadleak_threads_peak{}"] <= 8
+    with open(f"/proc/{growing.pid}/stat", encoding="ascii") as stat:
+        ticks = int(stat.read().rsplit(") ", 1)[1].split()[19])
+    with open("/proc/stat", encoding="ascii") as file:
+        booted = next(int(line.split()[1]) for line in file if line.startswith("btime"))
+    started = booted + ticks / os.sysconf("SC_CLK_TCK")
+    assert abs(told["threadleak_threads_created_created{}"] - started) < 10
+    site = f"{UNJOINED} (grows.c:{line_of('grows', '/* creates unjoined */')})"
+    assert told[f'threadleak_site_threads{{class="unjoined",site="{site}"}}'] == 3
+    assert told[f'threadleak_site_created_total{{site="{site}"}}'] == 3
+
+
+def test_the_rest_is_other(growing: Growing) -> None:
+    growing.make("uuuajj")
+    told = numbers(run_shell("metrics", "--top-sites", "1", growing.pid).out)
+    sites = {name for name in told if name.startswith("threadleak_site_threads")}
+    assert len(sites) == 4 and told['threadleak_site_threads{class="alive",site="other"}'] == 1
+    assert not any("other" in name for name in told if "site_created" in name)
+
+
+def test_openmetrics(growing: Growing) -> None:
+    out = run_shell("metrics", "--format", "openmetrics", growing.pid).out
+    assert out.endswith("# EOF\n") and "# TYPE threadleak_threads_created counter\n" in out
+
+
+def test_never_absent_and_never_none_leaked(workshop: Workshop) -> None:
+    bare = Growing(workshop.program("grows").path, preload="")
+    try:
+        bare.make("ua")
+        done = run_shell("metrics", bare.pid)
+    finally:
+        bare.kill()
+    assert done.status == BLIND and "start the program with LD_PRELOAD" in done.err
+    told = numbers(done.out)
+    assert told["threadleak_up{}"] == 0 and told['threadleak_threads{class="alive",}'] == 2
+    assert not any("unjoined" in name or "total" in name for name in told)
+    reasons = [name for name in told if name.startswith("threadleak_down")]
+    assert len(reasons) == 1 and "no registry was found" in reasons[0]
+    gone = run_shell("metrics", bare.pid)
+    assert gone.status == BLIND
+    assert f'reason="there is no process {bare.pid}"' in gone.out
+    assert numbers(gone.out)["threadleak_up{}"] == 0
+
+
+def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:
+    embedded = Growing(workshop.program("grows", link="static").path, preload="")
+    bare = Growing(workshop.program("grows").path, preload="")
+    try:
+        found = run_shell("metrics", "--all").out
+        named = run_shell("metrics", "--name", "gro?s").out
+    finally:
+        embedded.kill()
+        bare.kill()
+    for each, is_there in ((growing, True), (embedded, True), (bare, False)):
+        assert (f'threadleak_up{{pid="{each.pid}",process="grows"}} 1.0' in found) == is_there
+    assert f'threadleak_up{{pid="{bare.pid}",process="grows"}} 0.0' in named
+
+
+def test_a_file_is_replaced_whole(growing: Growing, tmp_path: object) -> None:
+    path = f"{tmp_path}/threadleak.prom"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("before\n")
+        before = os.fstat(file.fileno()).st_ino
+    done = run_shell("metrics", "-o", path, growing.pid)
+    assert (done.status, done.out) == (CLEAN, f"threadleak: written to {path}\n")
+    assert os.stat(path).st_ino != before and os.listdir(str(tmp_path)) == ["threadleak.prom"]
+    with open(path, encoding="utf-8") as file:
+        assert numbers(file.read())["threadleak_up{}"] == 1
+    none = run_shell("metrics", "-o", "/no/such/folder/x", growing.pid)
+    assert (none.status, none.err) == (
+        USAGE,
+        "threadleak: /no/such/folder/x cannot be written: No such file or directory\n",
+    )
+
+
+def test_a_server(growing: Growing) -> None:
+    with server(growing.pid) as (process, url):
+        assert numbers(get(url))['threadleak_threads{class="unjoined",}'] == 0
+        growing.make("uu")
+        assert numbers(get(url))['threadleak_threads{class="unjoined",}'] == 2
+        assert get(url, Accept="application/openmetrics-text").endswith("# EOF\n")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get(url.replace("/metrics", "/"))
+        growing.kill()
+        ended = get(url)
+        assert f'reason="process {growing.pid} has ended"' in ended
+        assert numbers(ended)["threadleak_up{}"] == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(READY_S) == CLEAN
+
+
+def test_processes_that_begin_meanwhile(workshop: Workshop, tmp_path: object) -> None:
+    path = f"{tmp_path}/grows-{os.getpid()}"
+    shutil.copy(workshop.program("grows").path, path)
+    with server("--name", os.path.basename(path)) as (_, url):
+        assert numbers(get(url))["threadleak_processes"] == 0
+        one, other = Growing(path), Growing(path)
+        found = get(url)
+        assert numbers(found)["threadleak_processes"] == 2
+        assert all(f'pid="{each.pid}"' in found for each in (one, other))
+        one.kill()
+        assert numbers(get(url))["threadleak_processes"] == 1
+        other.kill()
+
+
+def test_many_at_once(growing: Growing) -> None:
+    with server(growing.pid) as (_, url):
+        answers: List[str] = []
+        threads = [
+            threading.Thread(target=lambda: answers.append(get(url)), daemon=True)
+            for _ in range(24)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(READY_S)
+        assert len(answers) == 24 and len(set(answers)) == 1
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        ((), "give PIDs, or --name GLOB, or --all; see `threadleak metrics --help`"),
+        (("--all", "1"), "give PIDs, or --name GLOB, or --all; see `threadleak metrics --help`"),
+        (("x",), "'x' is no PID"),
+        (("--listen", "0", "-o", "x", "1"), "--listen writes no file, and takes no --format"),
+        (("--listen", "203.0.113.7:1", "1"), "203.0.113.7:1 cannot be listened at: "),
+    ],
+)
+def test_usage(words: Tuple[str, ...], sentence: str) -> None:
+    done = run_shell("metrics", *words)
+    assert done.status == USAGE and done.err.startswith(f"threadleak metrics: {sentence}"), done

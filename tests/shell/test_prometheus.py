@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""The real Prometheus scrapes `threadleak metrics`; its alerts fire on a program that leaks, and on no busy one."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from typing import Any, Dict, Iterator, List, Set
+
+import pytest
+from growing import Growing
+from run_gdb import ROOT
+from run_shell import run_shell
+from test_metrics import server
+from workshop import Workshop
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("prometheus") or not shutil.which("promtool"), reason="needs prometheus"
+)
+RULES = os.path.join(ROOT, "docs", "prometheus-rules.yml")
+DASHBOARD = os.path.join(ROOT, "docs", "grafana-dashboard.json")
+STEP = "500ms"  # instead of 15s
+WINDOW = "4s"  # instead of the 10m of the rules
+DEADLINE_S = 90
+CONFIG = """
+global: {{scrape_interval: {step}, scrape_timeout: {step}, evaluation_interval: {step}}}
+rule_files: [{rules}]
+scrape_configs: [{{job_name: threadleak, static_configs: [{{targets: ['{target}']}}]}}]
+"""
+
+
+class Prometheus:
+    def __init__(self, folder: str, target: str):
+        with open(RULES, encoding="utf-8") as file:
+            rules = re.sub(r"\b10m\b", WINDOW, file.read())
+        for name, text in (
+            ("rules.yml", rules),
+            ("config.yml", CONFIG.format(step=STEP, rules=f"{folder}/rules.yml", target=target)),
+        ):
+            with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        options = ("--storage.tsdb.path", folder + "/data", "--config.file", folder + "/config.yml")
+        self._log = open(folder + "/log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["prometheus", f"--web.listen-address={self.url[7:]}", *options],
+            stdout=self._log,
+            stderr=self._log,
+        )
+        self.until(lambda: self.is_ready())
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + "/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def get(self, path: str, **words: str) -> Any:
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(words)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found = json.load(answer)
+        assert found["status"] == "success", found
+        return found["data"]
+
+    def alerts(self) -> List[Dict[str, str]]:
+        """Those that fire."""
+        return [
+            each["labels"] for each in self.get("alerts")["alerts"] if each["state"] == "firing"
+        ]
+
+    def value(self, query: str) -> float:
+        found = self.get("query", query=query)["result"]
+        return float(found[0]["value"][1]) if found else 0.0
+
+    def until(self, happened: Any) -> None:
+        """Asks until it has; Prometheus tells nobody unasked."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not happened():
+            is_over = self.process.poll() is not None or time.monotonic() > deadline
+            assert not is_over, f"{self.log()}\n{self.all() if self.is_ready() else ''}"
+            time.sleep(0.1)
+
+    def all(self) -> Any:
+        return [self.get("query", query='{__name__=~"up|threadleak_.*"}'), self.get("targets")]
+
+    def log(self) -> str:
+        with open(self._log.name, encoding="utf-8") as file:
+            return file.read()[-4000:]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def pools(workshop: Workshop) -> Iterator[Growing]:
+    made = Growing(workshop.program("pools").path)
+    yield made
+    made.kill()
+
+
+class Leaking(threading.Thread):
+    """Has a program leak, a thread each tenth of a second."""
+
+    def __init__(self, program: Growing):
+        super().__init__(daemon=True)
+        self._program = program
+        self._over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._over.wait(0.1):
+            self._program.make("uj")
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+@pytest.fixture(scope="module")
+def prometheus(workshop: Workshop, pools: Growing, tmp_path_factory: Any) -> Iterator[Prometheus]:
+    """Scrapes `pools`, which is healthy, and `leaks`."""
+    leaky = Growing(workshop.program("grows").path)
+    with server(pools.pid, leaky.pid) as (_, url):
+        made = Prometheus(str(tmp_path_factory.mktemp("prometheus")), url[7:].split("/")[0])
+        leaking = Leaking(leaky)
+        yield made
+        leaking.stop()
+        made.close()
+    leaky.kill()
+
+
+def test_an_alert_on_the_one_that_leaks(prometheus: Prometheus) -> None:
+    seen: Set[str] = set()
+
+    def fires() -> bool:
+        seen.update(f"{each['alertname']} {each['process']}" for each in prometheus.alerts())
+        return "ThreadsAreNotJoined grows" in seen
+
+    prometheus.until(fires)
+    created = 'threadleak_threads_created_total{process="pools"}'
+    before = prometheus.value(created)
+    assert before > 1000, "it was busy"
+    prometheus.until(lambda: fires() and prometheus.value(created) > before + 1000)
+    assert seen == {"ThreadsAreNotJoined grows"}
+    pools = 'threadleak_threads_joined_total{process="pools"}'
+    assert prometheus.value(f"rate({pools}[{WINDOW}])") > 0
+
+
+def test_the_alert_on_what_cannot_be_told(workshop: Workshop, tmp_path: object) -> None:
+    gone = Growing(workshop.program("grows").path)
+    with server(gone.pid) as (_, url):
+        prometheus = Prometheus(str(tmp_path), url[7:].split("/")[0])
+        try:
+            prometheus.until(lambda: prometheus.value("threadleak_up") == 1)
+            gone.kill()
+            prometheus.until(prometheus.alerts)
+            (alert,) = prometheus.alerts()
+        finally:
+            prometheus.close()
+    assert alert["alertname"] == "ThreadsCannotBeTold"
+    assert alert["reason"] == f"process {gone.pid} has ended"
+
+
+def test_promtool_is_content(pools: Growing) -> None:
+    done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
+    assert done.returncode == 0 and "4 rules found" in done.stdout, done
+    for options in ((), ("--top-sites", "0")):
+        text = run_shell("metrics", *options, pools.pid).out
+        done = subprocess.run(
+            ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def names_in(expression: str) -> Set[str]:
+    return set(re.findall(r"\bthreadleak_\w+", expression))
+
+
+def test_rules_and_dashboard_name_what_there_is(prometheus: Prometheus, pools: Growing) -> None:
+    prometheus.until(lambda: prometheus.value("threadleak_up") == 1)
+    known = names_in(run_shell("metrics", pools.pid).out)
+    with open(DASHBOARD, encoding="utf-8") as file:
+        board = json.load(file)
+    expressions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) >= 6
+    for expression in expressions:
+        assert names_in(expression) and names_in(expression) <= known, expression
+        query = expression.replace("$__rate_interval", WINDOW).replace("$process", ".*")
+        assert "$" not in query
+        prometheus.get("query", query=query)
+    with open(RULES, encoding="utf-8") as file:
+        assert names_in(file.read()) <= known
+    with open(os.path.join(ROOT, "docs", "production.md"), encoding="utf-8") as file:
+        assert known >= names_in(file.read()) - {"threadleak_registry"}
