@@ -81,6 +81,8 @@ def test_one_place(growing: Growing) -> None:
     told = document(growing.pid, "--site", "keep_*")["history"]
     assert counts(told["points"][-1], "alive", "unjoined", "created") == (2, 0, 2)
     assert [site["own_frame"]["function"] for site in told["sites"]] == ["keep_alive"]
+    done = run_shell("history", growing.pid, "--site", "keep_*")
+    assert f", process {growing.pid}, made through keep_*, " in done.out.split("\n")[0]
     done = run_shell("history", growing.pid, "--site", "nobody")
     assert done.status == BLIND
     assert "there is no place like 'nobody' that created threads" in done.err

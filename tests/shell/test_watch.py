@@ -144,6 +144,24 @@ def test_what_cannot_be_watched(words: Any, status: int, told: str) -> None:
     assert done.status == status and told in done.err and done.err.count("\n") == 1
 
 
+def test_more_processes_than_files_may_be_open(workshop: Workshop) -> None:
+    """What cannot be looked at is told, in a few words, and the others are."""
+    path = os.path.join(workshop.new_folder("many"), "many_of_them")
+    shutil.copy(workshop.program("plain").path, path)
+    program = workshop.program("plain")._replace(path=path)
+    running = [workshop.start(program) for _ in range(12)]
+    words = [SHELL, "watch", "--every", "50ms", "--for", "100ms", "--name", "many_of_them"]
+    for limit, status in ((("-n", "30"), BLIND), (("-Sn", "30"), CLEAN)):
+        script = f'ulimit {" ".join(limit)}; exec "$@"'
+        how: Dict[str, Any] = dict(env=environment(), capture_output=True, text=True)
+        done = subprocess.run(["bash", "-c", script, "bash", *words], **how)
+        assert done.returncode == status
+        assert ("Too many open files" in done.stderr) == (status == BLIND)
+        assert done.stderr.count("\n") == (status == BLIND)
+    for each in running:
+        each.end()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
 def test_what_belongs_to_another_user(workshop: Workshop) -> None:
     """The kernel tells everybody how many threads it has: who cannot see the finished ones is blind."""

@@ -5,6 +5,7 @@ The shell gets the user's own text and nothing else: whatever comes from the pro
 """
 
 import os
+import resource
 import subprocess
 import sys
 from typing import Dict, List, Optional, Set, Tuple
@@ -19,8 +20,10 @@ SHELL = "/bin/sh"
 class AlarmCommand:
     """Nobody waits for it until the end, so that looks stay regular. Of one place in one process it is run once."""
 
-    def __init__(self, text: Optional[str]):
+    def __init__(self, text: Optional[str], files: Tuple[int, int]):
+        """`files`: its limits of open ones; ours are for many processes."""
         self._text = text
+        self._files = files
         self._told: Set[Tuple[int, str]] = set()
         self._running: List["subprocess.Popen[bytes]"] = []
 
@@ -37,6 +40,7 @@ class AlarmCommand:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, self._files),
             )
         )
 

@@ -57,10 +57,18 @@ class Counting:
         self._name = procfs.command(self.pid) or self._name
         return self._count(threads)
 
+    def close(self) -> None:
+        self._opened.close()
+        if self.ends is not None:
+            os.close(self.ends)
+            self.ends = None
+
     def has_ended(self) -> bool:
         if self.ends is None:
             return procfs.has_died(self.pid)
-        return bool(select.select([self.ends], [], [], 0)[0])
+        poll = select.poll()  # select(2) knows no descriptor from 1024 on
+        poll.register(self.ends, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _count(self, threads: int) -> Counts:
         now = time.monotonic()

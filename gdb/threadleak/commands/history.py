@@ -137,7 +137,9 @@ class _Look:
     def _subject(self) -> show.Subject:
         ends = "now" if self._target.kind == "process" else "end"
         name = base_name(self._target.exe) or "-"
-        return show.Subject(name, self._target.pid, ends, list(self._notes()))
+        site = self._options.site
+        part = f"made through {site}" if site is not None else ""
+        return show.Subject(name, self._target.pid, ends, list(self._notes()), part)
 
     def _notes(self) -> Iterator[str]:
         dropped = self._history.dropped

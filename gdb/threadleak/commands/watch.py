@@ -3,10 +3,12 @@
 
 import argparse
 import re
+import resource
 import select
 import sys
 import time
-from typing import Dict, List, Optional, Set
+from errno import ENOENT, ESRCH
+from typing import Dict, List, Set
 
 from ..judge.alarms import Alarm
 from ..judge.report import BLIND, CLEAN, LEAKS
@@ -23,6 +25,7 @@ from .watched import Watched
 NAME = "watch"
 THRESHOLD = 10_000  # as LeakProf has it, of goroutines
 WAIT_S = 3600.0  # at once, at most
+SENTENCES = 8
 
 
 def parser() -> Parser:
@@ -104,12 +107,14 @@ class _Watch:
         self._watched: Dict[int, Watched] = {}
         self._ever = 0
         self._alarms: Set[object] = set()
-        self._remarks: Dict[str, None] = {}
-        self._unknown: Dict[str, None] = {}
+        self._remarks = _Sentences()
+        self._unknown = _Sentences()
         self._told_enough = False  # at least one process had enough looks
-        self._command = AlarmCommand(options.exec)
+        self._command = AlarmCommand(options.exec, resource.getrlimit(resource.RLIMIT_NOFILE))
 
     def run(self) -> Outcome:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))  # each takes a few
         for word in dict.fromkeys(self._options.pids):
             self._begin(int(word))
         due = time.monotonic()
@@ -118,7 +123,7 @@ class _Watch:
                 due = max(due + self._options.every, time.monotonic())
                 self._wait(due)
         except KeyboardInterrupt:
-            self._unknown["it was interrupted"] = None
+            self._unknown.add("it was interrupted")
         for each in list(self._watched.values()):
             self._end(each)
         return self._outcome()
@@ -133,7 +138,13 @@ class _Watch:
                     self._begin(pid)
         self._taken += 1
         for each in list(self._watched.values()):
-            if not each.look():
+            try:
+                is_there = each.look()
+            except OSError as error:
+                is_there = False
+                if error.errno not in (ENOENT, ESRCH):  # too many open files
+                    self._unknown.add(f"process {each.pid} cannot be read: {error.strerror}")
+            if not is_there:
                 self._gone(each)
                 continue
             self._tell(each.blocked())
@@ -150,37 +161,43 @@ class _Watch:
             self._ever += 1
         except TargetError as error:
             if self._options.name is None:  # else it has ended since it was found
-                self._unknown[str(error)] = None
+                self._unknown.add(str(error))
 
     def _gone(self, each: Watched) -> None:
         del self._watched[each.pid]
         if self._options.name is None:
             ending = f"process {each.pid} has ended, after {each.looks:,} looks"
-            self._unknown[ending] = None
+            self._unknown.add(ending)
         self._end(each)
 
     def _end(self, each: Watched) -> None:
         found = each.rising_in_all(self._wanted)
         if found is None and self._options.name is None:
-            self._unknown[f"process {each.pid}: {each.looks:,} looks are too few"] = None
+            self._unknown.add(f"process {each.pid}: {each.looks:,} looks are too few")
         self._told_enough = self._told_enough or found is not None
         self._tell(found or [])
         who = f"process {each.pid}: "
         if each.blind:
-            self._unknown[who + each.blind] = None
+            self._unknown.add(who + each.blind)
         if each.remark:
-            self._remarks[who + each.remark] = None
+            self._remarks.add(who + each.remark)
+        each.counting.close()
 
     def _wait(self, due: float) -> None:
         """Until the next look is due, or none is, since all processes have ended."""
-        ends = {each.pid: each.counting.ends for each in self._watched.values()}
-        while True:
+        poll = select.poll()
+        running = set()
+        for each in self._watched.values():
+            if each.counting.ends is not None:
+                poll.register(each.counting.ends, select.POLLIN)
+            running.add(each.counting.ends)
+        while running or self._options.name is not None:
             left = due - time.monotonic()
-            if left <= 0 or (not ends and self._options.name is None):
+            if left <= 0:
                 return
-            fds = [fd for fd in ends.values() if fd is not None]
-            ended = select.select(fds, [], [], min(left, WAIT_S))[0]
-            ends = {pid: fd for pid, fd in ends.items() if fd not in ended}
+            for fd, _ in poll.poll(min(left, WAIT_S) * 1000):
+                poll.unregister(fd)
+                running.discard(fd)
 
     # ---- what is told ------------------------------------------------------------------------------
 
@@ -199,14 +216,29 @@ class _Watch:
     def _outcome(self) -> Outcome:
         if self._options.name is not None and not self._told_enough:
             name = self._options.name
-            self._unknown[f"no process with a name like {name!r} was there long enough"] = None
+            self._unknown.add(f"no process with a name like {name!r} was there long enough")
         for sentence in self._command.finish():
-            self._remarks[sentence] = None
-        status = LEAKS if self._alarms else BLIND if self._unknown else CLEAN
-        sums = show.Sum(
-            self._ever, self._taken, len(self._alarms), list(self._unknown), list(self._remarks)
-        )
-        error: Optional[str] = None
-        if status == BLIND:
-            error = f"cannot tell: {'; '.join(self._unknown)}"
+            self._remarks.add(sentence)
+        status = LEAKS if self._alarms else BLIND if self._unknown.number else CLEAN
+        told = (self._unknown.told(), self._remarks.told())
+        sums = show.Sum(self._ever, self._taken, len(self._alarms), *told)
+        error = f"cannot tell: {'; '.join(told[0])}" if status == BLIND else None
         return Outcome(show.last_lines(sums, status, self._options.format == "json"), status, error)
+
+
+class _Sentences:
+    """The first of them, and how many there are: one for each process may be thousands."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._first: Dict[str, None] = {}
+
+    def add(self, sentence: str) -> None:
+        if sentence not in self._first:
+            self.number += 1
+            if self.number <= SENTENCES:
+                self._first[sentence] = None
+
+    def told(self) -> List[str]:
+        more = self.number - len(self._first)
+        return [*self._first, *[f"and {more:,} more like these"] * (more > 0)]

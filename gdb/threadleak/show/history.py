@@ -29,6 +29,7 @@ class Subject(NamedTuple):
     pid: Optional[int]
     ends: str  # "now", or "end" where it runs no more
     notes: Sequence[str]
+    part: str = ""  # which threads of it, where these are not all
 
 
 class Look(NamedTuple):
@@ -60,7 +61,8 @@ def title(seen: Seen) -> str:
     subject, course = seen.subject, seen.course
     span = duration(int((course.end_s - course.begun_s) * 1e9))
     until = clock(course.end_s, with_zone=True)
-    return f"{clean(subject.name)}, process {subject.pid}, {span} up to {until}"
+    part = f", {clean(subject.part)}" if subject.part else ""
+    return f"{clean(subject.name)}, process {subject.pid}{part}, {span} up to {until}"
 
 
 def sums(course: Course) -> str:
