@@ -82,3 +82,38 @@ def test_it_keeps_more_events(workshop: Workshop, tmp_path: Any) -> None:
     shown = parsed(tmp_path / "t.json")
     assert len(shown.lives()) == MORE + 1 and shown.about["events overwritten"] == 0
     assert len([each for each in shown.arrows if each.what == "join"]) == MORE
+
+
+@pytest.mark.parametrize(
+    "how, status",
+    [
+        ("return", 0),
+        ("exit_4", 4),
+        ("quick_exit", 0),
+        ("_exit", 0),
+        ("thread", 0),
+        ("by_two", 0),
+        ("term", -15),
+    ],
+)
+def test_however_it_ends(workshop: Workshop, tmp_path: Any, how: str, status: int) -> None:
+    env = environment(
+        LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=t.json:sigterm=1:at_exit=report"
+    )
+    command = [workshop.program("exits").path, "joined", how]
+    done = subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
+    assert done.returncode == status
+    assert done.stderr.count(b"written to t.json") == 1
+    [joined] = [each for each in parsed(tmp_path / "t.json").lives() if each.args["id"] == 2]
+    assert "joined" in str(joined.args)
+
+
+@pytest.mark.parametrize("name, files", [("t.json", 1), ("t.%p.json", 3)])
+def test_children(workshop: Workshop, tmp_path: Any, name: str, files: int) -> None:
+    """Two, one of which leaves a thread behind; without %p they leave the parent's file alone."""
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS=f"trace={name}")
+    command = [workshop.program("exits").path, "joined", "children"]
+    subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
+    shown = [parsed(tmp_path / each) for each in os.listdir(tmp_path)]
+    assert len(shown) == files
+    assert len({each.about["pid"] for each in shown}) == files
