@@ -98,6 +98,32 @@ static void pool()
     }
 }
 
+static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t both_hold;
+
+static void *locks(void *is_first)
+{
+    pthread_mutex_t *mine = is_first ? &first : &second, *other = is_first ? &second : &first;
+    pthread_mutex_lock(mine);
+    pthread_barrier_wait(&both_hold);
+    pthread_mutex_lock(other);
+    return nullptr;
+}
+
+static void deadlock()
+{
+    threadleak_options how = now();
+    threadleak_scope_t scope = threadleak_scope_begin("Suite.deadlock");
+    pthread_barrier_init(&both_hold, nullptr, 2);
+    for (void *is_first : {static_cast<void *>(nullptr), static_cast<void *>(&first)}) {
+        pthread_t thread;
+        if (pthread_create(&thread, nullptr, locks, is_first))
+            abort();
+    }
+    usleep(100000);
+    print(threadleak_scope_end(scope, &how));
+}
+
 static void ruled()
 {
     threadleak_options how = now();
@@ -227,10 +253,11 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)();
-    } parts[] = {{"unjoined", unjoined}, {"outlived", outlived},     {"pool", pool},
-                 {"many", many},         {"ruled", ruled},           {"selftest", selftest},
-                 {"raii", raii},         {"expects", expects},       {"untracked", untracked},
-                 {"quiet", quiet},       {"undumpable", undumpable}, {"copy", copy}};
+    } parts[] = {
+        {"unjoined", unjoined}, {"outlived", outlived},   {"pool", pool},         {"many", many},
+        {"deadlock", deadlock}, {"ruled", ruled},         {"selftest", selftest}, {"raii", raii},
+        {"expects", expects},   {"untracked", untracked}, {"quiet", quiet},       {"undumpable", undumpable},
+        {"copy", copy}};
     for (const auto &part : parts)
         if (argc > 1 && strcmp(argv[1], part.name) == 0)
             part.run();

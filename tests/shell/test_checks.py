@@ -65,6 +65,22 @@ def test_threads_that_outlive_their_test_are_blamed_on_it_alone(workshop: Worksh
     assert whole.startswith("2 threadleak: 2 leaked threads (2 outlived) in the process")
 
 
+def test_a_deadlock_is_told_by_the_test_that_made_it(workshop: Workshop) -> None:
+    """With the cycle, as the first of the threads sees it, and what to change."""
+    ran = run(workshop, "deadlock")
+    assert "2 leaked threads (2 stuck) in test Suite.deadlock: made by deadlock" in ran.headline
+    whole = " ".join(ran.report.split())
+    cycle = re.search(
+        r"Thread (\d+) `checks` waits for the mutex `(first|second)` \(0x[0-9a-f]+\), owned by thread (\d+)"
+        r" `checks`, which waits for the mutex `(first|second)` \(0x[0-9a-f]+\), owned by thread \1 ",
+        whole,
+    )
+    assert cycle is not None, ran.report
+    assert cycle[1] != cycle[3] and cycle[2] != cycle[4]
+    assert "a deadlock, nobody can wake either" in whole
+    assert "Lock them in the same order everywhere." in whole
+
+
 def test_a_pool_that_a_rule_expects_costs_one_engine(workshop: Workshop, tmp_path: object) -> None:
     counter = os.path.join(str(tmp_path), "starts")
     wrapper = os.path.join(str(tmp_path), "threadleak")
