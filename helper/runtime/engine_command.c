@@ -189,7 +189,8 @@ static void add_output(struct list *list)
 
 static bool fill_arguments(const struct engine_task *task)
 {
-    static const char *const formats[] = {"text", "json", "junit", "tap", "github", "sarif", "html", "json+html"};
+    static const char *const formats[] = {"text",   "json",  "junit", "tap",
+                                          "github", "sarif", "html",  "json+html"};
     struct list list = {0, text_in(arguments_text, sizeof arguments_text)};
     add_text(&list, "threadleak", "");
     add_text(&list, "verify", "");

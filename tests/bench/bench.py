@@ -19,6 +19,7 @@ import tempfile
 
 import checks
 import looks
+import pages
 import merging
 import traces
 import watching
@@ -192,6 +193,7 @@ def main() -> None:
         large_core(folder)
     looks.main()
     checks.main()
+    pages.main()
     merging.main()
     watching.main()
     with tempfile.TemporaryDirectory() as folder:

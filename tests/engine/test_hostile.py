@@ -31,6 +31,7 @@ from frozen import load  # noqa: E402
 ENDED = abi.STARTED | abi.FINISHED
 IMAGES = Path(__file__).resolve().parents[1] / "abi"
 LINES = ["list --all", "groups --all", "check --at-end", "info", "explain 2 3 4", "list --stacks"]
+LINES += ["list --format html"]
 SECONDS = 2.0
 
 Memory = List[Tuple[int, bytes]]
