@@ -3,6 +3,7 @@
 they can be seen. There is no debug information of libc."""
 
 import json
+import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -10,7 +11,8 @@ import pytest
 from observe import CORE, LIVE, Look
 from run_gdb import run_gdb
 from run_shell import BLIND, CLEAN, LEAKS, Run, run_shell, targets
-from workshop import Program, Workshop, symbol_offsets
+from schema import errors
+from workshop import ROOT, Program, Workshop, symbol_offsets
 
 KIB = 1 << 10
 CANCELED = (1 << 64) - 1
@@ -81,6 +83,11 @@ def in_gdb(arguments: List[str]) -> Dict[str, Any]:
     return json.JSONDecoder().raw_decode(text)[0]  # type: ignore[no-any-return]
 
 
+def schema() -> Any:
+    with open(os.path.join(ROOT, "docs", "json-schema.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
 def number(text: Optional[str]) -> Optional[int]:
     return None if text is None else int(text, 16)
 
@@ -100,6 +107,7 @@ def said_of(thread: Dict[str, Any], names: Dict[int, str], live: bool) -> Expect
 @pytest.mark.parametrize("read", [in_the_shell, in_gdb])
 def test_what_is_said_of_each_thread(workshop: Workshop, form: Form, read: Any) -> None:
     shown = read(form.arguments(workshop))
+    assert errors(shown, schema(), schema()) == []
     assert shown["summary"] == {"threads": 8, "leaked": 5, "by_class": {"unjoined": 5, "alive": 3}}
     assert shown["registry"]["found"] is False and shown["error"] is None
     threads = {each["pthread"]: each for each in shown["threads"]}
