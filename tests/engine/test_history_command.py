@@ -361,3 +361,16 @@ def test_a_library_without_a_history() -> None:
     assert "the library in it, 0.1.0, keeps no history" in (outcome.error or "")
     outcome = Bench().run("history")
     assert outcome.status == 2 and "history=0" in (outcome.error or "")
+
+
+def test_two_sites_of_one_line_are_one_series() -> None:
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    sites = [FakeSite(each, 6, 0, [level_of((60, 4), (0, 6)), []]) for each in (1, 2, 3)]
+    seen = look(made([], 7200.0, *sites))
+    same = seen._replace(at=lambda rise: Frame(1, "f" if rise.site.index < 3 else "g", None, 1))
+    text = history_openmetrics.document(same, 10)
+    *_, of_sites = parser.text_string_to_metric_families(text)
+    alive = [each for each in of_sites.samples if each.labels["class"] == "alive"]
+    assert [(each.labels["site"], each.value) for each in alive] == [
+        *(("f", 8), ("f", 12), ("g", 4), ("g", 6))
+    ]

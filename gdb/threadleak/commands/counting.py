@@ -57,12 +57,6 @@ class Counting:
         self._name = procfs.command(self.pid) or self._name
         return self._count(threads)
 
-    def close(self) -> None:
-        self._opened.close()
-        if self.ends is not None:
-            os.close(self.ends)
-            self.ends = None
-
     def has_ended(self) -> bool:
         if self.ends is None:
             return procfs.has_died(self.pid)

@@ -44,7 +44,7 @@ class Watched:
 
     @property
     def name(self) -> str:
-        return self.counting.subject().name
+        return self.counting.name
 
     def look(self) -> bool:
         """False: it has ended."""

@@ -142,7 +142,12 @@ def _before(site: SiteHistory, course: Course) -> Optional[int]:
 
 
 def sum_of(sites: Sequence[SiteHistory], history: History, level: str) -> Course:
-    """Of some sites. Their peaks need not have been at the same time: of several sites it is what was alive."""
+    """Of some sites."""
+    return _course(sum_points(sites, level), history, 0)
+
+
+def sum_points(sites: Sequence[SiteHistory], level: str = AUTO) -> List[Point]:
+    """Their peaks need not have been at the same time: of several sites it is what was alive."""
     kept = [site_points(site, level) for site in sites]
     times = sorted({(point.begun_s, point.time_s) for points in kept for point in points})
     spans = _cut(times)
@@ -154,7 +159,7 @@ def sum_of(sites: Sequence[SiteHistory], history: History, level: str) -> Course
         if len(kept) > 1:
             sums[2] = sums[0]
         found.append(Point(begun, end, *sums))
-    return _course(found, history, 0)
+    return found
 
 
 def _cut(times: Sequence[Tuple[float, float]]) -> List[Tuple[float, float]]:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """`history` as OpenMetrics text with times, as `promtool tsdb create-blocks-from openmetrics` takes it into a
-Prometheus that was not there yet.
+Prometheus that was not there yet. What `metrics` has too has the same names and labels: show/metrics.py.
 
 Source: OpenMetrics 1.0: the samples of a metric follow each other, the oldest first; a counter's end in _total.
 """
 
-from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from ..judge.history import Point, site_points
+from ..judge.history import Point, sum_points
+from ..read.history import SiteHistory
 from .history import Seen
 from .places import place
 from .sanitize import clean
@@ -23,8 +24,8 @@ class _Family(NamedTuple):
 
 
 _OF_STATE = (
-    ((("state", "alive"),), lambda point: point.alive),
-    ((("state", "unjoined"),), lambda point: point.unjoined),
+    ((("class", "alive"),), lambda point: point.alive),
+    ((("class", "unjoined"),), lambda point: point.unjoined),
 )
 _FAMILIES = (
     _Family("threads", "Threads that are alive, or finished and not joined.", _OF_STATE),
@@ -50,13 +51,20 @@ def document(seen: Seen, limit: int) -> str:
     for family in _FAMILIES:
         lines += [*_head(family), *_samples(family, process, seen.course.points)]
     lines += _head(_OF_SITE)
-    for number, rise in enumerate(seen.rises[: limit or None]):
+    for where, sites in _places(seen, limit).items():
+        lines += _samples(_OF_SITE, (*process, ("site", where)), sum_points(sites))
+    return "\n".join([*lines, "# EOF"]) + "\n"
+
+
+def _places(seen: Seen, limit: int) -> Dict[str, List[SiteHistory]]:
+    """Two calls in one line are two sites, and one place."""
+    found: Dict[str, List[SiteHistory]] = {}
+    for rise in seen.rises:
         frame = seen.at(rise)
         where = "unknown" if frame is None else place(frame)
-        # two calls in one line are two sites
-        labels = (*process, ("site", where), ("number", str(rise.site.index)))
-        lines += _samples(_OF_SITE, labels, site_points(rise.site))
-    return "\n".join([*lines, "# EOF"]) + "\n"
+        if where in found or not limit or len(found) < limit:
+            found.setdefault(where, []).append(rise.site)
+    return found
 
 
 def _head(family: _Family) -> List[str]:
