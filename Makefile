@@ -143,7 +143,7 @@ check-shell: all
 	$(Q)$(PYTEST) tests/shell
 
 check-adapters: all
-	$(Q)$(PYTEST) tests/adapters
+	$(Q)$(PYTEST) tests/adapters tests/recipes
 
 check-real: all
 	$(Q)$(PYTEST) tests/real

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What `run` says at its end of several programs: a line, and a row for each that needs attention."""
 
+import os
 import re
 from typing import List, Sequence
 
+from ..judge.names import cut
 from ..judge.programs import Program, Programs
 from .sanitize import clean, shorten
 from .stacks import counted
@@ -11,6 +13,7 @@ from .text import table
 
 ROWS = 20
 PROGRAM_WIDTH = 60
+PATH_WIDTH = 45  # of that, the program itself where there is not room for all
 TITLES = ("PROCESS", "RESULT", "PROGRAM", "WHAT")
 
 
@@ -66,8 +69,23 @@ def _row(program: Program) -> Sequence[str]:
 
 
 def name(program: Program) -> str:
-    """What was run, as far as it is known."""
-    return shorten(clean(program.command or program.path or "?"), PROGRAM_WIDTH)
+    """What was run, as far as it is known; from here, so that test results have the same names wherever the
+    checkout lies."""
+    told, here = program.command or program.path or "?", _here()
+    inside = told[len(here) :] if told.startswith(here) else told
+    shown = clean(inside or told)
+    if len(shown) <= PROGRAM_WIDTH:
+        return shown
+    path, blank, arguments = shown.partition(" ")
+    return shorten(cut(path, PATH_WIDTH) + blank + arguments, PROGRAM_WIDTH)
+
+
+def _here() -> str:
+    """With a slash at its end."""
+    try:
+        return os.getcwd().rstrip("/") + "/"
+    except OSError:  # it was removed
+        return "//"  # with which no path begins
 
 
 def message(program: Program) -> str:

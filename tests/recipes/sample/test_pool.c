@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+int main(void)
+{
+    pool_start();
+    pool_stop();
+    return 0;
+}
