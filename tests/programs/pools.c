@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Busy and healthy: pools of threads that come, finish, and are joined, one after the other, until stdin ends.
+ * Busy and healthy: pools of threads that come, finish, and are joined, one after the other, until stdin
+ * ends.
  */
 #include "scenario.h"
 
