@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 
 import checks
+import exports
 import looks
 import pages
 import merging
@@ -192,6 +193,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large_core(folder)
     looks.main()
+    exports.main()
     checks.main()
     pages.main()
     merging.main()

@@ -10,6 +10,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 from ..read import abi
 from ..read import wait as kinds
 from ..read.model import Copy, Module
+from ..read.records import Kind
 from ..read.stacks import Stacks
 from ..read.threads import FINISHED, ThreadInfo
 from ..read.wait import Wait
@@ -49,7 +50,7 @@ class Spot(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Of a thread, or of several: what is counted (TYPES). Equal stacks are one object."""
+    """Of a thread, or of several: what is counted (TYPES). Equal stacks, and equal labels, are one object."""
 
     stack: Tuple[Spot, ...]
     labels: Labels
@@ -64,6 +65,7 @@ class Places:
         self._stacks = stacks
         self._made: Dict[object, Tuple[Spot, ...]] = {}
         self._extents: Dict[object, Optional[Extent]] = {}
+        self._kinds: List[Optional[Kind]] = []
 
     def remark(self, text: str) -> Tuple[Spot, ...]:
         return self._once(text, lambda: (_remark(text),))
@@ -77,6 +79,16 @@ class Places:
 
     def creation(self, thread: ThreadInfo) -> Tuple[Spot, ...]:
         """Frame 0 is the caller of pthread_create. Where no stack was kept the start routine has to do."""
+        kind = thread.kind
+        key = (id(kind), thread.is_main)
+        known = self._made.get(key)
+        if known is None:
+            # the kind is kept, so that its id stays its own
+            known = self._made[key] = self._creation(thread)
+            self._kinds.append(kind)
+        return known
+
+    def _creation(self, thread: ThreadInfo) -> Tuple[Spot, ...]:
         copy, kind = thread.copy, thread.kind
         if thread.is_main:
             return self.remark("the main thread")
@@ -175,9 +187,10 @@ class _Threads:
         name, wait = self._report.name_of(thread) or "", self._waits.get(id(thread))
         waits_for = self._wait(wait) if wait is not None else ""
         key = (id(thread.kind), id(verdict.decision), thread.state, name, waits_for)
-        if key not in self._labels:
-            self._labels[key] = self._make(verdict, name, waits_for)
-        return self._labels[key]
+        known = self._labels.get(key)
+        if known is None:
+            known = self._labels[key] = self._make(verdict, name, waits_for)
+        return known
 
     def _make(self, verdict: Verdict, name: str, waits_for: str) -> Labels:
         scope = self._report.judge.values.value(verdict.thread, "scope")[:1]
@@ -267,11 +280,12 @@ def by_place(
     if report is not None:
         threads = _Threads(report, [each.verdict for each in seen if each.verdict is not None])
     places = Places(target, report.stacks if report is not None else Stacks(target, []))
+    known: Dict[Labels, Labels] = {}
     for each, stack in zip(seen, found):
         verdict = each.verdict
         if verdict is None or threads is None:
             labels = _labels(("name", target.thread_name(each.thread) or ""), ("state", each.state))
-            yield Sample(places.current(stack), labels, (1, 0, 0, 0))
+            yield Sample(places.current(stack), known.setdefault(labels, labels), (1, 0, 0, 0))
             continue
         values = threads.values(verdict.thread, _is_created(verdict.thread))
         yield Sample(places.current(stack), threads.labels(verdict), values)

@@ -40,9 +40,10 @@ def top(sites: Iterable[Site], most: int, kept: Set[str]) -> List[Site]:
     """At most `most` of them, one a name, the most threads first, and all others as one. Of equal ones those that are
     `kept`, which becomes the names of these: a series that comes and goes has no rate."""
     sums: Dict[str, List[int]] = {}
-    for name, *numbers in sites:
-        known = sums.setdefault(clean(name) or "unknown", [0, 0, 0])
-        sums[clean(name) or "unknown"] = [a + b for a, b in zip(known, numbers)]
+    for raw, *numbers in sites:
+        name = clean(raw) or "unknown"
+        name = f"{OTHER}()" if name == OTHER else name  # a function of the program
+        sums[name] = [a + b for a, b in zip(sums.get(name, [0, 0, 0]), numbers)]
 
     def order(name: str) -> Tuple[object, ...]:
         alive, unjoined, created = sums[name]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Samples as a profile that pprof, Pyroscope and Parca read: profile.proto, gzipped.
 
-Equal samples are one. Everything that came from the target is text here, made harmless for a terminal.
+Samples whose stacks and labels are the same objects are one. Everything that came from the target is text here, made harmless for a terminal.
 """
 
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
@@ -92,7 +92,7 @@ _HAS = ("has_functions", "has_filenames", "has_line_numbers", "has_inline_frames
 
 
 def document(
-    samples: Iterable[Sample], program: Optional[Extent], time_s: float, comments: Iterable[str]
+    samples: Sequence[Sample], program: Optional[Extent], time_s: float, comments: Iterable[str]
 ) -> bytes:
     """`program`: its mapping, which stands first, if anything lies in it."""
     profile = _Profile()
@@ -112,10 +112,10 @@ def document(
     return profile.bytes()
 
 
-def _summed(samples: Iterable[Sample]) -> Iterable[Tuple[Sample, List[int]]]:
-    found: Dict[Tuple[object, ...], Tuple[Sample, List[int]]] = {}
+def _summed(samples: Sequence[Sample]) -> Iterable[Tuple[Sample, List[int]]]:
+    found: Dict[Tuple[int, int], Tuple[Sample, List[int]]] = {}
     for sample in samples:
-        key = (id(sample.stack), sample.labels)
+        key = (id(sample.stack), id(sample.labels))
         if key not in found:
             found[key] = sample, list(sample.values)
             continue
