@@ -59,6 +59,7 @@ void events_stop(void)
 static inline void write_event(uint64_t *ring, uint64_t number, const uint64_t words[WORDS])
 {
     uint64_t *entry = ring + (number & mask) * WORDS, seal = number;
+#pragma GCC unroll 8
     for (unsigned i = 1; i < WORDS; i++) {
         seal += words[i] * (THREADLEAK_EVENT_FACTOR * (2 * i + 1));
         __atomic_store_n(&entry[i], words[i], __ATOMIC_RELAXED);
