@@ -270,8 +270,11 @@ def test_what_has_no_line_is_in_the_program_that_it_is_of() -> None:
     unknown.shown["target"] = {"exe": "/bin/b", "core": None}
     found = run_of([of_threads(thread(creation_stack=[bare])), unknown])["results"]
     (one,), (other,) = (each["locations"] for each in found)
-    assert one["physicalLocation"] == {"artifactLocation": {"uri": "file:///bin/a"}}
-    assert other["physicalLocation"] == {"artifactLocation": {"uri": "file:///bin/b"}}
+    for location, uri in ((one, "file:///bin/a"), (other, "file:///bin/b")):
+        assert location["physicalLocation"] == {
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": 1},
+        }
 
 
 def test_what_cannot_be_told_is_no_success() -> None:

@@ -100,11 +100,14 @@ def _result(group: List[_Thread], places: Places, with_baseline: bool) -> Shown:
 
 
 def _locations(thread: _Thread, at: Optional[Frame], places: Places) -> List[Shown]:
-    location = places.location(at) if at is not None else {}
-    if "physicalLocation" in location:
-        return [location]
-    target = (thread.case.shown or {}).get("target") or {}
-    return places.of_file(target.get("exe") or target.get("core"))
+    """GitHub requires one with a line (docs.github.com, SARIF support), so that a file as a whole is its first."""
+    found = [places.location(at)] if at is not None else []
+    if not found or "physicalLocation" not in found[0]:
+        target = (thread.case.shown or {}).get("target") or {}
+        found = places.of_file(target.get("exe") or target.get("core"))
+    for each in found:
+        each["physicalLocation"].setdefault("region", {"startLine": 1})
+    return found
 
 
 def _is_line(location: Shown) -> bool:
