@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# make            build/libthreadleak.so, build/libthreadleak.a, build/libthreadleak-probe.so
+# make            build/libthreadleak.so, build/libthreadleak.a, build/libthreadleak-probe.so, build/threadleak-core-handler
 # make check      every test                     make lint     style and static checks
 # make bench      the figures of docs/bench.md   make fuzz     bounded, hostile input
 # make install    PREFIX=/usr/local DESTDIR=     make clean
@@ -13,6 +13,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
+LIBEXECDIR ?= $(PREFIX)/libexec
 
 CC := gcc
 PYTHON := /usr/bin/python3
@@ -38,7 +39,7 @@ PROBE_OBJECTS := $(patsubst helper/probe/%.c,build/probe/%.o,$(wildcard helper/p
 
 .PHONY: all
 all: build/libthreadleak.so build/libthreadleak.a build/threadleak-static.ld build/libthreadleak-probe.so \
-	build/bytecode
+	build/threadleak-core-handler build/bytecode
 
 # So that a failing test does not wait for it, be it that of a user who may not write here.
 build/bytecode: $(shell find gdb/threadleak -name '*.py')
@@ -75,6 +76,15 @@ build/probe.map: helper/include/threadleak_probe.h
 build/libthreadleak-probe.so: $(PROBE_OBJECTS) build/probe.map
 	$(Q)$(CC) -shared -Wl,-soname,libthreadleak-probe.so -Wl,-z,defs -Wl,--version-script=build/probe.map \
 		$(LDFLAGS) -o $@ $(PROBE_OBJECTS) $(PROBE_LIBS)
+
+# Root runs it on what others name: of the probe it has the reader of /proc alone, and no library but libc.
+HANDLER_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-protector-strong $(WARNINGS) \
+	-Ihelper/include -Ihelper/probe
+HANDLER := $(wildcard helper/core-handler/*.c) helper/probe/procfs.c
+
+build/threadleak-core-handler: $(HANDLER) $(wildcard helper/core-handler/*.h) helper/probe/procfs.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(HANDLER_FLAGS) -pie -Wl,-z,relro -Wl,-z,now $(HANDLER) -o $@
 
 # Two members: names that are ours alone must not meet the program's, and unload.o is needed by few.
 build/archive/threadleak.o: $(filter-out %/unload.o,$(ARCHIVE_OBJECTS))
@@ -157,7 +167,7 @@ PYTHON_FILES := gdb helper tests
 lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -D__x86_64__ -Ihelper/include \
-		--suppress=missingIncludeSystem --enable=warning,portability helper/runtime helper/probe
+		--suppress=missingIncludeSystem --enable=warning,portability helper/runtime helper/probe helper/core-handler
 	$(Q)black --quiet --check --diff $(PYTHON_FILES)
 	$(Q)mypy --cache-dir=build/mypy gdb/threadleak
 
@@ -206,6 +216,8 @@ install: all
 	ln -sf libthreadleak.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libthreadleak.so
 	install -m 644 build/libthreadleak.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 build/libthreadleak-probe.so $(DESTDIR)$(LIBDIR)/
+	install -D -m 755 build/threadleak-core-handler $(DESTDIR)$(LIBEXECDIR)/threadleak-core-handler
+	install -D -m 644 docs/threadleak-core-handler.8 $(DESTDIR)$(DATADIR)/man/man8/threadleak-core-handler.8
 	install -D -m 644 docs/threadleak.1 $(DESTDIR)$(DATADIR)/man/man1/threadleak.1
 	install -D -m 644 docs/threadleak.7 $(DESTDIR)$(DATADIR)/man/man7/threadleak.7
 	install -D -m 644 scripts/completions/threadleak.bash \
@@ -223,7 +235,8 @@ install: all
 	cd gdb && find threadleak -name '*.py' -o -name '*.txt' -o -path '*/show/html/*' | while read -r file; do \
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
-	sed -i 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(LIBDIR)"|' $(DESTDIR)$(PACKAGE)/gdb/threadleak/libraries.py
+	sed -i -e 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(LIBDIR)"|' -e 's|^PROGRAM_DIR = .*|PROGRAM_DIR = "$(LIBEXECDIR)"|' \
+		$(DESTDIR)$(PACKAGE)/gdb/threadleak/libraries.py
 	install -D -m 755 scripts/threadleak $(DESTDIR)$(BINDIR)/threadleak
 	sed -i -e '1s|/usr/bin/python3|$(PYTHON)|' -e 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' \
 		$(DESTDIR)$(BINDIR)/threadleak

@@ -57,6 +57,8 @@ def _of_subcommand(words: Sequence[str], parser: Parser) -> Iterator[str]:
             yield from (word for word in RULE_WORDS if word.startswith(typed))
         elif len(words) > 2:
             yield FILES
+    elif name == "core-handler":
+        return
     elif name == "merge":
         yield FILES
     else:

@@ -31,15 +31,25 @@ from .show.sanitize import clean
 from .show.style import of_stdout
 from .target.base import Target, TargetError
 
-SHELL_ONLY: Tuple[str, ...] = ("run", "top", "watch", "metrics", "snapshot", "merge", "gdb")
+SHELL_ONLY: Tuple[str, ...] = (
+    "run",
+    "top",
+    "watch",
+    "metrics",
+    "snapshot",
+    "merge",
+    "core-handler",
+    "gdb",
+)
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...
        threadleak SUB --help
 
-A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), or a folder of core
-files. A process is read while it runs on. What is said of its threads comes from libthreadleak.so: start the
-program with LD_PRELOAD=libthreadleak.so, or link it with the library. `stacks` needs no library.
+A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core files,
+or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is read while it runs on. What is
+said of its threads comes from libthreadleak.so: start the program with LD_PRELOAD=libthreadleak.so, or link it with
+the library. `stacks` needs no library.
 
 Subcommands:
 {}
@@ -74,7 +84,7 @@ def _main(words: List[str]) -> int:
         return _write(f"threadleak {VERSION}\n", 0)
     if name in ("-h", "--help") or (name == "help" and not rest):
         return _write(
-            HELP.format("".join(f"  {each:<9} {text}\n" for each, text in _summaries().items())), 0
+            HELP.format("".join(f"  {each:<12} {text}\n" for each, text in _summaries().items())), 0
         )
     if name == "--complete":
         from .completion import candidates

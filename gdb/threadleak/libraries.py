@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Where our own shared libraries lie: in build/ of the checkout, or where `make install` put them."""
+"""Where our own shared libraries and programs lie: in build/ of the checkout, or where `make install` put them."""
 
 import os
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
 LIBRARY_DIR = os.path.join(_HERE, "..", "..", "build")  # rewritten by `make install`
+
+PROGRAM_DIR = os.path.join(_HERE, "..", "..", "build")  # the same
 
 
 def library() -> str:
@@ -14,3 +16,7 @@ def library() -> str:
 
 def probe() -> str:
     return os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak-probe.so")
+
+
+def core_handler() -> str:
+    return os.path.join(os.path.realpath(PROGRAM_DIR), "threadleak-core-handler")

@@ -16,6 +16,7 @@ from threadleak.target.base import (
     TargetError,
     Thread,
 )
+from threadleak.target.sidecar import Found
 
 REGISTRY = 0x555555600000
 TABLES = {"records": 0x7E0000000000, "sites": 0x7F1000000000, "scopes": 0x7F2000000000}
@@ -194,6 +195,7 @@ class FakeTarget:
     unwinder = "none"
     local_pid: Optional[int] = None
     host: Optional[str] = None
+    beside = Found(None)
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ def test_the_man_pages_have_every_option_of_the_shell(capsys: pytest.CaptureFixt
 
 
 def test_the_man_page_of_the_shell_has_every_command() -> None:
-    named = set(re.findall(r"\w+", " ".join(re.findall(r"^\.Cm (.*)", SHELL_MAN, re.M))))
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\.Cm (.*)", SHELL_MAN, re.M))))
     assert {*commands.NAMES, *SHELL_ONLY} <= named
 
 
@@ -71,7 +71,7 @@ def test_the_options_of_the_library_are_told() -> None:
 
 
 def test_the_readme_has_every_command() -> None:
-    told = set(re.findall(r"^\| `threadleak (\w+)", README, re.M))
+    told = set(re.findall(r"^\| `threadleak ([\w-]+)", README, re.M))
     assert told == {*commands.NAMES, *SHELL_ONLY}
 
 

@@ -57,6 +57,7 @@ STANDARD = {
         "termios",
     ),
     *(
+        "tempfile",
         "textwrap",
         "threading",
         "time",

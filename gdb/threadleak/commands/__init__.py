@@ -28,7 +28,7 @@ NAMES = (
 def module(name: str) -> ModuleType:
     import importlib
 
-    return importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
 
 
 def modules() -> Dict[str, ModuleType]:

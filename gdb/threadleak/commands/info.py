@@ -17,6 +17,7 @@ from ..show import text
 from ..show.sanitize import clean
 from ..show.times import clock
 from ..target.base import Target, TargetError
+from ..target.sidecar import Sidecar
 from .options import ONE, Outcome, Parser, add_output
 from .session import Session
 
@@ -62,7 +63,18 @@ def _target(target: Target) -> List[Tuple[str, str]]:
     rows = [("target", what), ("program", target.exe or "not known: no function names")]
     if target.core:
         rows.append(("core", target.core))
+    sidecar = target.beside.sidecar
+    if sidecar is not None:
+        rows.append(("sidecar", _sidecar(sidecar)))
+    elif target.beside.why:
+        rows.append(("note", target.beside.why))
     return rows + [("stacks", f"read by {target.unwinder}")]
+
+
+def _sidecar(sidecar: Sidecar) -> str:
+    when = f", {clock(sidecar.time_s, with_zone=True)}" if sidecar.time_s is not None else ""
+    cut = f"; not whole: {sidecar.cut}" if sidecar.cut else ""
+    return f"{sidecar.path}, of {sidecar.host or 'an unknown host'}{when}{cut}"
 
 
 def _counts(report: Report) -> str:

@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
 
 # What follows the options in the shell. GDB has one target, which no command names.
 ONE, MANY = "TARGET", "TARGET..."
-TARGETS = """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), or a folder
-of core files. A process is not stopped."""
+TARGETS = """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core
+files, or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is not stopped."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the words behind a shell command name: processes, core files with their programs, folders of cores."""
+"""What the words behind a shell command name: processes, core files with their programs, folders of cores, cores that
+systemd-coredump keeps."""
 
 import os
 import shlex
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..target.native import NativeTarget
 
 PID_DIGITS = 9
+DUMP = "coredump:"
 
 
 class Named(NamedTuple):
@@ -24,6 +26,7 @@ class Named(NamedTuple):
     core: Optional[str] = None
     program: Optional[str] = None
     error: str = ""  # why it is neither a process nor a core file
+    dump: Optional[str] = None  # what coredumpctl is asked for
 
     def words(self) -> str:
         """As the shell takes them."""
@@ -35,9 +38,25 @@ class Named(NamedTuple):
 
         if self.pid is not None:
             return NativeTarget.of_process(self.pid, stop)
+        if self.dump is not None:
+            return self._unpacked(self.dump)
         if self.core is None:
             raise TargetError(self.error)
         return NativeTarget.of_core(self.core, self.program)
+
+    def _unpacked(self, match: str) -> "NativeTarget":
+        """In a folder for the time that the target is open."""
+        from ..target.coredumpctl import unpack
+        from ..target.native import NativeTarget
+
+        unpacked = unpack(match)
+        try:
+            target = NativeTarget.of_core(unpacked.core, self.program)
+            target.when_closed = unpacked.close
+            return target
+        except BaseException:
+            unpacked.close()
+            raise
 
 
 class Opened:
@@ -66,9 +85,11 @@ class Opened:
     def _remarks(self, target: "NativeTarget") -> Iterator[str]:
         if target.stood_ns:
             yield f"process {target.pid} stood still for {target.stood_ns / 1e6:.0f} ms"
+        if target.beside.why:
+            yield target.beside.why
         given, found = self._named.program, target.exe
         if given and found and readable(os.path.realpath(given)) != os.path.realpath(found):
-            yield f"{given} is not the program of {self._named.core}, {found} is"
+            yield f"{given} is not the program of {self._named.name}, {found} is"
 
     def __enter__(self) -> "Opened":
         return self
@@ -78,12 +99,15 @@ class Opened:
 
 
 def targets(words: Iterable[str]) -> List[Named]:
-    """A decimal word is a PID; a program stands before its core file, or before a folder of them."""
+    """A decimal word is a PID; a program stands before its core file, or before a folder of them; coredump:MATCH
+    is what systemd-coredump has."""
     found: List[Named] = []
     program: Optional[str] = None
     for word in words:
         if word.isascii() and word.isdecimal() and len(word) <= PID_DIGITS:
             named = [Named(word, pid=int(word))]
+        elif word.startswith(DUMP):
+            named = [Named(word, dump=word[len(DUMP) :], program=program)]
         elif os.path.isdir(word):
             named = _folder(word, program)
         elif program is None and elf.type_of(word) == elf.PROGRAM:

@@ -128,8 +128,7 @@ class Costs:
 
     def _room(self, cost: Cost, are_alive: bool) -> Optional[Room]:
         if self._limits is None:
-            pid = self._target.local_pid
-            self._limits = [] if pid is None else list(limits(pid))
+            self._limits = list(limits(self._target))
         held = {MAPS: cost.maps or 0, SPACE: cost.space}
         rooms = []
         for limit in self._limits:

@@ -85,7 +85,7 @@ def described(file: OpenFile) -> str:
         end = "read" if file.reads else "write"
         return f"the {end} end of pipe {file.number}"
     if file.kind == SOCKET:
-        return f"socket {file.number}"
+        return f"socket {file.number}" + (f", {file.ends}" if file.ends else "")
     if file.kind == EPOLL:
         watched = ranges(file.watched, WIDTH) if file.watched else ""
         return f"epoll of fd {watched}" if watched else "epoll"

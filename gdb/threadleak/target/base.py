@@ -5,7 +5,20 @@ A target is one look at a process: a core file or a stopped process, which does 
 that runs on while it is looked at (`moves`).
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
+
+if TYPE_CHECKING:
+    from .sidecar import Found
 
 
 def base_name(path: Optional[str]) -> str:
@@ -92,6 +105,10 @@ class Target(Protocol):
     @property
     def host(self) -> Optional[str]:
         """Name of the machine, or of the container, that it runs on; None: not known, as of most cores."""
+
+    @property
+    def beside(self) -> "Found":
+        """The sidecar of a core file."""
 
     def own_pid(self) -> int:
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 
 import gdb
 
-from . import elf, procfs
+from . import elf, procfs, sidecar
 from .base import RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
 from .debugger_events import is_native, last_ran_ns
 from .debugger_frames import (
@@ -62,6 +62,7 @@ class DebuggerTarget:
         self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
+        self._beside: Optional[sidecar.Found] = None
         self._variables = Variables()
         if self.kind == "core":
             with contextlib.suppress(TargetError):
@@ -93,7 +94,19 @@ class DebuggerTarget:
 
     @property
     def host(self) -> Optional[str]:
-        return procfs.host() if self.local_pid is not None else None
+        if self.local_pid is not None:
+            return procfs.host()
+        return self.beside.sidecar.host if self.beside.sidecar is not None else None
+
+    @property
+    def beside(self) -> sidecar.Found:
+        if self._beside is None:
+            self._beside = sidecar.Found(None)
+            if self.kind == "core":
+                with contextlib.suppress(TargetError):
+                    core = self._core_file()
+                    self._beside = sidecar.of_core(self.core, core, self.own_pid())
+        return self._beside
 
     def own_pid(self) -> int:
         if self._made is not None:
@@ -146,7 +159,10 @@ class DebuggerTarget:
         return found
 
     def thread_name(self, thread: Thread) -> Optional[str]:
-        return text(lambda: self._handles[thread.tid].name)  # type: ignore[no-any-return]
+        name: Optional[str] = text(lambda: self._handles[thread.tid].name)
+        if name is None and self.beside.sidecar is not None:
+            return self.beside.sidecar.thread_name(thread.own_tid)
+        return name
 
     def number_of(self, thread: Thread) -> Optional[int]:
         return self._handles[thread.tid].num  # type: ignore[no-any-return]

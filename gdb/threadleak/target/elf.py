@@ -30,7 +30,7 @@ _NOTE_MAX = 16 << 20  # NT_FILE's: the kernel's sysctl core_file_note_size_limit
 _SEGMENTS_MAX = 1 << 22  # Linux makes one for each mapping, of which it allows 65,530 unless told
 _MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
 _NOTE_MADE = 0x544C0001  # SNAPSHOT_NOTE_MADE there
-_NT_PRPSINFO = 3
+_NT_PRPSINFO, _NT_AUXV = 3, 6
 _NOTE_FILES = 0x544C0003  # SNAPSHOT_NOTE_FILES
 
 
@@ -176,6 +176,10 @@ class Core:
         """What a snapshot says of open files, a line for each: helper/probe/snapshot_notes.h."""
         data = self._note(_NOTE_FILES, 0)
         return None if data is None else decoded(data)
+
+    def auxv(self) -> Optional[bytes]:
+        """The auxiliary vector that the kernel gave the program (getauxval(3)); None: not told."""
+        return self._note(_NT_AUXV, 16)
 
     def process_flags(self) -> int:
         """The kernel's flags of the process, pr_flag of struct elf_prpsinfo (linux/elfcore.h); 0: not told."""

@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from . import elf, procfs
+from . import elf, procfs, sidecar
 from . import probe as native
 
 from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
@@ -46,8 +46,10 @@ class NativeTarget:
         made = core.made() if core is not None else None
         self.blurred = made is not None and not made.stopped_ns
         self.system_lines = False
+        self.when_closed: Callable[[], None] = _nothing
         self._own_pid = info.own_pid or info.pid
         self._now_ns = made.monotonic_ns if made is not None else None
+        self._beside: Optional[sidecar.Found] = None
         self._maps: Optional[str] = None
         self._threads: Optional[List[Thread]] = None
         self._indices: Dict[int, int] = {}
@@ -81,6 +83,7 @@ class NativeTarget:
     def close(self) -> None:
         self._states = self._known = ()
         self._probe.close()
+        self.when_closed()
 
     def set_registers(self, thread: Thread, values: Sequence[int]) -> None:
         """Of a thread of a process that a debugger has stopped, all of them, by DWARF number."""
@@ -104,7 +107,17 @@ class NativeTarget:
 
     @property
     def host(self) -> Optional[str]:
-        return procfs.host() if self.kind == "process" else None
+        if self.kind == "process":
+            return procfs.host()
+        return self.beside.sidecar.host if self.beside.sidecar is not None else None
+
+    @property
+    def beside(self) -> sidecar.Found:
+        if self._beside is None:
+            core = self._core
+            found = None if core is None else sidecar.of_core(self.core, core, self._own_pid)
+            self._beside = found or sidecar.Found(None)
+        return self._beside
 
     def own_pid(self) -> int:
         return self._own_pid
@@ -152,7 +165,10 @@ class NativeTarget:
         return self._indices[thread.tid]
 
     def thread_name(self, thread: Thread) -> Optional[str]:
-        return self._probe.thread_name(self._index(thread))
+        name = self._probe.thread_name(self._index(thread))
+        if name is None and self._core is not None and self.beside.sidecar is not None:
+            return self.beside.sidecar.thread_name(thread.own_tid)
+        return name
 
     def number_of(self, thread: Thread) -> Optional[int]:
         return None
@@ -267,6 +283,10 @@ class NativeTarget:
                 if module.file or module.is_other
             }
         return self._files
+
+
+def _nothing() -> None:
+    """Nothing has to be done."""
 
 
 def _system_call(row: Tuple[int, ...]) -> Optional[SystemCall]:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What a file descriptor of the target is: from /proc/PID/fd and fdinfo (proc(5)) of a process, from the note that
-`threadleak snapshot` writes into its cores; no other core tells.
+`threadleak snapshot` writes into its cores, or from a core's sidecar; no other core tells.
 """
 
 import os
 from contextlib import suppress
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..escapes import decoded
 from . import elf
 from .base import Target, TargetError
+from .sidecar import Sidecar
+from .sockets import peers
 
 PIPE, SOCKET, EVENT, EPOLL, INOTIFY = "pipe", "socket", "eventfd", "epoll", "inotify"
 TIMER, SIGNALS, FILE, DEVICE, OTHER = "timerfd", "signalfd", "file", "device", "other"
@@ -34,6 +36,7 @@ class OpenFile(NamedTuple):
     number: int = 0  # of the pipe, socket or eventfd, in the whole machine; 0: not known
     watched: Tuple[int, ...] = ()  # by an epoll
     value: Optional[int] = None  # of an eventfd
+    ends: str = ""  # of a socket: between whom it is
 
     @property
     def reads(self) -> bool:
@@ -54,7 +57,7 @@ class OpenFiles:
         if target.local_pid is not None:
             self.folder = folder_of(target.local_pid)
         elif target.kind == "core" and target.core is not None:
-            self._of_core(target.core)
+            self._of_core(target.core, target.beside.sidecar)
         else:
             self.why = "what is open there is told on the machine of the process alone"
 
@@ -64,13 +67,16 @@ class OpenFiles:
             self._known[fd] = read(self.folder, fd)
         return self._known.get(fd)
 
-    def _of_core(self, path: str) -> None:
+    def _of_core(self, path: str, sidecar: Optional[Sidecar]) -> None:
+        if sidecar is not None:
+            self._known.update(_of_sidecar(sidecar))
+            return
         try:
             text = elf.Core(path).open_files()
         except TargetError:
             text = None
         if text is None:
-            self.why = "a core does not tell what was open, unless `threadleak snapshot` made it"
+            self.why = "a core does not tell what was open, unless it has a sidecar or `threadleak snapshot` made it"
             return
         for line in text.split("\n"):
             words = line.split(" ", 2)
@@ -78,6 +84,18 @@ class OpenFiles:
                 with suppress(ValueError):
                     fd, flags = int(words[0]), int(words[1], 8)
                     self._known[fd] = _described(fd, words[2].replace("\\012", "\n"), flags, "")
+
+
+def _of_sidecar(sidecar: Sidecar) -> Iterator[Tuple[int, OpenFile]]:
+    ends = peers(lambda table: sidecar.text(f"self/net/{table}"))
+    for word in sidecar.names("self/fd/"):
+        if word.isascii() and word.isdecimal() and len(word) < 10:
+            path = sidecar.text(f"self/fd/{word}") or ""
+            info = sidecar.text(f"self/fdinfo/{word}") or ""
+            file = _described(int(word), path, 0, info)
+            yield file.fd, file._replace(
+                ends=ends.get(file.number, "")
+            ) if file.kind == SOCKET else file
 
 
 def folder_of(pid: int) -> str:
