@@ -107,9 +107,11 @@ def _sarif_case(
         for each in (report.verdicts if options.with_expected else ())
         if each.expected_by and each.class_ in classes.LEAKED
     ]
+    from ..show import sarif
+
     return case._replace(
         outcome=_OUTCOMES[status],
-        shown=json.of_verdicts(report, failing + expected, True),
+        shown=sarif.of_verdicts(report, failing + expected),
         has_baseline=report.baseline is not None,
     )
 

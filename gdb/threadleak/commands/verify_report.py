@@ -82,9 +82,9 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
         return json.dump(told)
     case = failure.case(shown, text)
     if all.request.format == "sarif":
-        from ..show import json
+        from ..show import sarif
 
-        told = json.of_verdicts(shown.report, leaked, True)
+        told = sarif.of_verdicts(shown.report, leaked)
         case = case._replace(shown=told, has_baseline=all.report.baseline is not None)
     return _in_format(all.request, case, text)
 

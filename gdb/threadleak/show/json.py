@@ -72,11 +72,12 @@ def of_verdicts(
     with_stacks: bool,
     title: Optional[str] = None,
     with_costs: bool = False,
+    samples: Optional[List[Verdict]] = None,
 ) -> Dict[str, Any]:
     """`with_stacks`: and what the threads wait for. `title`: of the test that
-    was checked."""
+    was checked. `samples`: the threads whose stacks are enough."""
     verdicts = list(verdicts)
-    stacks = _current_stacks(report, verdicts) if with_stacks else {}
+    stacks = _current_stacks(report, samples or verdicts) if with_stacks else {}
     named: Dict[str, Any] = {} if title is None else {"title": title}
     groups = group(verdicts)
     shown = {

@@ -5,6 +5,9 @@ runs of one tool in a file. The threads are those of the JSON documents of the c
 from typing import Any, Dict, Iterable, List, Optional
 
 from .. import VERSION
+from ..judge.classes import STUCK
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
 from . import json
 from .cases import BLIND, FAILED, Case
 from .sarif_places import ROOT, Places, folder_uri, message
@@ -12,6 +15,7 @@ from .sarif_results import results
 from .sarif_rules import rules
 from .source_root import source_root
 
+STUCK_MAX = 64  # whose stacks are read
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -34,6 +38,13 @@ def document(cases: List[Case], root: Optional[str] = None) -> str:
     if places.root is not None:
         run["originalUriBaseIds"] = {ROOT: {"uri": folder_uri(places.root)}}
     return json.dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def of_verdicts(report: Report, verdicts: List[Verdict]) -> Dict[str, Any]:
+    """What a case shows. One thread of a result speaks for the others, and of those that are stuck each for itself."""
+    firsts = {(each.decision, each.thread.copy, each.thread.kind): each for each in verdicts[::-1]}
+    stuck = [each for each in verdicts if each.class_ == STUCK][:STUCK_MAX]
+    return json.of_verdicts(report, verdicts, True, samples=[*firsts.values(), *stuck])
 
 
 def is_readable(shown: Any) -> bool:
