@@ -25,6 +25,7 @@ from image import (
 from image import module, record, site
 from test_subcommands import Bench
 from threadleak.judge.baseline import Baseline, Entry, Key, load
+from threadleak.judge.fingerprint import bare_function
 from threadleak.judge.report import Report
 from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.rules import PLACEHOLDER, RuleError, parse_rule
@@ -440,6 +441,7 @@ def test_a_suggested_rule_takes_that_creation_and_no_other(
         sites=[site(frame(pc) for pc in path) for path in paths],
         modules=[module(b"/srv/server", TEXT), module(b"/lib/" + file.encode(), LIBC)],
     )
+    named = set(filter(None, names))
     report = look(records, **shape)
     for verdict in report.verdicts:
         if not verdict.leaked:
@@ -461,5 +463,7 @@ def test_a_suggested_rule_takes_that_creation_and_no_other(
             and report.judge.values.value(each.thread, "fingerprint") == own
         }
         assert verdict.thread.id in taken and taken <= alike
+        if len(set(map(bare_function, named))) < len(named):
+            continue  # a fingerprint leaves out what a rule may go by, as the type of a result
         same_class = {each.thread.id for each in report.verdicts if each.class_ == verdict.class_}
         assert alike & same_class == taken & same_class
