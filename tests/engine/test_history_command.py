@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import math
 import os
 import time
 import xml.etree.ElementTree as tree
@@ -14,7 +15,16 @@ from hypothesis import strategies as st
 from image import FakeTarget
 from schema import errors
 from test_subcommands import Bench, schema
-from threadleak.judge.history import AUTO, LEVELS, Course, course_of, rises, sum_of
+from threadleak.judge.history import (
+    EDGE_S,
+    AUTO,
+    LEVELS,
+    Course,
+    course_of,
+    rises,
+    sum_of,
+    sum_points,
+)
 from threadleak.read.buckets import Bucket, State
 from threadleak.read.history import History
 from threadleak.show import (
@@ -186,6 +196,60 @@ def test_the_sum_of_sites() -> None:
     course = sum_of([first, second], made([], 90_000.0), AUTO)  # type: ignore[list-item]
     assert [point.alive for point in course.points] == [4, 13, 11]
     assert [point.joined for point in course.points] == [0, 0, 2]
+
+
+def at_about(time: float, ulps: int) -> float:
+    for _ in range(abs(ulps)):
+        time = math.nextafter(time, math.copysign(math.inf, ulps))
+    return time
+
+
+ULPS = st.integers(-3, 3)
+
+
+@given(st.lists(st.lists(st.tuples(ULPS, ULPS), min_size=1, max_size=6), min_size=1, max_size=3))
+def test_edges_that_differ_in_their_last_bits_are_one(sites: Any) -> None:
+    """When a stretch begins and when the one before it ends are different sums of floats."""
+    kept = []
+    for jitters in sites:
+        level = []
+        for each, (begins, ends) in enumerate(jitters):
+            begun = at_about(END + each * 60.0, begins)
+            end = at_about(END + each * 60.0 + 60.0, ends)
+            level.append(Bucket(begun, end - begun, 1, 0, 0, each + 1, 0, each + 1))
+        kept.append(FakeSite(len(kept), len(level), 0, [level, []]))
+    found = sum_points(kept)  # type: ignore[arg-type]
+    assert [round(point.time_s - END) for point in found] == [
+        60 * (each + 1) for each in range(max(map(len, sites)))
+    ]
+    assert [point.begun_s for point in found[1:]] == [point.time_s for point in found[:-1]]
+    assert [point.alive for point in found] == [
+        sum(each + 1 for jitters in sites if each < len(jitters)) for each in range(len(found))
+    ]
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.01), st.integers(0, 9)), min_size=1, max_size=30))
+def test_no_time_is_sampled_twice(widths: Any) -> None:
+    begun, level = END, []
+    for width, alive in widths:
+        level.append(Bucket(begun, width, alive, 0, 0, alive, 0, alive))
+        begun += width
+    site = FakeSite(1, level[-1].alive, 0, [level, []])
+    found = sum_points([site])  # type: ignore[list-item]
+    assert len({f"{point.time_s:.3f}" for point in found}) == len(found)
+    if begun - END >= 2 * EDGE_S:
+        assert found[-1].alive == level[-1].alive
+
+
+def test_levels_whose_edges_differ_in_their_last_bits() -> None:
+    """The stretch before the seam keeps its own state."""
+    for ulps in (-1, 0, 1):
+        fine = [Bucket(at_about(END, ulps), 60.0, 1, 0, 0, 3, 0, 3)]
+        coarse = [
+            Bucket(END - 3600 + 1800 * each, 1800.0, 1, 0, 0, each + 1, 0, 9) for each in (0, 1)
+        ]
+        found = sum_points([FakeSite(1, 3, 0, [fine, coarse])])  # type: ignore[list-item]
+        assert [point.alive for point in found] == [1, 2, 3]
 
 
 # ---- text ------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The history that a process keeps: which part of it is looked at, and which sites made threads more in it."""
 
+from bisect import bisect_right
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..read.buckets import Bucket, State
@@ -9,6 +10,7 @@ from ..read.history import History, SiteHistory
 LEVELS = ("seconds", "minutes", "half-hours")  # as the library keeps them, the finest first
 SITE_LEVELS = LEVELS[1:]
 AUTO = "auto"  # of each time the finest that there is
+EDGE_S = 0.001  # edges closer than that are one: sums of floats differ in their last bit, and samples are of whole ms
 
 
 class Point(NamedTuple):
@@ -84,7 +86,7 @@ def _points(
             found = points
         elif points:
             found = [*_until(points, found), *found]
-    return found
+    return _snapped(found, _edges(found))
 
 
 def _of_level(buckets: Sequence[Bucket], total: State) -> List[Point]:
@@ -103,13 +105,42 @@ def _until(coarse: List[Point], fine: List[Point]) -> List[Point]:
     """Those before the fine ones. Of the one in which these begin the state at its end is too new: it keeps that of
     the one before, and its peak only if that is none of the fine ones'."""
     begun = fine[0].begun_s
-    found = [point for point in coarse if point.time_s <= begun]
-    across = next((point for point in coarse if point.begun_s < begun < point.time_s), None)
+    found = [point for point in coarse if point.time_s < begun + EDGE_S]
+    rest = coarse[len(found) :]
+    across = next((point for point in rest if point.begun_s <= begun - EDGE_S), None)
     if across is not None:
         state = found[-1] if found else fine[0]
         later = [point.peak for point in fine if point.begun_s < across.time_s]
         peak = across.peak if across.peak > max(later) else state.alive
         found.append(state._replace(begun_s=across.begun_s, time_s=begun, peak=peak))
+    return found
+
+
+def _edges(points: Iterable[Point]) -> List[float]:
+    """Where stretches begin and end, each once."""
+    times = sorted({time for point in points for time in (point.begun_s, point.time_s)})
+    found = times[:1]
+    for time in times:
+        if time - found[-1] >= EDGE_S:
+            found.append(time)
+    if len(found) == 1 and times[-1] > times[0]:
+        found.append(times[-1])  # a history that has just begun
+    return found
+
+
+def _snapped(points: Sequence[Point], edges: Sequence[float]) -> List[Point]:
+    """From edge to edge. What is too short for that belongs to the stretch before it."""
+    found: List[Point] = []
+    for point in points:
+        begun, end = (
+            edges[bisect_right(edges, time) - 1] for time in (point.begun_s, point.time_s)
+        )
+        if begun < end:
+            found.append(point._replace(begun_s=begun, time_s=end))
+        elif found and found[-1].time_s == begun:
+            last = found[-1]
+            peak = max(last.peak, point.peak)
+            found[-1] = point._replace(begun_s=last.begun_s, time_s=last.time_s, peak=peak)
     return found
 
 
@@ -149,23 +180,19 @@ def sum_of(sites: Sequence[SiteHistory], history: History, level: str) -> Course
 def sum_points(sites: Sequence[SiteHistory], level: str = AUTO) -> List[Point]:
     """Their peaks need not have been at the same time: of several sites it is what was alive."""
     kept = [site_points(site, level) for site in sites]
-    times = sorted({(point.begun_s, point.time_s) for points in kept for point in points})
-    spans = _cut(times)
-    at: List[Dict[float, Point]] = [_at_ends(points, spans) for points in kept]
+    edges = _edges([point for points in kept for point in points])
+    spans = list(zip(edges, edges[1:]))
+    at: List[Dict[float, Point]] = [_at_ends(_snapped(points, edges), spans) for points in kept]
     found = []
     for begun, end in spans:
         parts = [each[end] for each in at if end in each]
+        if not parts:
+            continue
         sums = [sum(values) for values in zip(*(part[2:] for part in parts))]
         if len(kept) > 1:
             sums[2] = sums[0]
         found.append(Point(begun, end, *sums))
     return found
-
-
-def _cut(times: Sequence[Tuple[float, float]]) -> List[Tuple[float, float]]:
-    """Stretches that do not overlap."""
-    edges = sorted({edge for pair in times for edge in pair})
-    return list(zip(edges, edges[1:]))
 
 
 def _at_ends(points: List[Point], spans: Sequence[Tuple[float, float]]) -> Dict[float, Point]:
