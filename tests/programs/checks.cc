@@ -75,6 +75,36 @@ static void unjoined()
     print(threadleak_scope_end(scope, &how));
 }
 
+/* Thread 1 created it, and joins it right after the check. */
+static void joined_next()
+{
+    threadleak_options how = now();
+    threadleak_scope_t scope = threadleak_scope_begin("Suite.joined_next");
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, returns, nullptr))
+        abort();
+    usleep(50000);
+    print(threadleak_scope_end(scope, &how));
+    pthread_join(thread, nullptr);
+}
+
+static void *creates(void *arg)
+{
+    leave_unjoined();
+    return arg;
+}
+
+static void creator_ended()
+{
+    threadleak_options how = now();
+    threadleak_scope_t scope = threadleak_scope_begin("Suite.creator_ended");
+    pthread_t creator;
+    if (pthread_create(&creator, nullptr, creates, nullptr))
+        abort();
+    pthread_join(creator, nullptr);
+    print(threadleak_scope_end(scope, &how));
+}
+
 static void outlived()
 {
     threadleak_options how = now();
@@ -253,11 +283,21 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)();
-    } parts[] = {
-        {"unjoined", unjoined}, {"outlived", outlived},   {"pool", pool},         {"many", many},
-        {"deadlock", deadlock}, {"ruled", ruled},         {"selftest", selftest}, {"raii", raii},
-        {"expects", expects},   {"untracked", untracked}, {"quiet", quiet},       {"undumpable", undumpable},
-        {"copy", copy}};
+    } parts[] = {{"unjoined", unjoined},
+                 {"outlived", outlived},
+                 {"pool", pool},
+                 {"many", many},
+                 {"deadlock", deadlock},
+                 {"ruled", ruled},
+                 {"selftest", selftest},
+                 {"raii", raii},
+                 {"expects", expects},
+                 {"untracked", untracked},
+                 {"quiet", quiet},
+                 {"undumpable", undumpable},
+                 {"copy", copy},
+                 {"joined_next", joined_next},
+                 {"creator_ended", creator_ended}};
     for (const auto &part : parts)
         if (argc > 1 && strcmp(argv[1], part.name) == 0)
             part.run();

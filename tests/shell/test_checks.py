@@ -57,6 +57,22 @@ def test_an_unjoined_thread(workshop: Workshop, link: str) -> None:
     assert "pthread_join" in ran.report
 
 
+def test_who_checks_has_not_ended(workshop: Workshop) -> None:
+    ran = run(workshop, "joined_next")
+    assert "(1 unjoined) in test Suite.joined_next" in ran.headline
+    assert "has ended" not in ran.report
+    assert re.search(
+        r"^  Thread 1 is in joined_next.* \(checks.cc:\d+\) now, .* may yet join it\.$",
+        ran.report,
+        re.M,
+    ), ran.report
+
+
+def test_a_creator_that_has_ended(workshop: Workshop) -> None:
+    ran = run(workshop, "creator_ended")
+    assert "  Thread 2, which created it, has ended without joining it.\n" in ran.report
+
+
 def test_threads_that_outlive_their_test_are_blamed_on_it_alone(workshop: Workshop) -> None:
     ran = run(workshop, "outlived")
     first, second, whole = ran.results

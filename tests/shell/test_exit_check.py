@@ -61,6 +61,9 @@ def test_whoever_says_0_ends_with_3(exits: str, left: str, summary: str, how: st
     ended = end(exits, left, how)
     assert ended.status == 3
     assert ended.says(summary), ended.err
+    assert (
+        "has ended" not in ended.err and "may yet join" not in ended.err
+    )  # thread 1 runs the handlers
     assert ended.err.count("handler\n") == 1
     assert ended.err.index("handler\n") < ended.err.index("leaked")
     assert ended.out == ("" if how == "quick_exit" else "main\n")
