@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 import pytest
 from run_gdb import run_gdb
-from run_shell import LEAKS, SETTLED, run_shell
+from run_shell import BLIND, CLEAN, LEAKS, SETTLED, run_shell
 from workshop import LINKED, Program, Running, Workshop
 
 LEAKED = 500
@@ -140,6 +140,48 @@ def test_without_a_registry_it_names_what_needs_none(workshop: Workshop) -> None
     done = run_shell("snapshot", "-o", core, str(running.pid))
     assert "no registry was found" in done.out and f"`threadleak stacks {core}` or" in done.out
     assert run_shell("stacks", core).status == 0
+
+
+def status_in_gdb(program: str, core: str) -> Tuple[int, str]:
+    run = run_gdb(program, core, commands=[f"threadleak check --exit {' '.join(SETTLED)}"])
+    return run.status, run.out + run.err
+
+
+@pytest.mark.parametrize(
+    "how, status, said",
+    [
+        ((), BLIND, "whether 50 finished threads are unjoined cannot be told"),
+        (("--stop",), LEAKS, "50 leaked threads (50 unjoined)"),
+    ],
+)
+def test_without_a_registry_it_is_never_clean_for_want_of_a_second_look(
+    workshop: Workshop, how: Tuple[str, ...], status: int, said: str
+) -> None:
+    """glibc's lists alone tell of finished threads, and one look at a process that runs on does not do for that."""
+    program = workshop.program("snapshot")
+    running = workshop.start(program, "50", preload="")
+    core = os.path.join(running.folder, "d.core")
+    assert run_shell("check", *SETTLED, str(running.pid)).status == LEAKS
+    assert run_shell("snapshot", "-o", core, *how, str(running.pid)).status == 0
+    running.end()
+    done = run_shell("check", *SETTLED, core)
+    assert done.status == status and said in done.out, done
+    assert "came or went" not in done.out
+    found, told = status_in_gdb(program.path, core)
+    assert found == status and said in told, told
+
+
+@pytest.mark.parametrize("how", [(), ("--stop",)])
+def test_without_a_registry_and_without_leaks_it_is_clean(
+    workshop: Workshop, how: Tuple[str, ...]
+) -> None:
+    program = workshop.program("snapshot")
+    running = workshop.start(program, "0", preload="")
+    core = os.path.join(running.folder, "e.core")
+    assert run_shell("snapshot", "-o", core, *how, str(running.pid)).status == 0
+    running.end()
+    assert run_shell("check", *SETTLED, core).status == CLEAN
+    assert status_in_gdb(program.path, core)[0] == CLEAN
 
 
 def test_of_what_is_no_process() -> None:

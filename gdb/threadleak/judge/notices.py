@@ -5,6 +5,7 @@ from errno import errorcode
 from typing import TYPE_CHECKING, Iterable, NamedTuple, Optional
 
 from ..read import abi
+from ..read.look import Look
 from ..read.model import Registry
 from ..read.threads import Threads
 from .classes import UNTRACKED
@@ -60,10 +61,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         text = _plural(waiting, "unjoined thread")
         text += " not counted yet: just finished, or being joined"
         yield Notice("waiting", text, waiting)
-    if report.look.left_out:
-        text = _plural(report.look.left_out, "thread")
-        text += " that came or went while the process was read: left out"
-        yield Notice("left_out", text, report.look.left_out)
+    yield from _left_out(report.look)
     for limit in report.target.limits():
         yield Notice("limit", limit, 1, blind=True)
     yield from _lost(registry)
@@ -78,6 +76,19 @@ def notices(report: "Report") -> Iterable[Notice]:
         unused = len(report.baseline.unused)
         text = f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
         yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
+
+
+def _left_out(look: Look) -> Iterable[Notice]:
+    if look.untold:
+        text = "this core was made while the process ran on: whether"
+        text += f" {_plural(look.untold, 'finished thread is', 'finished threads are')} unjoined"
+        text += " cannot be told; look at the process itself, or make the core with snapshot --stop"
+        yield Notice("unjoined_untold", text, look.untold, blind=True)
+    others = look.left_out - look.untold
+    if others:
+        came = "may have come or gone" if look.target.blurred else "came or went"
+        text = _plural(others, "thread") + f" that {came} while the process was read: left out"
+        yield Notice("left_out", text, others)
 
 
 def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:

@@ -44,6 +44,8 @@ class Look(NamedTuple):
     threads: Threads
     believed: Optional[Set[Hashable]] = None  # of the doubtful threads these; None: all
     left_out: int = 0  # those that are not
+    # of these the finished ones that may be unjoined, in a core that allows no second look, and without a registry
+    untold: int = 0
     others: Optional[
         List[ThreadInfo]
     ] = None  # all of the process, where `threads` are a part of them
@@ -111,6 +113,17 @@ def compared(taken: Look) -> Look:
     return taken._replace(
         threads=threads._replace(infos=infos, detached_gone=gone),
         left_out=len(threads.infos) - len(infos),
+        untold=_untold(taken, threads.infos, sure),
+    )
+
+
+def _untold(taken: Look, infos: List[ThreadInfo], sure: Set[Hashable]) -> int:
+    """Who is in its join there, or still being created, needs no second look."""
+    if not taken.target.blurred or taken.registry.copies:
+        return 0
+    return sum(
+        isinstance(_doubt(info), Descriptor) and _doubt(info) not in sure and not info.unsettled
+        for info in infos
     )
 
 
