@@ -52,6 +52,8 @@ def test_whatever_it_says(found: List[Sample], program: Any, said: List[str]) ->
     for sample in profile.sample:
         assert all(1 <= id <= len(profile.location) for id in sample.location_id)
         assert all(label.key < len(strings) and label.str < len(strings) for label in sample.label)
+        values = [strings[label.str] for label in sample.label]
+        assert not any('"' in value or value.endswith("\\") for value in values), "pprof -svg"
     for location in profile.location:
         assert location.mapping_id <= len(profile.mapping)
         assert all(1 <= line.function_id <= len(profile.function) for line in location.line)

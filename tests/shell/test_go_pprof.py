@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`--format pprof`, as the real `go tool pprof` reads it."""
 
+import html
 import os
 import pty
 import re
@@ -99,7 +100,8 @@ def test_what_pprof_makes_of_it(growing: Growing, tmp_path: object) -> None:
     top = pprof("-top", "-sample_index=unjoined", path)
     assert re.search(r"\n +3 +100% +100% +3 +100% +leave_unjoined\n", top), top
     assert "Type: unjoined" in top and "3 leaked threads of 5" in pprof("-comments", path)
-    assert "alive" in pprof("-top", path), "by default those that are alive"
+    assert pprof("-top", path) == top, "by default what leaks"
+    assert "Type: alive" in pprof("-top", "-sample_index=alive", path)
     assert "leave_unjoined" in pprof("-tree", "-sample_index=unjoined", path)
     only = pprof("-top", "-sample_index=created", "-tagfocus=class=alive", path)
     assert "keep_alive" in only and "leave_unjoined" not in only
@@ -113,11 +115,33 @@ def test_what_pprof_makes_of_it(growing: Growing, tmp_path: object) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("dot"), reason="needs graphviz")
-def test_a_picture(growing: Growing, tmp_path: object) -> None:
-    growing.make("ua")
-    path = profile(tmp_path, "a", "groups", *SETTLED, growing.pid)
+def test_a_picture(workshop: Workshop, tmp_path: object) -> None:
+    """Names of threads go into it as labels: what Graphviz takes for its own syntax is none of theirs."""
+    link = f'{tmp_path}/a"b\\'  # gives the process its name, and the file keeps its own
+    os.symlink(workshop.program("grows").path, link)
+    named = Growing(link)
+    try:
+        named.make("ua")
+        path = profile(tmp_path, "a", "groups", *SETTLED, named.pid)
+    finally:
+        named.kill()
+    assert {row.labels["name"] for row in rows(path) if "name" in row.labels} == {"a'b/"}
     picture = pprof("-svg", "-sample_index=created", path)
-    assert picture.startswith("<?xml") and "leave_unjoined" in picture
+    assert picture.startswith("<?xml") and "leave_unjoined" in picture and "a'b/" in html.unescape(picture)
+
+
+def test_what_is_shown_first(growing: Growing, tmp_path: object) -> None:
+    """Of what does not leak, and where nobody can be unjoined, those that are alive."""
+    growing.make("a")
+    path = profile(
+        tmp_path, "none", "list", "--class", "alive", *SETTLED, growing.pid, status=CLEAN
+    )
+    assert "Type: alive" in pprof("-top", path)
+    growing.make("u")
+    path = profile(tmp_path, "some", "groups", *SETTLED, growing.pid)
+    assert "Type: unjoined" in pprof("-top", path)
+    path = profile(tmp_path, "where", "stacks", growing.pid, status=CLEAN)
+    assert "Type: alive" in pprof("-top", path)
 
 
 def test_the_difference_of_two(growing: Growing, tmp_path: object) -> None:

@@ -12,7 +12,7 @@ from ..target.base import Frame
 from .pprof_schema import new_profile
 from .sanitize import clean
 
-_DEFAULT = TYPES[0][0]
+_ALIVE, _UNJOINED = 0, 1  # in TYPES
 
 
 class _Profile:
@@ -79,7 +79,7 @@ class _Profile:
     def sample(self, sample: Sample, values: Sequence[int]) -> None:
         made = self.proto.sample.add(location_id=self.stack(sample.stack), value=values)
         for key, value in sample.labels:
-            made.label.add(key=self.text(key), str=self.text(value))
+            made.label.add(key=self.text(key), str=self.text(_label(value)))
 
     def bytes(self) -> bytes:
         import gzip
@@ -94,12 +94,14 @@ _HAS = ("has_functions", "has_filenames", "has_line_numbers", "has_inline_frames
 def document(
     samples: Sequence[Sample], program: Optional[Extent], time_s: float, comments: Iterable[str]
 ) -> bytes:
-    """`program`: its mapping, which stands first, if anything lies in it."""
+    """`program`: its mapping, which stands first, if anything lies in it. What is shown unless somebody asks for another type
+    is what nobody has joined; if there is no such thread, those that are alive."""
     profile = _Profile()
     proto = profile.proto
     for name, unit in TYPES:
         proto.sample_type.add(type=profile.text(name), unit=profile.text(unit))
-    proto.default_sample_type = profile.text(_DEFAULT)
+    leaks = any(sample.values[_UNJOINED] for sample in samples)
+    proto.default_sample_type = profile.text(TYPES[_UNJOINED if leaks else _ALIVE][0])
     proto.period_type.type = profile.text("threads")
     proto.period_type.unit = profile.text("count")
     proto.period = 1
@@ -110,6 +112,13 @@ def document(
     for sample, values in _summed(samples):
         profile.sample(sample, values)
     return profile.bytes()
+
+
+def _label(value: str) -> str:
+    """go tool pprof (of Go 1.19) writes the values of labels into quoted strings of Graphviz as they are: a quote, or a
+    backslash before the closing one, would be a syntax error, and there would be no picture."""
+    value = value.replace('"', "'")
+    return value[:-1] + "/" if value.endswith("\\") else value
 
 
 def _summed(samples: Sequence[Sample]) -> Iterable[Tuple[Sample, List[int]]]:
