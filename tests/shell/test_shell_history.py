@@ -88,6 +88,37 @@ def test_one_place(growing: Growing) -> None:
     assert "there is no place like 'nobody' that created threads" in done.err
 
 
+def told_everywhere(reason: str, *target: str) -> None:
+    """In what people read, in what programs read, and beside what has no room for it."""
+    done = run_shell("history", *target)
+    assert done.status == BLIND
+    assert any(line.startswith("note: ") and reason in line for line in done.out.splitlines())
+    done = run_shell("history", "--format", "json", *target)
+    assert done.status == BLIND
+    assert any(reason in note for note in json.loads(done.out)["history"]["notes"])
+    for format in "svg", "openmetrics":
+        done = run_shell("history", "--format", format, *target)
+        assert done.status == BLIND and done.out != ""
+        assert done.err.startswith("threadleak: cannot tell: ") and reason in done.err
+        assert done.err.count("\n") == 1
+
+
+def test_dropped_threads_are_missed(workshop: Workshop) -> None:
+    """Of a program of 300, with room for 8."""
+    env = {"THREADLEAK_OPTIONS": "max_records=8"}
+    running = workshop.start(workshop.program("crowd"), "300", "0", env=env)
+    told_everywhere("threads dropped for lack of room", str(running.pid))
+
+
+def test_a_truncated_core(workshop: Workshop, tmp_path: Any) -> None:
+    program = workshop.program("crowd")
+    core = workshop.start(program, "5", "3").dump_core()
+    short = tmp_path / "core"
+    shutil.copy(core, short)
+    os.truncate(short, os.path.getsize(core) - 1)
+    told_everywhere("truncated", program.path, str(short))
+
+
 def test_a_core_in_both(workshop: Workshop) -> None:
     program = workshop.program("crowd")
     core = workshop.start(program, "5", "3").dump_core()

@@ -4,10 +4,11 @@
 import argparse
 import shutil
 from fnmatch import fnmatchcase
-from typing import Iterator, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 from ..judge.blame import first_own
 from ..judge.history import AUTO, LEVELS, Course, Rise, course_of, rises, sum_of
+from ..judge.notices import lost
 from ..judge.report import BLIND, CLEAN
 from ..judge.values import function_names
 from ..read.history import History, SiteHistory, history_of
@@ -23,6 +24,7 @@ from .session import Session
 NAME = "history"
 SHOWN = 10
 FORMATS = ("text", "json", "svg", "openmetrics")
+NOTED = ("text", "json")  # formats that have room for notes
 
 
 def parser(shell: bool = False) -> Parser:
@@ -61,8 +63,18 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if history is None:
         raise TargetError(_why_none(registry))
     seen = _Look(target, registry, history, options).seen()
-    status = BLIND if registry.anomalies or target.limits() else CLEAN
-    return Outcome(_shown(session, target, registry, seen, options), status)
+    missing = _missing(target, registry)
+    error = None
+    if missing and options.format not in NOTED:
+        error = f"cannot tell: {'; '.join(missing)}"
+    status = BLIND if missing else CLEAN
+    return Outcome(_shown(session, target, registry, seen, options), status, error)
+
+
+def _missing(target: Target, registry: Registry) -> List[str]:
+    """Why there may have been other threads than the history has."""
+    dropped = [each.text for each in lost(registry) if each.blind and each.kind != "dropped_scopes"]
+    return [*target.limits(), *dropped]
 
 
 def _shown(
@@ -145,6 +157,4 @@ class _Look:
         dropped = self._history.dropped
         if dropped:
             yield f"{dropped:,} places have no history of their own, for lack of room"
-        yield from self._target.limits()
-        for kind, number, example in self._registry.anomalies:
-            yield f"damaged: {kind}: {number:,} ({example})"
+        yield from _missing(self._target, self._registry)

@@ -64,7 +64,7 @@ def notices(report: "Report") -> Iterable[Notice]:
     yield from _left_out(report.look)
     for limit in report.target.limits():
         yield Notice("limit", limit, 1, blind=True)
-    yield from _lost(registry)
+    yield from lost(registry)
     failed = sum(copy.header.failed_creates for copy in registry.copies)
     if failed:
         yield Notice("failed_creates", _failed(registry, failed), failed)
@@ -121,7 +121,7 @@ def _plural(count: int, one: str, more: Optional[str] = None) -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
-def _lost(registry: Registry) -> Iterable[Notice]:
+def lost(registry: Registry) -> Iterable[Notice]:
     """What should be known and is not."""
     for name, what in (
         ("records", "nothing is known of them"),
