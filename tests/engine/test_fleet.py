@@ -185,6 +185,92 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path: Path) -> None:
     assert outcome.status == 2 and "there is no file in the folder" in str(outcome.error)
 
 
+def saved(folder: Path, **reports: Dict[str, Any]) -> str:
+    for name, shown in reports.items():
+        (folder / name).write_text(dump(shown))
+    return str(folder)
+
+
+def blind(host: str, leaked: bool = False) -> Dict[str, Any]:
+    shown = report({A: 1}, host, leaked=leaked)
+    lost = {"kind": "limit", "text": "the core file is cut short", "count": 1, "blind": True}
+    return {**shown, "findings": [lost]}
+
+
+def test_a_blind_report_is_named_and_never_green(tmp_path: Path) -> None:
+    """As the command ended that wrote it."""
+    lossy = report({A: 1}, "h2", leaked=False)
+    lossy["registry"]["dropped"] = 5
+    folder = saved(tmp_path, a=blind("h1"), b=lossy, c=report({A: 1}, "h3", leaked=False))
+    outcome = run(folder)
+    assert outcome.status == 2 and outcome.error == (
+        f"cannot tell all: 2 reports are incomplete: {folder}/a: the core file is cut short;"
+        f" {folder}/b: 5 threads dropped for lack of room"
+    )
+    found = json.loads(run(folder, form="json").text)["merge"]
+    assert (found["blind"], len(found["blind_why"])) == (2, 2)
+    saved(tmp_path, d=report({A: 1}, "h4"))
+    outcome = run(folder)
+    assert outcome.status == 3 and "2 reports are incomplete" in str(outcome.error)
+
+
+def test_of_many_blind_reports_the_first_are_named(tmp_path: Path) -> None:
+    folder = saved(tmp_path, **{f"r{n}": blind(f"h{n}") for n in range(7)})
+    outcome = run(folder)
+    assert outcome.status == 2 and "7 reports are incomplete" in str(outcome.error)
+    assert str(outcome.error).endswith("; and 2 more") and f"{folder}/r5" not in str(outcome.error)
+
+
+@pytest.mark.parametrize("key", ["stacks", "graph", "diff", "merge", "history"])
+@pytest.mark.parametrize("written", [dump, json.dumps])
+def test_what_has_no_judged_threads_is_refused(
+    tmp_path: Path, key: str, written: Callable[[Any], str]
+) -> None:
+    path = tmp_path / "report"
+    path.write_text(written({**report({}), key: []}))
+    outcome = run(str(path))
+    assert outcome.status == 2 and (
+        f"{path} is of `threadleak {key}`, a document without judged threads: `threadleak groups"
+        " --all --format json` saves a report that merge takes"
+    ) in str(outcome.error)
+
+
+def test_the_document_of_a_run_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    shown = {"schema": "threadleak-run/1", "summary": {}, "programs": [], "error": None}
+    outcome = run(saved(tmp_path, report=shown))
+    assert outcome.status == 2 and "is of `threadleak run`" in str(outcome.error)
+    assert "`threadleak groups --all --format json` saves a report" in str(outcome.error)
+
+
+@pytest.mark.parametrize(
+    "data, why",
+    [
+        (b"\xff\xfe{}\n", "it is no JSON report"),
+        (b"hello\n", "it is no JSON report"),
+        (b"[" + b"1" * 9000 + b"]\n", ""),
+        (b"\x1f\x8bnonsense", "its gzip data is damaged"),
+        (dump({**REPORT, "target": None}).encode(), "it is not as `threadleak groups"),
+        (dump({**REPORT, "groups": [7]}).encode(), "it is not as `threadleak groups"),
+    ],
+)
+def test_damage_is_told_in_plain_words(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "report"
+    path.write_bytes(data)
+    outcome = run(str(path))
+    assert outcome.status == 2 and f"no report of threadleak: {why}" in str(outcome.error)
+    for word in ("codec", "object", "Error", "subscriptable", "digits", "Expecting"):
+        assert word not in str(outcome.error)
+
+
+def test_reports_without_the_library_are_told_of(tmp_path: Path) -> None:
+    shown = report({A: 1}, leaked=False)
+    shown["registry"]["found"] = False
+    outcome = run(saved(tmp_path, a=shown, b=report({A: 1}, "h2", leaked=False)))
+    assert (outcome.status, outcome.error) == (0, None)
+    assert "note: 1 instance ran without the library" in outcome.text
+    assert "LD_PRELOAD=libthreadleak.so" in outcome.text
+
+
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threadleak.judge.saved.DOCUMENT_MAX", 1 << 20)
     for name, text in {

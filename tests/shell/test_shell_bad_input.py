@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, List, Set
 
 import pytest
@@ -137,6 +138,20 @@ def test_dropped_records(workshop: Workshop) -> None:
     )
     run = run_shell("check", str(running.pid))
     must_be_blind(run, "4 threads dropped for lack of room")
+
+
+def test_dropped_records_in_a_saved_report(workshop: Workshop, tmp_path: Path) -> None:
+    running = workshop.start(
+        workshop.program("crowd"), "8", "0", env={"THREADLEAK_OPTIONS": "max_records=5"}
+    )
+    words = ("--all", "--format", "json", "--output", str(tmp_path / "report.json"))
+    assert run_shell("groups", str(running.pid), *words).status == BLIND
+    run = run_shell("merge", str(tmp_path))
+    assert run.status == BLIND and "1 report is incomplete" in run.err
+    assert "report.json: 4 threads dropped for lack of room" in run.err
+    run_shell("stacks", str(running.pid), *words[1:])
+    run = run_shell("merge", str(tmp_path))
+    assert run.status == BLIND and "a document without judged threads" in run.err
 
 
 def test_a_process_that_is_gone(workshop: Workshop) -> None:

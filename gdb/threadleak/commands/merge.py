@@ -5,7 +5,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from ..judge.fleet import Fleet
+from ..judge.fleet import Fleet, Ranking
 from ..judge.report import BLIND, CLEAN, LEAKS
 from ..judge.saved import documents, files_of
 from ..show import fleet, json_fleet
@@ -16,7 +16,7 @@ from .options import Outcome, Parser, UsageError, count
 
 NAME = "merge"
 SHOWN = 20
-UNREAD_NAMED, UNREAD_KEPT = 5, 100
+NAMED, UNREAD_KEPT = 5, 100
 
 
 def parser() -> Parser:
@@ -47,7 +47,8 @@ def parser() -> Parser:
 
 
 def run(session: None, options: argparse.Namespace) -> Outcome:
-    """3 where threads leaked, though there may be more in files that could not be read; these are named."""
+    """3 where threads leaked, though there may be more in files that could not be read, and where a report itself
+    cannot tell all; these are named."""
     if not options.files:
         raise UsageError("threadleak merge: which FILE? See `threadleak merge --help`")
     found = Fleet()
@@ -69,15 +70,26 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
         shown = json_fleet.document(ranking, unread, unread_count)
     else:
         shown = "\n".join(fleet.lines(ranking, options.limit)) + "\n"
-    status = LEAKS if ranking.leaked else BLIND if unread_count or not ranking.documents else CLEAN
-    return Outcome(shown, status, _sentence(unread, unread_count, ranking.documents))
+    lack = _sentence(ranking, unread, unread_count)
+    return Outcome(shown, LEAKS if ranking.leaked else BLIND if lack else CLEAN, lack)
 
 
-def _sentence(unread: List[str], unread_count: int, documents: int) -> Optional[str]:
-    if not unread_count:
-        return None if documents else "cannot tell: there is no report to merge"
-    named = "; ".join(unread[:UNREAD_NAMED])
-    more = unread_count - min(len(unread), UNREAD_NAMED)
-    rest = f"; and {more:,} more" if more else ""
-    what = "1 report is" if unread_count == 1 else f"{unread_count:,} reports are"
-    return f"cannot tell all: {what} left out: {named}{rest}"
+def _sentence(ranking: Ranking, unread: List[str], unread_count: int) -> Optional[str]:
+    """What keeps this from being all."""
+    parts = []
+    if unread_count:
+        what = "1 report is" if unread_count == 1 else f"{unread_count:,} reports are"
+        parts.append(f"{what} left out: {_named(unread, unread_count)}")
+    if ranking.blind:
+        what = "1 report is" if ranking.blind == 1 else f"{ranking.blind:,} reports are"
+        whys = list(map(clean, ranking.blind_why))
+        parts.append(f"{what} incomplete: {_named(whys, ranking.blind)}")
+    if parts:
+        return "cannot tell all: " + "; ".join(parts)
+    return None if ranking.documents else "cannot tell: there is no report to merge"
+
+
+def _named(whys: List[str], count: int) -> str:
+    """The first of them."""
+    more = count - min(len(whys), NAMED)
+    return "; ".join(whys[:NAMED]) + (f"; and {more:,} more" if more else "")

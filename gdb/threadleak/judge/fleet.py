@@ -20,6 +20,7 @@ from .side import frame_of
 
 COUNT_MAX = 1 << 40  # of threads; whoever claims more is not believed
 NAMES_MAX = 256  # characters of a host's name, or a program's
+WHY_MAX, WHYS_MAX = 300, 100  # characters of a reason, and how many of these are kept for the whole
 FRAMES_MAX = 64  # of a site's creation stack that are kept
 
 
@@ -53,7 +54,8 @@ class _Seen(NamedTuple):
 
     at: Optional[float]  # seconds since 1970
     whole: bool  # all threads, not those alone that an option selected
-    blind: bool  # the report says that it cannot tell all
+    blind: str  # why the report cannot tell all; "": it can
+    registry: bool  # the library was in the process
     counts: Counts
 
 
@@ -114,6 +116,8 @@ class Ranking(NamedTuple):
     threads: int
     leaked: int
     blind: int  # instances whose report says that it cannot tell all
+    blind_why: List[str]  # a sentence for each of the first of them
+    without_library: int  # instances of whose threads nobody knows who created them
     partial: int  # instances of whose threads the report has some
 
 
@@ -128,8 +132,7 @@ class Fleet:
         try:
             self._add(document, path)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            why = f"it has no {error}" if isinstance(error, KeyError) else str(error)[:200]
-            raise TargetError(f"{path} is no report of threadleak: {why}") from None
+            raise TargetError(f"{path} is no report of threadleak: {_why(error)}") from None
 
     def _add(self, document: Dict[str, Any], path: str) -> None:
         if document.get("error") is not None:
@@ -147,8 +150,9 @@ class Fleet:
             key = (path, self.documents)  # nothing tells it from another
         counts: Counts = {}
         shown = sum(self._group(each, counts) for each in groups)
-        blind = any(each["blind"] for each in document.get("findings") or [])
-        seen = _Seen(at, shown == whole, blind, counts)
+        why = _why_blind(document)
+        blind = f"{path}: {why}"[-WHY_MAX:] if why else ""
+        seen = _Seen(at, shown == whole, blind, registry["found"] is True, counts)
         self.documents += 1
         known = self._instances.get(key)
         if known is None:
@@ -165,7 +169,7 @@ class Fleet:
                 return threads  # the main thread
             mark = ""
         elif not (isinstance(mark, str) and len(mark) == 16):
-            raise ValueError(f"{str(mark)[:40]!r} is no fingerprint")
+            raise _Unlike(f"{str(mark)[:40]!r} is no fingerprint")
         if mark not in self._sites:
             self._sites[mark] = _site(mark, shown)
         count = Count(threads, _count(shown["leaked"] or 0), by_class)
@@ -175,6 +179,7 @@ class Fleet:
     def ranking(self) -> Ranking:
         """Sites with leaked threads before the others."""
         instances = list(self._instances.values())
+        blind = [each.last.blind for each in instances if each.last.blind]
         of_program = Counter(each.program for each in instances)
         hosts_of: Dict[str, Set[str]] = {}
         for each in instances:
@@ -201,9 +206,36 @@ class Fleet:
             len(set().union(*hosts_of.values())),
             sum(each.threads for each in ranked),
             sum(each.leaked for each in ranked),
-            sum(each.last.blind for each in instances),
+            len(blind),
+            blind[:WHYS_MAX],
+            sum(not each.last.registry for each in instances),
             sum(not each.last.whole for each in instances),
         )
+
+
+class _Unlike(ValueError):
+    """What in a document is not as in a report."""
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    if isinstance(error, _Unlike):
+        return str(error)
+    return "it is not as `threadleak groups --format json` writes it"
+
+
+def _why_blind(document: Dict[str, Any]) -> str:
+    """As the command that wrote it ended with 2 for want of leaks; "": it did not."""
+    for each in document.get("findings") or []:
+        if each["blind"]:
+            return str(each["text"])[:WHY_MAX]
+    dropped = _count(document["registry"].get("dropped") or 0)
+    if dropped:
+        return f"{dropped:,} thread{'s' if dropped > 1 else ''} dropped for lack of room"
+    if any(each["leaked"] is None for each in document["groups"]):
+        return "it does not say which threads leaked"
+    return ""
 
 
 def _site(mark: str, shown: Dict[str, Any]) -> Site:
@@ -259,7 +291,7 @@ class _Sum:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= COUNT_MAX:
-        raise ValueError(f"{str(value)[:40]!r} is no number of threads")
+        raise _Unlike(f"{str(value)[:40]!r} is no number of threads")
     return value
 
 
@@ -267,11 +299,11 @@ def _time(value: Any) -> Optional[float]:
     if value is None:
         return None
     if type(value) not in (int, float) or not 0 <= value < 1 << 40:
-        raise ValueError(f"{str(value)[:40]!r} is no time")
+        raise _Unlike(f"{str(value)[:40]!r} is no time")
     return float(value)
 
 
 def _name(value: Any) -> Optional[str]:
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{str(value)[:40]!r} is no name")
+        raise _Unlike(f"{str(value)[:40]!r} is no name")
     return value[-NAMES_MAX:] if value else None

@@ -20,6 +20,15 @@ SCHEMA = "threadleak/1"  # show/json.py
 DOCUMENT_MAX = 128 << 20  # bytes; 10,000 threads with their stacks are about 40 MB
 _NEEDED = (b"schema", b"target", b"registry", b"summary", b"groups", b"findings", b"error")
 _FIRST = (b"title", b"schema", b"target")
+_OTHERS = (
+    b"stacks",
+    b"graph",
+    b"diff",
+    b"merge",
+    b"history",
+)  # keys of one command alone, which judges no groups
+_RUN_SCHEMA = "threadleak-run/1"  # show/run_documents.py
+_WANTED = "`threadleak groups --all --format json` saves a report that merge takes"
 _KEY = Pattern(rb' "([a-z_]{1,40})": ')
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20
@@ -39,14 +48,24 @@ def documents(path: str) -> Iterator[Document]:
             yield from _documents(io.BufferedReader(_Unpacked(file), _BLOCK) if is_packed else file)
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}") from None
+    except _OtherKind as error:
+        raise TargetError(f"{path} is of `threadleak {error}: {_WANTED}") from None
     except (ValueError, RecursionError, MemoryError, EOFError, zlib.error) as error:
         raise TargetError(f"{path} is no report of threadleak: {_why(error)}") from None
+
+
+class _OtherKind(ValueError):
+    """A document that is threadleak's and has no groups; of which command, and what it lacks."""
 
 
 def _why(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    return str(error)[:200] or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "there is not memory enough to read it"
+    if isinstance(error, zlib.error):
+        return "its gzip data is damaged"
+    return str(error)[:200]
 
 
 class _Unpacked(io.RawIOBase):
@@ -134,6 +153,8 @@ def _by_lines(lines: _Lines) -> Any:
         if match is None:
             raise ValueError("it is damaged" if line else "it is cut short")
         head = head + [line] if head and match[1] != _FIRST[-1] else []
+        if match[1] in _OTHERS:
+            raise _other(match[1].decode())
         is_needed = match[1] in _NEEDED
         if value == b"[":
             elements = _elements(lines)
@@ -160,16 +181,25 @@ def _parse(text: bytes) -> Any:
 
     try:
         return json.loads(text.decode("utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON ({error.msg})") from None
+    except ValueError:  # neither UTF-8, nor JSON; or a number of thousands of digits
+        raise ValueError("it is no JSON report") from None
 
 
 def _checked(document: Any) -> Document:
     if not isinstance(document, dict) or not isinstance(document.get("schema"), str):
         raise ValueError("it has no schema")
+    if document["schema"] == _RUN_SCHEMA:
+        raise _OtherKind("run`, on its programs, and no report of the threads of one process")
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema'][:40]!r}")
+    for key in map(bytes.decode, _OTHERS):
+        if key in document:
+            raise _other(key)
     return document
+
+
+def _other(key: str) -> _OtherKind:
+    return _OtherKind(f"{key}`, a document without judged threads")
 
 
 def files_of(words: Iterable[str], stdin: Iterable[str]) -> Iterator[Tuple[str, str]]:

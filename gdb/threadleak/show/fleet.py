@@ -41,6 +41,11 @@ def notes(ranking: Ranking) -> Iterator[str]:
             f"note: of {_counted(ranking.partial, 'instance')} the report has some of the threads alone:"
             " `threadleak groups --all --format json` saves all"
         )
+    if ranking.without_library:
+        yield (
+            f"note: {_counted(ranking.without_library, 'instance')} ran without the library, so that nobody knows"
+            " which places created their threads: start programs with LD_PRELOAD=libthreadleak.so"
+        )
     if ranking.blind:
         yield f"note: the reports of {_counted(ranking.blind, 'instance')} say that they cannot tell all"
 

@@ -19,6 +19,8 @@ def document(ranking: Ranking, unread: Sequence[str], unread_count: int) -> str:
         "threads": ranking.threads,
         "leaked": ranking.leaked,
         "blind": ranking.blind,
+        "blind_why": ranking.blind_why,
+        "without_library": ranking.without_library,
         "partial": ranking.partial,
         "sites": list(map(_site, ranking.sites)),
     }
