@@ -7,8 +7,9 @@ from typing import Any, Dict
 from xml.etree import ElementTree
 
 import pytest
-from published import refused_by_jenkins
-from run_shell import LEAKS
+from growing import Growing
+from published import OURS, errors_of, refused_by_jenkins
+from run_shell import LEAKS, SETTLED, run_shell
 from test_run_check import JOINED, Done
 from workshop import Workshop, line_of
 
@@ -78,6 +79,20 @@ def test_json(script: str, tmp_path: Any) -> None:
     assert report["schema"] == "threadleak/1" and report["summary"]["leaked"] == 2
     assert report["target"]["pid"] == leaky["pid"]
     assert clean["reports"] == [] and unchecked["blind"].startswith("it ended without a check")
+
+
+def test_json_as_jsonschema_reads_it(growing: Growing, script: str, tmp_path: Any) -> None:
+    """Real documents, by our schemas, with a validator that others have; it must also follow references."""
+    of_run = json.loads(document("json", tmp_path, script))
+    assert errors_of(of_run, "json-run-schema.json", OURS) == []
+    growing.make("uaj")
+    lines = [("list", "--all", "--stacks"), ("groups",), ("check", "--at-end")]
+    texts = [run_shell(*words, *SETTLED, "--format", "json", growing.pid).out for words in lines]
+    reports = [*of_run["programs"][0]["reports"], *map(json.loads, texts)]
+    assert [errors_of(each, "json-schema.json", OURS) for each in reports] == [[]] * 4
+    reports[1]["threads"][0]["class"] = 7
+    (error,) = errors_of(reports[1], "json-schema.json", OURS)
+    assert error.startswith("$.threads[0].class: 7 is not ")
 
 
 def test_several_documents_and_text_of_one_run(script: str, tmp_path: Any) -> None:
