@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`threadleak run --timeout`: what still runs is shown and ended, with a core file of each process."""
 
+import html
+import json
 import os
 import re
 import subprocess
@@ -99,6 +101,32 @@ def test_without_a_check(tmp_path: Any) -> None:
 def test_what_is_no_time(seconds: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--timeout", seconds, "--", "true")
     assert done.status == 64 and done.err.count("\n") == 1
+
+
+def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> None:
+    program = workshop.program("deadlocks/ab_ba").path
+    files = ("d.json", "d.xml", "d.html", "d.sarif")
+    reports = [word for name in files for word in ("--report", name)]
+    done = Done(tmp_path, *SOON, *reports, "--", program)
+    assert done.status == HUNG
+    at = next(i for i, line in enumerate(done.lines) if line.endswith(" still runs:"))
+    said, fix = done.lines[at + 1 : at + 3]
+    assert re.match(
+        r"stuck: thread \d `(first|second)` waits for the mutex `[ab]` .*: a deadlock", said
+    )
+    assert fix.startswith("fix: ") and "order" in fix
+    (shown,) = json.loads((tmp_path / "d.json").read_text())["programs"]
+    assert shown["leaked"] is None and shown["blind"] == "it was still running after 1.5 s"
+    (report,) = shown["reports"]
+    assert report["title"] == "ab_ba" and said in report["text"]
+    assert sorted(each["name"] for each in report["threads"]) == ["first", "second"]
+    assert [f"stuck: {each['text']}" for each in report["findings"] if each["kind"] == "stuck"] == [
+        said
+    ]
+    for name in files[1:3]:
+        assert said in html.unescape((tmp_path / name).read_text()), name
+    results = json.loads((tmp_path / "d.sarif").read_text())["runs"][0]["results"]
+    assert {each["ruleId"] for each in results} == {"stuck"}
 
 
 def test_it_is_in_the_document(grows: str, tmp_path: Any) -> None:

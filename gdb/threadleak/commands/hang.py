@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""`threadleak run --timeout`: what still runs is shown, each process with the stacks of all its threads, is
-written to a core file, and is ended."""
+"""`threadleak run --timeout`: what still runs is shown, each process with its deadlocks and the stacks of all its
+threads, is written to a core file, and is ended."""
 
+import argparse
 import os
 import signal
 import time
 from contextlib import suppress
-from typing import Container, List, NamedTuple
+from typing import Any, Container, Dict, List, NamedTuple, Optional
 
+from ..judge.classes import STUCK
+from ..judge.report import Report
+from ..judge.verdicts import Verdict
+from ..show import json
+from ..show import text as shown_as
 from ..show.sanitize import clean, shorten
 from ..target.base import TargetError
 from ..target.family import (
@@ -39,7 +45,8 @@ class Hanging(NamedTuple):
     pid: int
     path: str
     command: str
-    text: str  # all its threads, or why they cannot be shown
+    text: str  # its deadlocks and all its threads, or why they cannot be shown
+    report: Optional[Dict[str, Any]]  # on the threads that nothing can wake, if there are some
 
 
 def still_there(pid: int, mark: str) -> List[Member]:
@@ -66,12 +73,33 @@ def _look(one: Member, writes: bool) -> Hanging:
     name = f"process {one.pid} `{clean(shorten(command, LINE_WIDTH))}`"
     options = stacks.parser(True).parse_args([])
     with Opened(Named(str(one.pid), pid=one.pid)) as opened:
-        session = Session(opened.again)
+        session = Session(opened.again, lambda: None)
+        found = Deadlocked(session, options)
         outcome = attempt(lambda: stacks.run(session, options), options)
-        text = outcome.text or f"threadleak: {outcome.error}\n"
+        text = found.text + (outcome.text or f"threadleak: {outcome.error}\n")
         last = _written(one.pid, opened) if writes else ""
-    path = program_of(one.pid)
-    return Hanging(one.pid, path, command, f"threadleak: {name} still runs:\n{text}{last}")
+    told = f"threadleak: {name} still runs:\n{text}{last}"
+    return Hanging(one.pid, program_of(one.pid), command, told, found.document)
+
+
+class Deadlocked:
+    """The threads that nothing can wake: what `check` says of them."""
+
+    def __init__(self, session: Session, options: argparse.Namespace):
+        self.text = ""
+        self.document: Optional[Dict[str, Any]] = None
+        with suppress(TargetError):  # which the look at the stacks meets too, and tells
+            report = session.report(options)
+            found = [each for each in report.verdicts if each.class_ == STUCK]
+            if found:
+                self._tell(report, found)
+
+    def _tell(self, report: Report, found: List[Verdict]) -> None:
+        lines = [*shown_as.findings(report, found), *shown_as.fixes(report, found)]
+        self.text = "\n".join([*lines, "", ""])
+        report.read_states(found)
+        self.document = json.of_verdicts(report, found, True, title=report.program or "process")
+        self.document["text"] = self.text
 
 
 def _written(pid: int, opened: Opened) -> str:

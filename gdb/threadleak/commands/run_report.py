@@ -116,7 +116,8 @@ class RunReport:
         hanging = {each.pid: each.text for each in self._hanging}
         for each in self._hanging:
             wrote = bodies.get(each.pid, run_documents.Written())
-            bodies[each.pid] = wrote._replace(text=wrote.text + each.text)
+            reports = wrote.reports + ((each.report,) if each.report is not None else ())
+            bodies[each.pid] = wrote._replace(text=wrote.text + each.text, reports=reports)
         how = (self._options.baseline is not None, self._options.source_root)
         for path, format in self._documents.items():
             try:
