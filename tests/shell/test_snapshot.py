@@ -171,6 +171,28 @@ def test_without_a_registry_it_is_never_clean_for_want_of_a_second_look(
     assert found == status and said in told, told
 
 
+@pytest.mark.parametrize(
+    "which, live, said",
+    [
+        ("finished", LEAKS, "whether 5 finished threads are unjoined cannot be told"),
+        ("alive", BLIND, "the registry has no creation at all"),
+    ],
+)
+def test_nor_where_threads_were_created_past_the_library(
+    workshop: Workshop, which: str, live: int, said: str
+) -> None:
+    running = workshop.start(workshop.program("goes_past"), which)
+    core, stopped = (os.path.join(running.folder, name) for name in ("f.core", "g.core"))
+    pid = str(running.pid)
+    assert run_shell("check", *SETTLED, pid).status == live
+    assert run_shell("snapshot", "-o", core, pid).status == 0
+    assert run_shell("snapshot", "-o", stopped, "--stop", pid).status == 0
+    running.end()
+    done = run_shell("check", *SETTLED, core)
+    assert done.status == BLIND and said in done.out, done
+    assert run_shell("check", *SETTLED, stopped).status == live
+
+
 @pytest.mark.parametrize("how", [(), ("--stop",)])
 def test_without_a_registry_and_without_leaks_it_is_clean(
     workshop: Workshop, how: Tuple[str, ...]

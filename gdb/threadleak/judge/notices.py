@@ -43,12 +43,17 @@ def notices(report: "Report") -> Iterable[Notice]:
         where = "the registry" if registry.copies else "glibc's lists of threads"
         text = _plural(untracked, "untracked thread") + f", not in {where}"
         yield Notice(UNTRACKED, text, untracked)
-        if registry.copies and all(copy.header.next_id in (1, 2) for copy in registry.copies):
-            text = (
-                "the registry has no creation at all: the calls go past the library (an archive"
-                " does not see those inside libstdc++.so), so preload it"
-            )
-            yield Notice("no_creations", text, untracked, blind=True)
+    unseen = untracked or (report.look.left_out if report.target.blurred else 0)
+    if (
+        unseen
+        and registry.copies
+        and all(copy.header.next_id in (1, 2) for copy in registry.copies)
+    ):
+        text = (
+            "the registry has no creation at all: the calls go past the library (an archive"
+            " does not see those inside libstdc++.so), so preload it"
+        )
+        yield Notice("no_creations", text, unseen, blind=True)
     if report.sought.why_not:
         yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
     for crowd in report.crowds:

@@ -44,7 +44,8 @@ class Look(NamedTuple):
     threads: Threads
     believed: Optional[Set[Hashable]] = None  # of the doubtful threads these; None: all
     left_out: int = 0  # those that are not
-    # of these the finished ones that may be unjoined, in a core that allows no second look, and without a registry
+    # of these the finished ones that may be unjoined, in a core that allows no second look; not those that the library
+    # created after its registry was read
     untold: int = 0
     others: Optional[
         List[ThreadInfo]
@@ -119,12 +120,20 @@ def compared(taken: Look) -> Look:
 
 def _untold(taken: Look, infos: List[ThreadInfo], sure: Set[Hashable]) -> int:
     """Who is in its join there, or still being created, needs no second look."""
-    if not taken.target.blurred or taken.registry.copies:
+    if not taken.target.blurred:
         return 0
-    return sum(
-        isinstance(_doubt(info), Descriptor) and _doubt(info) not in sure and not info.unsettled
-        for info in infos
-    )
+    untold = [
+        doubt
+        for doubt in (_doubt(info) for info in infos if not info.unsettled)
+        if isinstance(doubt, Descriptor) and doubt not in sure
+    ]
+    if untold and taken.registry.copies:
+        # all threads of the library begin in the same place
+        recorded = {info.pthread for info in infos if info.copy is not None}
+        descriptors = glibc_of(taken.target).threads()
+        begins = {each.start for each in descriptors if each.pthread in recorded}
+        untold = [each for each in untold if each.start not in begins]
+    return len(untold)
 
 
 def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Look:
