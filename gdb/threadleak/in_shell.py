@@ -41,6 +41,7 @@ SHELL_ONLY: Tuple[str, ...] = (
     "core-handler",
     "gdb",
 )
+HAVE_CMD = ("run", "gdb")  # behind the first word --help may be another program's
 HELP = """Tells which threads leaked, who created them, and what to fix.
 
 Usage: threadleak SUB [OPTION]... TARGET...
@@ -49,7 +50,7 @@ Usage: threadleak SUB [OPTION]... TARGET...
 A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core files,
 or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is read while it runs on. What is
 said of its threads comes from libthreadleak.so: start the program with LD_PRELOAD=libthreadleak.so, or link it with
-the library. `stacks` needs no library.
+the library. Without it glibc's lists tell less, not who created a thread; `history` and `trace` need the library.
 
 Subcommands:
 {}
@@ -95,7 +96,7 @@ def _main(words: List[str]) -> int:
     if name not in (*commands.NAMES, *SHELL_ONLY):
         raise UsageError(_unknown(name))
     command = commands.module(name)
-    asked = rest[:1] if name in SHELL_ONLY else rest
+    asked = rest[:1] if name in HAVE_CMD else rest
     if "-h" in asked or "--help" in asked:
         return _write(_parser(command).help() + "\n", 0)
     return _run_alone(command, rest) if name in SHELL_ONLY else _run(command, rest)

@@ -129,6 +129,9 @@ def test_a_file_is_replaced_whole(growing: Growing, tmp_path: object) -> None:
     assert os.stat(path).st_ino != before and os.listdir(str(tmp_path)) == ["threadleak.prom"]
     with open(path, encoding="utf-8") as file:
         assert numbers(file.read())["threadleak_up{}"] == 1
+    shown = run_shell("metrics", "-o", "-", growing.pid, cwd=str(tmp_path))
+    assert numbers(shown.out)["threadleak_up{}"] == 1
+    assert os.listdir(str(tmp_path)) == ["threadleak.prom"]
     none = run_shell("metrics", "-o", "/no/such/folder/x", growing.pid)
     assert (none.status, none.err) == (
         USAGE,

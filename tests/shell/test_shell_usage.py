@@ -2,6 +2,7 @@
 """The command line: help, what is wrong with it, what words may name, and the exit status."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,24 @@ def test_each_subcommand_has_help(name: str) -> None:
     assert run_shell("help", name) == run_shell(name, "-h") == run
     assert "gdb" not in run.out.lower()
     assert ("TARGET" in run.out) == (name not in ("filter", "diff"))
+
+
+@pytest.mark.parametrize("name", ["watch", "top", "metrics", "snapshot", "merge"])
+def test_help_may_be_asked_for_behind_a_target(name: str) -> None:
+    assert run_shell(name, "4711", "--help") == run_shell(name, "--help")
+
+
+def test_help_behind_the_command_of_run_is_its_own() -> None:
+    run = run_shell("run", "--no-check", "--", "echo", "--help", "it")
+    assert (run.status, run.out) == (0, "--help it\n"), run
+
+
+@pytest.mark.parametrize("name", ["history", "trace", "info", "graph", "explain", "suggest"])
+def test_the_help_of_a_command_with_one_target_promises_no_folder(name: str) -> None:
+    lines = run_shell(name, "--help").out.splitlines()
+    assert "folder" not in " ".join(lines)
+    examples = lines[lines.index("example:") + 1 :]
+    assert examples and all(re.search(r" (core|\d+)\b", each) for each in examples)
 
 
 def test_version() -> None:
@@ -214,6 +233,23 @@ def test_output_goes_to_a_file(folder: str, tmp_path: Any) -> None:
     assert run.out == f"threadleak: written to {file}\n" and run.status == LEAKS
     assert file.read_text() == run_shell(*words).out
     assert "cannot be written" in wrong(*words, "--output", str(tmp_path / "no" / "file"))
+
+
+def test_output_to_a_hyphen_is_standard_output(folder: str, tmp_path: Any) -> None:
+    for words in (
+        ["list", *SETTLED, folder],
+        ["list", *SETTLED, f"{folder}/core.2"],
+        ["merge", "/none"],
+    ):
+        for option in ("--output=-", "-o-")[: 1 if words[0] == "merge" else 2]:
+            assert run_shell(*words, option, cwd=str(tmp_path)) == run_shell(*words)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_snapshot_and_run_have_no_use_for_a_hyphen(tmp_path: Any) -> None:
+    assert "-o FILE" in wrong("snapshot", "-o", "-", "4711", cwd=str(tmp_path))
+    assert "--output FILE" in wrong("run", "--output", "-", "--", "true", cwd=str(tmp_path))
+    assert os.listdir(tmp_path) == []
 
 
 # ---- the terminal and the pipe -------------------------------------------------------------------------

@@ -102,6 +102,14 @@ def test_a_live_process(running: Running, tmp_path: Any) -> None:
     assert shown.about["pid"] == running.pid and shown.about["events overwritten"] == 0
 
 
+def test_a_hyphen_is_standard_output(running: Running, tmp_path: Any) -> None:
+    run = run_shell("trace", *SETTLED, "-o", "-", str(running.pid), cwd=str(tmp_path))
+    assert (run.status, run.err) == (CLEAN, "")
+    (tmp_path / "shown").write_text(run.out)
+    check_lives(parsed(str(tmp_path / "shown")))
+    assert os.listdir(tmp_path) == ["shown"]
+
+
 def test_calls_and_scopes_lie_inside_each_other(running: Running, tmp_path: Any) -> None:
     path = str(tmp_path / "trace.json")
     traced(path, str(running.pid))

@@ -33,7 +33,7 @@ def parser(shell: bool = False) -> Parser:
         NAME,
         "Show who waits for whom, deadlocks first.",
         "[OPTION]...",
-        "threadleak graph --format dot --output threads.dot",
+        "threadleak graph --format dot --output threads.dot" + (" 4711" if shell else ""),
         ONE if shell else "",
     )
     add_selection(parser, sort=False)

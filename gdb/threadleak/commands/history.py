@@ -32,7 +32,9 @@ def parser(shell: bool = False) -> Parser:
         NAME,
         "Show how many threads there were over time, and which places made them more.",
         "[OPTION]...",
-        "threadleak history\nthreadleak history --format svg --output threads.svg",
+        "threadleak history{0}\nthreadleak history --format svg --output threads.svg{0}".format(
+            " 4711" if shell else ""
+        ),
         ONE if shell else "",
     )
     group = parser.add_argument_group("what is shown")

@@ -29,7 +29,7 @@ def parser(shell: bool = False) -> Parser:
         NAME,
         "Show what is known of the target, of the registry in it, and of its limits.",
         "[OPTION]...",
-        "threadleak info",
+        "threadleak info" + (" 4711" if shell else ""),
         ONE if shell else "",
     )
     add_output(parser, formats=())

@@ -12,7 +12,7 @@ from ..show import fleet, json_fleet
 from ..show.progress import progress
 from ..show.sanitize import clean
 from ..target.base import TargetError
-from .options import Outcome, Parser, UsageError, count
+from .options import Outcome, Parser, UsageError, add_file, count
 
 NAME = "merge"
 SHOWN = 20
@@ -42,7 +42,7 @@ def parser() -> Parser:
     group = parser.add_argument_group("output")
     formats = ("text", "json")
     group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
-    group.add_argument("--output", metavar="FILE", help="write to FILE instead")
+    add_file(group, "--output")
     return parser
 
 

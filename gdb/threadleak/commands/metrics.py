@@ -10,7 +10,7 @@ from typing import Optional, Tuple
 from .. import packages
 from ..judge.report import BLIND, CLEAN
 from . import scraped
-from .options import Outcome, Parser, UsageError, count
+from .options import STDOUT, Outcome, Parser, UsageError, count
 
 NAME = "metrics"
 TOP_SITES = 10
@@ -56,7 +56,10 @@ def parser() -> Parser:
         help="without --listen, where whoever asks says what it takes (default prometheus)",
     )
     group.add_argument(
-        *("-o", "--output"), dest="file", metavar="FILE", help="replace FILE, whole, at once"
+        *("-o", "--output"),
+        dest="file",
+        metavar="FILE",
+        help="replace FILE, whole, at once; - is standard output",
     )
     return parser
 
@@ -97,7 +100,7 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
     error = f"cannot tell: {unknown[0].why}" if unknown else None
     if len(unknown) > 1:
         error = f"cannot tell all of {len(unknown):,} processes; of the first: {unknown[0].why}"
-    if options.file is not None:
+    if options.file not in (None, STDOUT):
         _replace(options.file, text)
         text = f"threadleak: written to {options.file}\n"
     return Outcome(text, BLIND if unknown else CLEAN, error)

@@ -45,8 +45,13 @@ class Outcome(NamedTuple):
 
 # What follows the options in the shell. GDB has one target, which no command names.
 ONE, MANY = "TARGET", "TARGET..."
-TARGETS = """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core
-files, or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is not stopped."""
+TARGETS = {
+    ONE: """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), or coredump:MATCH,
+a PID, program or unit whose core systemd-coredump has. A process is not stopped.""",
+    MANY: """A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core
+files, or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is not stopped.""",
+}
+STDOUT = "-"  # as FILE; ./- is a file of that name
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"threadleak {name}",
             usage=f"threadleak {name} {usage}" + ("" if targets in usage else f" {targets}"),
-            description=TARGETS if "TARGET" in targets else None,
+            description=TARGETS.get(targets),
             epilog="example:\n" + "".join(f"  {line}\n" for line in example.splitlines()),
             add_help=False,
             allow_abbrev=False,
@@ -239,7 +244,7 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Any
     group = parser.add_argument_group("input and output")
     if formats:
         group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))
-    group.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead")
+    add_file(group, "-o", "--output")
     group.add_argument(
         "--registry",
         type=address,
@@ -247,6 +252,16 @@ def add_output(parser: Parser, formats: Sequence[str] = ("text", "json")) -> Any
         help="where the registry is, if it is not found",
     )
     return group
+
+
+def add_file(group: Any, *names: str) -> None:
+    """Where output goes that else goes to standard output, which is None."""
+    help = "write to FILE instead; - is standard output"
+    group.add_argument(*names, type=_file, metavar="FILE", help=help)
+
+
+def _file(word: str) -> Optional[str]:
+    return None if word == STDOUT else word
 
 
 def add_source_root(group: Any, formats: str) -> None:

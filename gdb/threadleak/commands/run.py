@@ -9,7 +9,16 @@ import sys
 from ..show import cases
 from ..target.program import why_not_preloaded
 from . import known
-from .options import DOCUMENTS, Outcome, Parser, UsageError, add_no_builtin, add_source_root, count
+from .options import (
+    DOCUMENTS,
+    STDOUT,
+    Outcome,
+    Parser,
+    UsageError,
+    add_no_builtin,
+    add_source_root,
+    count,
+)
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
 
 NAME = "run"
@@ -129,6 +138,8 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
 
 def _check(options: argparse.Namespace) -> None:
     """What would otherwise be said by each program that is checked, or come too late."""
+    if options.output == STDOUT:
+        raise UsageError("threadleak run: standard output is CMD's: --output FILE")
     if options.format in DOCUMENTS and options.output is None:
         raise UsageError(f"threadleak run: --format {options.format} needs --output FILE")
     if options.report and options.format == "github":

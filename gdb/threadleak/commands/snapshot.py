@@ -8,7 +8,7 @@ from ..read.locate import read_registry
 from ..read.memory import registry_memory
 from ..show.stacks import counted
 from ..target.base import Target, TargetError
-from .options import Outcome, Parser, UsageError
+from .options import STDOUT, Outcome, Parser, UsageError
 from .session import Session
 from .targets import Named
 
@@ -38,6 +38,8 @@ def parser() -> Parser:
 def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
     if not (options.pid.isascii() and options.pid.isdecimal() and len(options.pid) < 10):
         raise UsageError(f"threadleak snapshot: {options.pid!r} is no PID")
+    if options.file == STDOUT:
+        raise UsageError("threadleak snapshot: the header of a core is written last: -o FILE")
     path = options.file or f"threadleak.{options.pid}.core"
     target = Named(options.pid, pid=int(options.pid)).open(options.stop)
     try:

@@ -11,7 +11,7 @@ from ..read.events import events_of
 from ..show.stacks import counted
 from ..show.trace import Trace
 from ..target.base import TargetError
-from .options import ONE, Outcome, Parser, UsageError, add_judging, address
+from .options import ONE, STDOUT, Outcome, Parser, UsageError, add_judging, address
 from .session import Session
 
 NAME = "trace"
@@ -29,7 +29,10 @@ def parser(shell: bool = False) -> Parser:
     add_judging(parser)
     group = parser.add_argument_group("input and output")
     group.add_argument(
-        *("-o", "--output"), dest="file", metavar="FILE", help="default: threadleak.PID.trace.json"
+        *("-o", "--output"),
+        dest="file",
+        metavar="FILE",
+        help="default: threadleak.PID.trace.json; - is standard output",
     )
     group.add_argument(
         "--registry", type=address, metavar="ADDR", help="where the registry is, if it is not found"
@@ -40,13 +43,16 @@ def parser(shell: bool = False) -> Parser:
 def run(session: Session, options: argparse.Namespace) -> Outcome:
     report = session.report(options)
     found = record(report)
+    note = "; ".join(notes(report, found)) or None
+    chunks = Trace(report, found).chunks()
+    if options.file == STDOUT:
+        return Outcome("".join(chunks), report.status(()), note=note)
     path = options.file or f"threadleak.{report.target.pid}.trace.json"
     try:
         with open(path, "w", encoding="ascii", buffering=BUFFER) as file:
-            file.writelines(Trace(report, found).chunks())
+            file.writelines(chunks)
     except OSError as failure:
         raise UsageError(f"{path} cannot be written: {failure.strerror}") from None
-    note = "; ".join(notes(report, found)) or None
     return Outcome(_told(path, found), report.status(()), note=note)
 
 
