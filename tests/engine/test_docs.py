@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 from typing import Iterable
 
@@ -81,3 +82,18 @@ def test_the_readme_has_every_command() -> None:
 def test_documents_that_are_named_exist(path: pathlib.Path) -> None:
     for name in re.findall(r"\b(?:docs|helper|scripts|tests|gdb)/[\w./-]*\w", path.read_text()):
         assert (ROOT / name).exists(), name
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="needs man")
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.[1-8]")), ids=lambda p: p.name)
+def test_the_man_pages_show_every_per_cent_sign_and_no_macro_is_misused(path: pathlib.Path) -> None:
+    env = {**os.environ, "MANWIDTH": "400", "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}
+    words = ["man", "--warnings", "-l", str(path)]
+    shown = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    assert shown.stdout.count("%") == path.read_text().count("%")
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    for line in re.findall(r"^\.Dl (.*)", path.read_text(), re.M):
+        assert '"' not in line, r"a macro takes it away: \(dq"
+        plain = line.replace(r"\&", "").replace(r"\-", "-").replace(r"\(dq", '"')
+        assert " ".join(plain.split()) in lines
