@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,7 +45,8 @@ static inline int remove_folder(void **state)
     return system(command);
 }
 
-/* `arguments` of the compiler; "%s" in them is the folder. */
+/* `arguments` of the compiler; "%s" in them is the folder, outside of which nothing may be left behind: clang
+ * that compiles and links at once puts -gsplit-dwarf's file where we are. */
 static inline void build(const char *compiler, const char *arguments)
 {
     char command[1024];
@@ -53,6 +55,9 @@ static inline void build(const char *compiler, const char *arguments)
              built_folder);
     if (system(command))
         fail_msg("%s", command);
+    glob_t strays;
+    if (!glob("*.dwo", 0, NULL, &strays))
+        fail_msg("%s left %s here", command, strays.gl_pathv[0]);
 }
 
 static inline const char *in_folder(const char *name)
