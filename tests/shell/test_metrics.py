@@ -119,6 +119,31 @@ def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:
     assert f'threadleak_up{{pid="{bare.pid}",process="grows"}} 0.0' in named
 
 
+def test_a_name_that_nobody_has() -> None:
+    """Once, that is no clean result; --listen waits for such a process."""
+    done = run_shell("metrics", "--name", "nonesuch*")
+    sentence = "cannot tell: there is no process with a name like 'nonesuch*'"
+    assert done.status == BLIND and sentence in done.err, done
+    assert numbers(done.out)["threadleak_processes"] == 0
+
+
+def test_people_are_told_how_many_and_the_label_stays(workshop: Workshop) -> None:
+    few = {"THREADLEAK_OPTIONS": "max_records=5"}
+    running = workshop.start(workshop.program("crowd"), "8", "0", env=few)
+    done = run_shell("metrics", str(running.pid))
+    assert done.status == BLIND and "4 threads dropped for lack of room" in done.err, done
+    assert 'reason="N threads dropped for lack of room: nothing is known of them"' in done.out
+
+
+def test_a_zombie_is_named_as_one_that_has_ended(growing: Growing) -> None:
+    growing.process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, int(growing.pid), os.WEXITED | os.WNOWAIT)
+    done = run_shell("metrics", growing.pid)
+    reason = f"process {growing.pid} has ended"
+    labels = f'pid="{growing.pid}",process="grows",reason="{reason}"'
+    assert done.status == BLIND and f"threadleak_down{{{labels}}} 1.0" in done.out, done
+
+
 def test_a_file_is_replaced_whole(growing: Growing, tmp_path: object) -> None:
     path = f"{tmp_path}/threadleak.prom"
     with open(path, "w", encoding="utf-8") as file:

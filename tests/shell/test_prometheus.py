@@ -174,13 +174,47 @@ def test_the_alert_on_what_cannot_be_told(workshop: Workshop, tmp_path: object) 
 
 def test_promtool_is_content(pools: Growing) -> None:
     done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
-    assert done.returncode == 0 and "4 rules found" in done.stdout, done
+    assert done.returncode == 0 and "5 rules found" in done.stdout, done
     for options in ((), ("--top-sites", "0")):
         text = run_shell("metrics", *options, pools.pid).out
         done = subprocess.run(
             ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
         )
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+# promtool's own test of rules: what Prometheus would do with such series, at once
+SILENCE = """
+rule_files: [{rules}]
+tests:
+- interval: 1m
+  input_series: [{series}]
+  alert_rule_test:
+  - {{eval_time: 14m, alertname: NoThreadsAreCounted}}
+  - {{eval_time: 20m, alertname: NoThreadsAreCounted, exp_alerts: [{alerts}]}}
+"""
+NEXT = "see which processes its --name, --all or PIDs find, and whether it runs"
+
+
+@pytest.mark.parametrize(
+    "series, summary",
+    [
+        ("", "does not answer"),
+        (
+            "{series: 'threadleak_processes{instance=\"a:1\"}', values: 0x30}",
+            "at a:1 finds no process",
+        ),
+        ("{series: 'threadleak_processes{instance=\"a:1\"}', values: 1x30}", ""),
+    ],
+)
+def test_the_alert_on_silence(tmp_path: Any, series: str, summary: str) -> None:
+    labels = "{severity: warning, instance: 'a:1'}" if series else "{severity: warning}"
+    said = f"{{summary: 'threadleak metrics {summary}', next: '{NEXT}'}}"
+    alerts = f"{{exp_labels: {labels}, exp_annotations: {said}}}" if summary else ""
+    test = tmp_path / "test.yml"
+    test.write_text(SILENCE.format(rules=RULES, series=series, alerts=alerts))
+    done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True)
+    assert done.returncode == 0, done
 
 
 def names_in(expression: str) -> Set[str]:

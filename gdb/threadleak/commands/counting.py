@@ -30,7 +30,7 @@ class Counting:
         self.pid = pid
         self.samples = Samples()
         self.ends = _pidfd(pid)  # can be read once it has ended; None: a kernel without
-        self._name = "-"
+        self._name = procfs.command(pid)
         self._opened = Opened(Named(str(pid), pid=pid))
         self._target: Optional[Target] = None
         self._registry: Optional[Registry] = None
@@ -165,7 +165,7 @@ class Counting:
             self.ends = None
 
     def subject(self) -> Subject:
-        return Subject(self.pid, self._name, list(self._notes()))
+        return Subject(self.pid, self._name or "-", list(self._notes()))
 
     def _notes(self) -> Iterator[str]:
         registry = self._registry

@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 
 from .. import packages
 from ..judge.report import BLIND, CLEAN
+from ..show.metrics import Found
 from . import scraped
 from .options import STDOUT, Outcome, Parser, UsageError, count
 
@@ -29,7 +30,8 @@ def parser() -> Parser:
     )
     parser.description = (
         "What cannot be read is told by threadleak_up, which is 0 then, and threadleak_down, which has the\n"
-        "reason. Exit status: 2 if that was so, else 0. Rules and dashboard: docs/production.md."
+        "reason. Exit status: 2 if that was so, or no process has the name, else 0. Rules and dashboard:\n"
+        "docs/production.md."
     )
     parser.add_argument("pids", nargs="*", metavar="PID", help=argparse.SUPPRESS)
     group = parser.add_argument_group("which processes")
@@ -96,14 +98,23 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
         return Outcome("")
     found = scraper.read()
     text = metrics.document(found, _ACCEPT[options.format or TEXT])[0].decode()
-    unknown = [each for each in found.processes if each.why]
-    error = f"cannot tell: {unknown[0].why}" if unknown else None
-    if len(unknown) > 1:
-        error = f"cannot tell all of {len(unknown):,} processes; of the first: {unknown[0].why}"
+    error = _error(found, options.name)
     if options.file not in (None, STDOUT):
         _replace(options.file, text)
         text = f"threadleak: written to {options.file}\n"
-    return Outcome(text, BLIND if unknown else CLEAN, error)
+    return Outcome(text, CLEAN if error is None else BLIND, error)
+
+
+def _error(found: Found, name: Optional[str]) -> Optional[str]:
+    """Why not all is known that was asked for."""
+    unknown = [each for each in found.processes if each.why]
+    if len(unknown) > 1:
+        return f"cannot tell all of {len(unknown):,} processes; of the first: {unknown[0].why}"
+    if unknown:
+        return f"cannot tell: {unknown[0].why}"
+    if name is not None and not found.processes:
+        return f"cannot tell: there is no process with a name like {name!r}"
+    return None
 
 
 def _find(options: argparse.Namespace) -> scraped.Find:

@@ -43,10 +43,12 @@ class _Scraped:
         counts = counting.counts()
         if counts is None:
             return Process(counting.pid, counting.name, f"process {counting.pid} has ended")
-        why = counting.why_none or "; ".join(map(_without_numbers, counting.doubts()))
+        doubts = "; ".join(counting.doubts())
+        why = counting.why_none or doubts
+        label = "" if counting.why_none else _without_numbers(doubts)
         sites = top(self._sites(counts), self._most, self._kept)
         started, peak = counting.started_s(), counting.peak()
-        return Process(counting.pid, counting.name, why, counts, sites, started, peak)
+        return Process(counting.pid, counting.name, why, counts, sites, started, peak, label)
 
     def _sites(self, counts: Counts) -> Iterator[Site]:
         most = sorted(counts.sites.items(), key=lambda item: -sum(item[1][:2]))

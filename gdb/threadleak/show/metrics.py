@@ -20,7 +20,8 @@ class Site(NamedTuple):
 
 
 class Process(NamedTuple):
-    """What is known of one. `why`: not all that the other metrics of a process would tell is known."""
+    """What is known of one. `why`: not all that the other metrics of a process would tell is known. `label`: the same, without
+    what differs each time; "": nothing does."""
 
     pid: int
     name: str
@@ -29,6 +30,7 @@ class Process(NamedTuple):
     sites: Sequence[Site] = ()
     started_s: Optional[float] = None
     peak: Optional[int] = None
+    label: str = ""
 
 
 class Found(NamedTuple):
@@ -74,7 +76,7 @@ class Families:
         for each in processes:
             up.add_metric(_of(each), 0 if each.why else 1)
             if each.why:
-                why.add_metric([*_of(each), clean(each.why)], 1)
+                why.add_metric([*_of(each), clean(each.label or each.why)], 1)
         yield from (up, why)
         yield from self._threads(processes)
         yield from self._totals(processes)
