@@ -38,7 +38,9 @@ def report(
     shown["target"] = {"kind": "process", "pid": pid, "exe": exe, "core": None, "host": host}
     shown["registry"].update(read_at=at, started_at=1.0)
     shown["threads"] = []
-    shown["summary"]["threads"] = sum(counts.values())
+    shown["summary"].update(
+        threads=sum(counts.values()), leaked=sum(counts.values()) if leaked else 0
+    )
     shown["groups"] = [
         {
             **GROUP,
@@ -107,6 +109,34 @@ def test_growth_is_not_told_of_a_single_look_nor_of_unlike_reports() -> None:
     assert of(found, A).growth_per_h is None and found.partial == 1
 
 
+def partial(counts: Dict[str, int], at: float, leaked: int) -> Dict[str, Any]:
+    """A report without --all: of 99 threads, of which so many leaked."""
+    shown = report(counts, at=at)
+    shown["summary"].update(threads=99, leaked=leaked)
+    return shown
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_places_do_not_vanish_with_a_later_report_of_some_threads(order: List[int]) -> None:
+    idle = report({A: 30}, at=1.0, leaked=False)
+    looks = [report({A: 20}, at=0.0, leaked=False), idle, partial({B: 4}, 2.0, leaked=4)]
+    found = ranking(*(looks[index] for index in order))
+    assert (marks(found), found.partial, found.blind) == ([B, A], 1, 0)
+    assert (of(found, A).threads, of(found, A).leaked, of(found, B).leaked) == (30, 0, 4)
+
+
+def test_a_leak_that_a_later_list_of_every_leak_lacks_has_ended() -> None:
+    found = ranking(report({A: 30}, at=1.0), partial({B: 4}, 2.0, leaked=4))
+    assert (marks(found), found.leaked) == ([B], 4)
+    found = ranking(report({A: 30}, at=1.0), partial({B: 4}, 2.0, leaked=9))
+    assert (marks(found), found.leaked) == ([A, B], 34)
+
+
+def test_leaks_that_an_option_left_out_are_not_green(tmp_path: Path) -> None:
+    outcome = run(saved(tmp_path, a=partial({}, 1.0, leaked=5)))
+    assert outcome.status == 2 and "5 leaked threads left out by an option" in str(outcome.error)
+
+
 def test_a_pid_used_again_is_another_instance() -> None:
     later = report({A: 2}, at=9.0)
     later["registry"]["started_at"] = 8.0
@@ -126,6 +156,14 @@ def test_builds_and_addresses_do_not_matter_and_untracked_threads_are_kept_apart
     found = ranking(REPORT, copy.deepcopy(REPORT))
     assert found.instances == 1
     assert "" in marks(found) and of(found, "").by_class == {"untracked": 1}
+
+
+def test_leaks_without_a_fingerprint_are_leaks() -> None:
+    """Of a process without the library."""
+    shown = report({A: 3})
+    del shown["groups"][0]["fingerprint"]
+    found = ranking(shown)
+    assert (marks(found), found.leaked, found.blind) == ([""], 3, 0)
 
 
 def run(*words: str, stdin: str = "", form: str = "text") -> Outcome:

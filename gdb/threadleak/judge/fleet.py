@@ -2,7 +2,8 @@
 """Many saved reports of many processes: which sites have how many threads where, the worst for the fleet first.
 
 An instance is one process: host, pid, and when its library was loaded. Of several reports of one instance the latest
-counts, and the earliest tells with it how fast a site grows. A site is the same one in every build and on every host:
+counts, and the earliest tells with it how fast a site grows. Where the latest has some of the threads alone, sites that
+it does not list are as the latest report of all threads has them. A site is the same one in every build and on every host:
 judge/fingerprint.py. Sites are ranked as Uber's LeakProf does (Saioc et al., CGO 2024), by the root mean square of
 their threads over the instances: ten thousand in one process weigh more than ten in each of a thousand. The mean is
 over the instances of those programs alone that have the site at all.
@@ -16,11 +17,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ..target.base import Frame, TargetError, base_name
 from .classes import ALL, UNTRACKED
+from .fleet_checks import WHY_MAX, Unlike, count_of, name_of, time_of, why_blind, why_not
 from .side import frame_of
 
-COUNT_MAX = 1 << 40  # of threads; whoever claims more is not believed
-NAMES_MAX = 256  # characters of a host's name, or a program's
-WHY_MAX, WHYS_MAX = 300, 100  # characters of a reason, and how many of these are kept for the whole
+WHYS_MAX = 100  # reasons that are kept for the whole
 FRAMES_MAX = 64  # of a site's creation stack that are kept
 
 
@@ -55,29 +55,47 @@ class _Seen(NamedTuple):
     at: Optional[float]  # seconds since 1970
     whole: bool  # all threads, not those alone that an option selected
     blind: str  # why the report cannot tell all; "": it can
+    unlisted: int  # leaked threads that are none of `counts`
     registry: bool  # the library was in the process
     counts: Counts
 
+    def is_after(self, other: "_Seen") -> bool:
+        return self.at is None or other.at is None or self.at >= other.at
+
 
 class _Instance:
-    __slots__ = ("host", "pid", "program", "first", "last", "looks")
+    __slots__ = ("host", "pid", "program", "first", "last", "whole", "looks")
 
     def __init__(self, host: Optional[str], pid: Optional[int], program: str, seen: _Seen):
         self.host, self.pid, self.program = host, pid, program
         self.first = self.last = seen
+        self.whole = seen if seen.whole else None  # the latest such
         self.looks = 1
 
     def add(self, seen: _Seen) -> None:
         self.looks += 1
-        if seen.at is None or self.last.at is None or seen.at >= self.last.at:
+        if seen.whole and (self.whole is None or seen.is_after(self.whole)):
+            self.whole = seen
+        if seen.is_after(self.last):
             self.last = seen
-        elif self.first.at is not None and seen.at < self.first.at:
+        elif not seen.is_after(self.first):
             self.first = seen
 
     @property
     def name(self) -> str:
         pid = "an unknown pid" if self.pid is None else str(self.pid)
         return f"{self.host}:{pid}" if self.host is not None else pid
+
+    @property
+    def counts(self) -> Counts:
+        """What leaked in the look at all threads and is not in a later one at every leak has ended since."""
+        last, whole = self.last, self.whole
+        if whole is None or whole is last:
+            return last.counts
+        kept = {
+            mark: count for mark, count in whole.counts.items() if not count.leaked or last.unlisted
+        }
+        return {**kept, **last.counts}
 
     @property
     def hours(self) -> Optional[float]:
@@ -132,27 +150,29 @@ class Fleet:
         try:
             self._add(document, path)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TargetError(f"{path} is no report of threadleak: {_why(error)}") from None
+            raise TargetError(f"{path} is no report of threadleak: {why_not(error)}") from None
 
     def _add(self, document: Dict[str, Any], path: str) -> None:
         if document.get("error") is not None:
             raise TargetError(f"{path} says: {str(document['error'])[:500]}")
         target, registry, groups = document["target"], document["registry"], document["groups"]
-        whole = _count(document["summary"]["threads"])
-        host, pid = _name(target.get("host")), target["pid"]
-        program = base_name(_name(target["exe"])) or "?"
-        started = _time(registry.get("started_at"))
-        at = _time(registry.get("read_at"))
+        whole = count_of(document["summary"]["threads"])
+        host, pid = name_of(target.get("host")), target["pid"]
+        program = base_name(name_of(target["exe"])) or "?"
+        started = time_of(registry.get("started_at"))
+        at = time_of(registry.get("read_at"))
         if pid is not None:
-            _count(pid)
+            count_of(pid)
         key: Tuple[Any, ...] = (host, pid, started, program)
         if pid is None or (host is None and started is None):
             key = (path, self.documents)  # nothing tells it from another
         counts: Counts = {}
         shown = sum(self._group(each, counts) for each in groups)
-        why = _why_blind(document)
+        listed = sum(each.leaked for each in counts.values())
+        unlisted = max(0, count_of(document["summary"]["leaked"]) - listed)
+        why = why_blind(document, unlisted)
         blind = f"{path}: {why}"[-WHY_MAX:] if why else ""
-        seen = _Seen(at, shown == whole, blind, registry["found"] is True, counts)
+        seen = _Seen(at, shown == whole, blind, unlisted, registry["found"] is True, counts)
         self.documents += 1
         known = self._instances.get(key)
         if known is None:
@@ -162,17 +182,17 @@ class Fleet:
 
     def _group(self, shown: Dict[str, Any], counts: Counts) -> int:
         """How many threads it has."""
-        mark, threads = shown.get("fingerprint"), _count(shown["threads"])
-        by_class = tuple(_count(shown["by_class"].get(name, 0)) for name in ALL)
+        mark, threads = shown.get("fingerprint"), count_of(shown["threads"])
+        by_class = tuple(count_of(shown["by_class"].get(name, 0)) for name in ALL)
         if mark is None:
-            if not by_class[ALL.index(UNTRACKED)]:
+            if not by_class[ALL.index(UNTRACKED)] and not shown["leaked"]:
                 return threads  # the main thread
             mark = ""
         elif not (isinstance(mark, str) and len(mark) == 16):
-            raise _Unlike(f"{str(mark)[:40]!r} is no fingerprint")
+            raise Unlike(f"{str(mark)[:40]!r} is no fingerprint")
         if mark not in self._sites:
             self._sites[mark] = _site(mark, shown)
-        count = Count(threads, _count(shown["leaked"] or 0), by_class)
+        count = Count(threads, count_of(shown["leaked"] or 0), by_class)
         counts[mark] = counts.get(mark, NONE).plus(count)
         return threads
 
@@ -187,7 +207,7 @@ class Fleet:
                 hosts_of.setdefault(each.program, set()).add(each.host)
         sums = {mark: _Sum() for mark in self._sites}
         for each in instances:
-            for mark, count in each.last.counts.items():
+            for mark, count in each.counts.items():
                 sums[mark].add(each, count)
             hours = each.hours
             if hours is not None:
@@ -211,31 +231,6 @@ class Fleet:
             sum(not each.last.registry for each in instances),
             sum(not each.last.whole for each in instances),
         )
-
-
-class _Unlike(ValueError):
-    """What in a document is not as in a report."""
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no {error}"
-    if isinstance(error, _Unlike):
-        return str(error)
-    return "it is not as `threadleak groups --format json` writes it"
-
-
-def _why_blind(document: Dict[str, Any]) -> str:
-    """As the command that wrote it ended with 2 for want of leaks; "": it did not."""
-    for each in document.get("findings") or []:
-        if each["blind"]:
-            return str(each["text"])[:WHY_MAX]
-    dropped = _count(document["registry"].get("dropped") or 0)
-    if dropped:
-        return f"{dropped:,} thread{'s' if dropped > 1 else ''} dropped for lack of room"
-    if any(each["leaked"] is None for each in document["groups"]):
-        return "it does not say which threads leaked"
-    return ""
 
 
 def _site(mark: str, shown: Dict[str, Any]) -> Site:
@@ -287,23 +282,3 @@ class _Sum:
             *(len(self.hosts), of_hosts, self.count.threads, self.count.leaked, by_class),
             *(self.most, self.most_at, self.growth, self.grew),
         )
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= COUNT_MAX:
-        raise _Unlike(f"{str(value)[:40]!r} is no number of threads")
-    return value
-
-
-def _time(value: Any) -> Optional[float]:
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not 0 <= value < 1 << 40:
-        raise _Unlike(f"{str(value)[:40]!r} is no time")
-    return float(value)
-
-
-def _name(value: Any) -> Optional[str]:
-    if value is not None and not isinstance(value, str):
-        raise _Unlike(f"{str(value)[:40]!r} is no name")
-    return value[-NAMES_MAX:] if value else None
