@@ -127,7 +127,11 @@ def test_a_picture(workshop: Workshop, tmp_path: object) -> None:
         named.kill()
     assert {row.labels["name"] for row in rows(path) if "name" in row.labels} == {"a'b/"}
     picture = pprof("-svg", "-sample_index=created", path)
-    assert picture.startswith("<?xml") and "leave_unjoined" in picture and "a'b/" in html.unescape(picture)
+    assert (
+        picture.startswith("<?xml")
+        and "leave_unjoined" in picture
+        and "a'b/" in html.unescape(picture)
+    )
 
 
 def test_what_is_shown_first(growing: Growing, tmp_path: object) -> None:
