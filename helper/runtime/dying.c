@@ -151,7 +151,7 @@ static int free_signal(void)
 void dying_init(void)
 {
     int saved = errno;
-    if (options.sigterm && exit_check_wanted())
+    if (options.sigterm && (exit_check_wanted() || exit_trace_wanted()))
         handle(SIGTERM, on_sigterm);
     if (options.timeout && only_this_program()) {
         time_signal = free_signal();

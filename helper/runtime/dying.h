@@ -9,7 +9,8 @@
 #ifndef THREADLEAK_DYING_H
 #define THREADLEAK_DYING_H
 
-/* Once the options are read: the option sigterm, where exits are checked; and the option timeout. */
+/* Once the options are read: the option sigterm, where exits are checked or traced; and the option timeout.
+ */
 void dying_init(void);
 
 /* A fork child has no timer (timer_create(2)), and gets its own. */

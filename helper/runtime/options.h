@@ -36,7 +36,7 @@ struct options {
     uint32_t at_exit;            /* enum at_exit */
     uint32_t exitcode;           /* of a program that says 0 and leaked; 0: it stays so */
     uint32_t allow;              /* enum allow */
-    uint32_t sigterm;            /* 1: check before death by SIGTERM */
+    uint32_t sigterm;            /* 1: check, and write the trace, before death by SIGTERM */
     uint32_t timeout;            /* seconds, after which all is printed and the program aborted; 0: none */
     uint32_t misuse;             /* 1: say when a pthread_t is used wrongly */
     uint32_t history;            /* 1: keep numbers of threads over time */

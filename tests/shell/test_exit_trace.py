@@ -108,6 +108,14 @@ def test_however_it_ends(workshop: Workshop, tmp_path: Any, how: str, status: in
     assert "joined" in str(joined.args)
 
 
+def test_sigterm_without_a_check(workshop: Workshop, tmp_path: Any) -> None:
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=t.json:sigterm=1")
+    command = [workshop.program("exits").path, "joined", "term"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
+    assert done.returncode == -15 and b"written to t.json" in done.stderr
+    assert ends(tmp_path / "t.json")
+
+
 @pytest.mark.parametrize("name, files", [("t.json", 1), ("t.%p.json", 3)])
 def test_children(workshop: Workshop, tmp_path: Any, name: str, files: int) -> None:
     """Two, one of which leaves a thread behind; without %p they leave the parent's file alone."""
