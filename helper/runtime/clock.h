@@ -29,7 +29,7 @@ void clock_init(struct threadleak_events *events);
 /* Takes a pair: called once the library has started, so that two pairs are there from then on. */
 void clock_compare(void);
 
-/* The counter must not be read from now on: PR_SET_TSC of prctl(2). */
+/* The counter must not be read from now on: PR_SET_TSC and PR_SET_SECCOMP of prctl(2). */
 void clock_forbid_counter(void);
 
 #define CLOCK_RATES 64 /* a power of two */

@@ -4,8 +4,10 @@
  * no event is lost, and none is taken into which two wrote; a fork child begins anew.
  */
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "gate.h"
@@ -344,6 +346,31 @@ static void part_no_counter(void)
     threadleak_scope_close(threadleak_scope_begin("without a clock"));
 }
 
+/* Strict seccomp takes it from one thread. */
+static void *under_strict_seccomp(void *other)
+{
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    pthread_detach(*(pthread_t *)other);
+    syscall(SYS_exit, 0);
+    return NULL;
+}
+
+static void part_strict_seccomp(void)
+{
+    pthread_t other, strict;
+    CHECK(pthread_create(&other, NULL, returns, NULL) == 0);
+    CHECK(pthread_create(&strict, NULL, under_strict_seccomp, &other) == 0);
+    CHECK(pthread_join(strict, NULL) == 0);
+}
+
+static void part_prctl_that_failed(void)
+{
+    CHECK(prctl(PR_SET_TSC, PR_TSC_SIGSEGV + 1) < 0);
+    uint64_t before = next();
+    churn(1);
+    CHECK(next() >= before + 4); /* create, start, finish, join */
+}
+
 static const struct part {
     const char *name;
     const char *options;
@@ -358,6 +385,8 @@ static const struct part {
 #if defined(__x86_64__)
     {"no_counter", "events=64", part_no_counter},
 #endif
+    {"strict_seccomp", "events=64", part_strict_seccomp},
+    {"prctl_that_failed", "events=64", part_prctl_that_failed},
 };
 
 static void the_ring(void **state)
