@@ -85,14 +85,15 @@ static uint64_t number_at(const struct threadleak_level *level, uint64_t ns)
 
 static uint64_t created_so_far(void)
 {
-    return threadleak_registry.next_id - history.first_id - get(&history.cancelled);
+    uint64_t next_id = get(&threadleak_registry.next_id); /* first */
+    return next_id - history.first_id - get(&history.cancelled);
 }
 
 /* Too few where the caller is held up between two looks, never too many. */
 static uint64_t alive_now(void)
 {
-    uint64_t created = created_so_far();
-    return not_below_0(created + get(&history.initial) - get(&history.finished));
+    uint64_t begun = created_so_far() + get(&history.initial); /* first */
+    return not_below_0(begun - get(&history.finished));
 }
 
 #define LOOKS 8 /* for an instant at which nothing ends */
@@ -124,7 +125,8 @@ static struct threadleak_bucket *bucket_of(const struct threadleak_level *level,
 }
 
 /* `pending` events are counted already, and belong into the new bucket. */
-static void open_bucket(const struct threadleak_level *level, uint64_t number, uint64_t ns, uint64_t pending)
+static inline __attribute__((always_inline)) void open_bucket(const struct threadleak_level *level,
+                                                              uint64_t number, uint64_t ns, uint64_t pending)
 {
     struct threadleak_bucket *bucket = bucket_of(level, number);
     put(&bucket->number, 0);
@@ -163,15 +165,14 @@ __attribute__((noinline, cold)) static void enter(uint64_t ns, uint64_t pending)
         !__atomic_compare_exchange_n(&finest->latest, &latest, number, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         return; /* this one, or a later one, is another thread's */
     note_peak(__atomic_exchange_n(&history.peak, THREADLEAK_PEAK(number, alive_now()), __ATOMIC_RELAXED));
-    for (unsigned i = THREADLEAK_LEVELS - 1; i > FINEST; i--) {
+    for (unsigned i = THREADLEAK_LEVELS; i-- > FINEST;) {
         struct threadleak_level *level = &history.levels[i];
-        uint64_t coarse = number_at(level, ns);
-        if (coarse > get(&level->latest)) {
-            open_bucket(level, coarse, ns, pending);
-            raise_to(&level->latest, coarse);
+        uint64_t entered = number_at(level, ns);
+        if (i == FINEST || entered > get(&level->latest)) {
+            open_bucket(level, entered, ns, pending);
+            raise_to(&level->latest, entered);
         }
     }
-    open_bucket(finest, number, ns, pending);
     raise_to(&history.next_ns, number * finest->width_ns);
 }
 
@@ -345,6 +346,16 @@ void history_count_released(uint32_t index, bool was_joined, uint64_t now_ns)
     __atomic_fetch_add(was_joined ? &site->joined : &site->gone, 1, __ATOMIC_RELAXED);
 }
 
+/* `began_ns` is coarse: the parent's newest bucket may have begun after it, and one that was new to it. */
+static void forget_latest(struct threadleak_level *level)
+{
+    if (level->latest) {
+        put(&bucket_of(level, level->latest)->number, 0);
+        put(&bucket_of(level, level->latest - 1)->number, 0);
+    }
+    level->latest = 0;
+}
+
 void history_fork_child(bool has_survivor, bool is_creating)
 {
     if (!history_is_kept())
@@ -357,5 +368,5 @@ void history_fork_child(bool has_survivor, bool is_creating)
     history.sites_dropped = history.next_ns = history.peak = 0;
     history.finished = history.gone = history.cancelled = 0;
     for (unsigned i = 0; i < THREADLEAK_LEVELS; i++)
-        history.levels[i].latest = 0;
+        forget_latest(&history.levels[i]);
 }

@@ -329,7 +329,7 @@ void registry_fork_child(const struct threadleak_record *survivor, const struct 
     registry->failed_at_ns = registry->unseen_ends = registry->lost_facts = 0;
     registry->records.dropped = 0;
     registry->records.growing = registry->modules.growing = 0; /* by threads that are not here */
-    sites_fork_child();
+    sites_fork_child(creating && creating != survivor ? creating->site : 0);
     history_fork_child(survivor != NULL, creating != NULL && creating != survivor);
     events_fork_child();
     scopes_fork_child(survivor, creating);

@@ -179,7 +179,7 @@ uint32_t site_expected(uint32_t site, uint64_t start)
     return rule && __atomic_load_n(&site_at(site)->expected_start, __ATOMIC_RELAXED) == start ? rule : 0;
 }
 
-void sites_fork_child(void)
+void sites_fork_child(uint32_t creating)
 {
     sites()->dropped = 0;
     sites()->growing = 0;
@@ -191,4 +191,6 @@ void sites_fork_child(void)
         if (!site->frame_count && site != thread.draft)
             pool_give(&drafts, site);
     }
+    if (creating)
+        site_at(creating)->created = 1; /* which is uncounted if it fails */
 }

@@ -42,7 +42,8 @@ struct threadleak_site *site_at(uint32_t index);
 /* The calling thread ends: gives its draft to others. */
 void site_thread_ends(void);
 
-/* In a fork child: the stacks stay, for the ancestry of the thread that forked; the counts begin anew. */
-void sites_fork_child(void);
+/* In a fork child: the stacks stay, for the ancestry of the thread that forked; the counts begin anew.
+ * `creating`: site of the thread that it was about to create, 0: none. */
+void sites_fork_child(uint32_t creating);
 
 #endif

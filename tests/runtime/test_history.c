@@ -251,6 +251,22 @@ static void a_fork_child_begins_anew(void **state)
     assert_int_equal(site_bucket(1, 0, now)->created, 0);
 }
 
+/* The child's beginning is coarse, and may lie before that of the parent's newest bucket. */
+static void a_fork_child_has_no_bucket_of_its_parents(void **state)
+{
+    (void)state;
+    create(1, 3);
+    now += SECOND;
+    finish(1, 2);
+    uint64_t newest = now--;
+    threadleak_registry.fork_generation = 1;
+    history_fork_child(true, false);
+    for (int level = 0; level < THREADLEAK_LEVELS; level++) {
+        const struct threadleak_bucket *found = bucket(level, newest);
+        assert_true(!found || found->begun_ns < history()->began_ns);
+    }
+}
+
 static void *hammer(void *arg)
 {
     uint32_t site = (uint32_t)(uintptr_t)arg;
@@ -301,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup(a_site_beyond_those_with_room_is_counted_all_the_same, begin),
         cmocka_unit_test_setup(a_creation_that_failed_never_was, begin),
         cmocka_unit_test_setup(a_fork_child_begins_anew, begin),
+        cmocka_unit_test_setup(a_fork_child_has_no_bucket_of_its_parents, begin),
         cmocka_unit_test_setup(no_count_is_lost_among_many_writers, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
