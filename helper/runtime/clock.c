@@ -9,12 +9,14 @@
 #include <cpuid.h>
 #endif
 
+#include "events.h"
 #include "registry.h"
 #include "settle.h"
 
 #define RING (THREADLEAK_CLOCK_PAIRS - 1)
 #define SECOND_NS 1000000000u
 #define LEAST_SPAN_NS 250000u /* from one pair to the next, which doubles up to a second */
+#define NEAR_NS 30000 /* two pairs that two threads take at once say nothing of the rate; as in ticks.py */
 #define MOST_TICKS_OF_A_LOOK 2000u
 #define LOOKS 4
 
@@ -69,7 +71,7 @@ static bool counter_is_quick(void)
 /* ---- pairs ------------------------------------------------------------------------------------------*/
 
 /* Both clocks at one instant: of a few looks the one that took the shortest. */
-static struct moment look_at_both(void)
+__attribute__((noinline)) static struct moment look_at_both(void)
 {
     struct moment best = {0, 0};
     uint64_t least = UINT64_MAX;
@@ -94,15 +96,19 @@ static void write_pair(uint64_t number, struct moment now)
 }
 
 /* The rate since `before`, for as long again; but over a gap, in which the machine may have slept, the one
- * before it. */
+ * before it, and so where `before` is only just over. */
 static void set_rate(struct clock_rate *rate, const struct clock_rate *before, struct moment now)
 {
     uint64_t ticks = now.ticks - before->ticks, ns = now.ns - before->ns;
-    bool is_measured = (int64_t)ticks > 0 && ns > 0 && (!before->span || ticks / 4 < before->span);
+    bool is_near = before->span && (int64_t)ns < NEAR_NS; /* below 0: another's, which came first */
+    bool is_measured =
+        (int64_t)ticks > 0 && (int64_t)ns > 0 && !is_near && (!before->span || ticks / 4 < before->span);
     uint64_t ns_x_32 = is_measured ? (uint64_t)(((unsigned __int128)ns << 32) / ticks) : before->ns_x_32;
     uint64_t span_ns = is_measured ? 2 * ns : LEAST_SPAN_NS;
     span_ns = span_ns < LEAST_SPAN_NS ? LEAST_SPAN_NS : span_ns > SECOND_NS ? SECOND_NS : span_ns;
-    uint64_t span = ns_x_32 ? (uint64_t)(((unsigned __int128)span_ns << 32) / ns_x_32) : 0;
+    uint64_t span = is_near   ? before->span
+                    : ns_x_32 ? (uint64_t)(((unsigned __int128)span_ns << 32) / ns_x_32)
+                              : 0;
     __atomic_store_n(&rate->ticks, now.ticks, __ATOMIC_RELAXED);
     __atomic_store_n(&rate->ns, now.ns, __ATOMIC_RELAXED);
     __atomic_store_n(&rate->span, span, __ATOMIC_RELAXED);
@@ -110,9 +116,8 @@ static void set_rate(struct clock_rate *rate, const struct clock_rate *before, s
 }
 
 /* Each caller has a number of its own, so that nobody waits for one that was killed here. */
-struct moment clock_take_pair(void)
+__attribute__((noinline)) static void note_pair(struct moment now)
 {
-    struct moment now = look_at_both();
     uint64_t before = __atomic_load_n(&clock_state.latest, __ATOMIC_ACQUIRE);
     uint64_t number = __atomic_add_fetch(&events->pairs_used, 1, __ATOMIC_RELAXED);
     write_pair(number, now);
@@ -121,6 +126,13 @@ struct moment clock_take_pair(void)
     while (before < number && !__atomic_compare_exchange_n(&clock_state.latest, &before, number, 0,
                                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
+}
+
+/* In two steps, neither of which has the stack of both. */
+struct moment clock_take_pair(void)
+{
+    struct moment now = look_at_both();
+    note_pair(now);
     return now;
 }
 
@@ -150,7 +162,7 @@ void clock_forbid_counter(void)
 
 struct moment clock_without_counter(void)
 {
-    bool has_events = events && events->clock == THREADLEAK_CLOCK_MONOTONIC;
+    bool has_events = events_are_noted() && events->clock == THREADLEAK_CLOCK_MONOTONIC;
     uint64_t ns = has_events ? settle_now() : registry_now();
     return (struct moment){has_events ? ns : 0, ns};
 }

@@ -260,6 +260,18 @@ def test_a_counter_is_turned_to_nanoseconds() -> None:
     ]
 
 
+def test_two_pairs_taken_at_once_say_nothing_of_the_rate() -> None:
+    """A counter of 1 GHz; the last pair is 60 ns too late."""
+    pairs = [(SECOND, T0), (2 * SECOND, T0 + SECOND), (2 * SECOND + 100, T0 + SECOND + 160)]
+    raw = b"".join(
+        pack(abi.CLOCK_PAIR, number=number, ticks=t, ns=ns)
+        for number, (t, ns) in enumerate(pairs, 1)
+    )
+    head = pack(abi.EVENTS, clock=abi.CLOCK_COUNTER, pairs_used=3, pairs=raw)
+    clock = Ticks(abi.EVENTS.one(head), T0, T0 + MINUTE)
+    assert abs(clock.ns(3 * SECOND) - T0 - 2 * SECOND) < 1000
+
+
 # ---- damage ---------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from typing import List, Tuple
 
 from . import abi_history as abi
 
+NEAR_NS = 30000  # two pairs that two threads took at once say nothing of the rate; as in clock.c
 MOST_NS_PER_TICK, MOST_TICKS_PER_NS = 1000, 100  # a counter of 1 MHz, one of 100 GHz
 
 
@@ -51,10 +52,13 @@ class Ticks:
         if first <= ticks <= first + more:
             self._stretch = (first, first + more, begin, more, ns)
             return begin + (ticks - first) * ns // more
+        if ticks > first:
+            before = max(0, bisect_right(self._ns, self._ns[-1] - NEAR_NS) - 1)
+            more, ns = self._ticks[-1] - self._ticks[before], self._ns[-1] - self._ns[before]
         ns = min(ns, more * MOST_NS_PER_TICK)
         more = min(more, max(1, ns) * MOST_TICKS_PER_NS)
         if ticks > first:
-            return self._ns[at + 1] + (ticks - self._ticks[at + 1]) * ns // more
+            return self._ns[-1] + (ticks - self._ticks[-1]) * ns // more
         return begin + (ticks - first) * ns // more
 
 
