@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from typing import Any, Dict, Iterator, List
 
@@ -26,6 +27,11 @@ def alarms(done: Run) -> List[Dict[str, Any]]:
     return lines[:-1]
 
 
+def plan(running: Running, every: str, span: str) -> str:
+    who = f"comes_and_goes ({running.pid})"
+    return f"threadleak watch: looks at {who} every {every} for {span}"
+
+
 @pytest.fixture
 def leaking(workshop: Workshop) -> Iterator[Running]:
     running = workshop.start(workshop.program("comes_and_goes"), "leaks")
@@ -37,7 +43,8 @@ def test_a_leak(leaking: Running) -> None:
     done = watch(*LOOKS, leaking.pid)
     place = f"leave_one (comes_and_goes.c:{line_of('comes_and_goes', '/* creates unjoined */')})"
     who = f"alarm: comes_and_goes, process {leaking.pid}: threads created at {place}"
-    alarm, last = done.out.splitlines()
+    first, alarm, last = done.out.splitlines()
+    assert first == plan(leaking, "250 ms", "1 s")
     assert alarm.startswith(f"{who} rose in each of 5 looks, from ")
     assert last == "threadleak watch: 1 alarm in 5 looks at 1 process"
     assert (done.status, done.err) == (LEAKS, "")
@@ -47,7 +54,10 @@ def test_a_busy_pool_is_none(workshop: Workshop) -> None:
     busy = workshop.start(workshop.program("comes_and_goes"))
     done = watch("--every", "100ms", "--for", "2s", busy.pid)
     assert (done.status, done.err) == (CLEAN, "")
-    assert done.out == "threadleak watch: 0 alarms in 21 looks at 1 process\n"
+    assert done.out.splitlines() == [
+        plan(busy, "100 ms", "2 s"),
+        "threadleak watch: 0 alarms in 21 looks at 1 process",
+    ]
 
 
 @pytest.mark.parametrize("argument, status", [("leaks", LEAKS), ("", CLEAN)])
@@ -89,7 +99,9 @@ def test_a_command(workshop: Workshop, tmp_path: Any) -> None:
     command = 'echo "$THREADLEAK_ALARM $THREADLEAK_PID $THREADLEAK_FUNCTION $THREADLEAK_PROCESS" >> $TOLD; echo out'
     words = ("watch", *LOOKS, "--format", "json", "--exec", command, str(leaking.pid))
     done = run_shell(*words, env={"TOLD": str(told)}, cwd=str(tmp_path))
-    assert len(alarms(done)) == 1 and done.err == "out\n"
+    assert len(alarms(done)) == 1
+    first, *rest = done.err.splitlines()
+    assert first.startswith("threadleak watch: looks at $(touch x);`tou (") and rest == ["out"]
     assert told.read_text() == f"growth {leaking.pid} leave_one $(touch x);`tou\n"
     assert sorted(os.listdir(tmp_path)) == sorted([path.name, "told"])
 
@@ -116,6 +128,68 @@ def test_processes_that_begin_later(workshop: Workshop) -> None:
     assert f"begins_later, process {leaking.pid}: threads created at leave_one" in out
 
 
+class Watching:
+    """With lines read as they come, until it is interrupted."""
+
+    def __init__(self, *words: Any):
+        pipe = subprocess.PIPE
+        how: Dict[str, Any] = dict(stdout=pipe, stderr=pipe, env=environment(), text=True)
+        self._process = subprocess.Popen([SHELL, "watch", *map(str, words)], **how)
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self.out, self.err = self._process.stdout, self._process.stderr
+
+    def interrupt(self) -> Run:
+        self._process.send_signal(signal.SIGINT)
+        out, err = self._process.communicate(timeout=READY_S)
+        return Run(self._process.returncode, out, err)
+
+
+def test_an_interrupt_after_an_alarm(workshop: Workshop) -> None:
+    crowd = workshop.start(workshop.program("crowd"), "40", "0")
+    watching = Watching("--every", "1h", "--for", "2h", "--threshold", 40, crowd.pid)
+    assert watching.out.readline().startswith("threadleak watch: looks at crowd (")
+    assert watching.out.readline().startswith("alarm: ")
+    done = watching.interrupt()
+    assert done.status == LEAKS
+    *_, last = done.out.splitlines()
+    assert last == "threadleak watch: 1 alarm in 1 look at 1 process"
+    assert "note: interrupted after 1 look" in done.out.splitlines()
+
+
+def test_an_interrupt_before_it_can_be_told(workshop: Workshop) -> None:
+    """What is known of how it is looked at is told with the first look."""
+    bare = workshop.start(workshop.program("comes_and_goes"), preload="")
+    watching = Watching("--every", "1h", "--for", "2h", bare.pid)
+    assert watching.out.readline() == plan(bare, "1 h", "2 h") + "\n"
+    assert watching.out.readline().startswith(f"note: process {bare.pid}: no library in it")
+    done = watching.interrupt()
+    assert done.status == BLIND
+    assert done.out.splitlines() == [
+        "note: interrupted after 1 look",
+        f"note: process {bare.pid}: 1 look is too few",
+        "threadleak watch: 0 alarms in 1 look at 1 process",
+    ]
+    assert done.err.startswith("threadleak: cannot tell: interrupted after 1 look; ")
+
+
+def test_an_interrupt_in_json(leaking: Running) -> None:
+    watching = Watching("--every", "1h", "--for", "2h", "--format", "json", leaking.pid)
+    assert watching.err.readline() == plan(leaking, "1 h", "2 h") + "\n"
+    done = watching.interrupt()
+    assert alarms(done) == [] and done.status == BLIND
+    assert json.loads(done.out)["unknown"][0].startswith("interrupted after ")
+
+
+def test_an_interrupt_that_is_ignored(leaking: Running) -> None:
+    words = [SHELL, "watch", *LOOKS, str(leaking.pid)]
+    how: Dict[str, Any] = dict(stdout=subprocess.PIPE, env=environment(), text=True)
+    ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
+    with subprocess.Popen(words, preexec_fn=ignore, **how) as watching:
+        assert watching.stdout is not None and watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert "1 alarm in 5 looks" in watching.communicate(timeout=READY_S)[0]
+
+
 def test_a_process_that_ends(growing: Growing) -> None:
     words = [SHELL, "watch", "--every", "50ms", "--for", "1h", growing.pid]
     pipe = subprocess.PIPE
@@ -136,7 +210,7 @@ def test_a_process_that_ends(growing: Growing) -> None:
         (("--name", "x", "1"), USAGE, "give PIDs, or --name GLOB"),
         (("x",), USAGE, "'x' is no PID"),
         (("--every", "0s", "1"), USAGE, "'0s' is no length of time"),
-        (("--every", "10", "--for", "19s", "1"), USAGE, "2 looks show no growth"),
+        (("--every", "10", "--for", "19s", "1"), USAGE, "2 looks cannot show growth"),
     ],
 )
 def test_what_cannot_be_watched(words: Any, status: int, told: str) -> None:

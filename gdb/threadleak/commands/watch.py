@@ -15,17 +15,19 @@ from ..judge.report import BLIND, CLEAN, LEAKS
 from ..judge.rule_set import load_all
 from ..judge.streaks import LOOKS
 from ..show import watch as show
+from ..show.stacks import counted
 from ..show.style import of_stdout
 from ..target import processes
 from ..target.base import TargetError
 from .alarm_command import AlarmCommand
+from .interrupt import Interrupt
 from .options import Outcome, Parser, UsageError, count, length_of_time
+from .watch_notes import Notes
 from .watched import Watched
 
 NAME = "watch"
 THRESHOLD = 10_000  # as LeakProf has it, of goroutines
 WAIT_S = 3600.0  # at once, at most
-SENTENCES = 8
 
 
 def parser() -> Parser:
@@ -92,8 +94,9 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
         )
     looks = int(options.span / options.every * (1 + 1e-9)) + 1
     if looks < LOOKS:
+        few = counted(looks, "look")
         raise UsageError(
-            f"threadleak watch: {looks} looks show no growth: --for has to be {LOOKS - 1} times --every"
+            f"threadleak watch: {few} cannot show growth: --for has to be {LOOKS - 1} times --every"
         )
     return _Watch(options, looks).run()
 
@@ -107,8 +110,8 @@ class _Watch:
         self._watched: Dict[int, Watched] = {}
         self._ever = 0
         self._alarms: Set[object] = set()
-        self._remarks = _Sentences()
-        self._unknown = _Sentences()
+        self._notes = Notes(options.format == "json")
+        self._interrupt = Interrupt()
         self._told_enough = False  # at least one process had enough looks
         self._command = AlarmCommand(options.exec, resource.getrlimit(resource.RLIMIT_NOFILE))
 
@@ -117,13 +120,16 @@ class _Watch:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))  # each takes a few
         for word in dict.fromkeys(self._options.pids):
             self._begin(int(word))
+        self._tell_plan()
         due = time.monotonic()
-        try:
-            while self._look():
-                due = max(due + self._options.every, time.monotonic())
-                self._wait(due)
-        except KeyboardInterrupt:
-            self._unknown.add("it was interrupted")
+        while self._look():
+            due = max(due + self._options.every, time.monotonic())
+            self._wait(due)
+            if self._interrupt.came:
+                self._notes.add(
+                    self._notes.unknown, f"interrupted after {counted(self._taken, 'look')}"
+                )
+                break
         for each in list(self._watched.values()):
             self._end(each)
         return self._outcome()
@@ -143,10 +149,12 @@ class _Watch:
             except OSError as error:
                 is_there = False
                 if error.errno not in (ENOENT, ESRCH):  # too many open files
-                    self._unknown.add(f"process {each.pid} cannot be read: {error.strerror}")
+                    why = f"process {each.pid} cannot be read: {error.strerror}"
+                    self._notes.add(self._notes.unknown, why)
             if not is_there:
                 self._gone(each)
                 continue
+            self._notes.of_look(each.pid, each.remark, each.blind)
             self._tell(each.blocked())
             self._tell(each.rising(self._wanted))
         if self._options.until_alarm and self._alarms:
@@ -161,31 +169,30 @@ class _Watch:
             self._ever += 1
         except TargetError as error:
             if self._options.name is None:  # else it has ended since it was found
-                self._unknown.add(str(error))
+                self._notes.add(self._notes.unknown, str(error))
 
     def _gone(self, each: Watched) -> None:
         del self._watched[each.pid]
         if self._options.name is None:
-            ending = f"process {each.pid} has ended, after {each.looks:,} looks"
-            self._unknown.add(ending)
+            ending = f"process {each.pid} has ended, after {counted(each.looks, 'look')}"
+            self._notes.add(self._notes.unknown, ending)
         self._end(each)
 
     def _end(self, each: Watched) -> None:
         found = each.rising_in_all(self._wanted)
         if found is None and self._options.name is None:
-            self._unknown.add(f"process {each.pid}: {each.looks:,} looks are too few")
+            few = f"{counted(each.looks, 'look')} {'is' if each.looks == 1 else 'are'} too few"
+            self._notes.add(self._notes.unknown, f"process {each.pid}: {few}")
         self._told_enough = self._told_enough or found is not None
         self._tell(found or [])
-        who = f"process {each.pid}: "
         if each.blind:
-            self._unknown.add(who + each.blind)
-        if each.remark:
-            self._remarks.add(who + each.remark)
+            self._notes.add(self._notes.unknown, f"process {each.pid}: {each.blind}")
         each.counting.close()
 
     def _wait(self, due: float) -> None:
         """Until the next look is due, or none is, since all processes have ended."""
         poll = select.poll()
+        poll.register(self._interrupt.fd, select.POLLIN)
         running = set()
         for each in self._watched.values():
             if each.counting.ends is not None:
@@ -196,10 +203,23 @@ class _Watch:
             if left <= 0:
                 return
             for fd, _ in poll.poll(min(left, WAIT_S) * 1000):
+                if fd == self._interrupt.fd:
+                    return
                 poll.unregister(fd)
                 running.discard(fd)
 
     # ---- what is told ------------------------------------------------------------------------------
+
+    def _tell_plan(self) -> None:
+        """Nothing else may be said for as long as --for."""
+        options = self._options
+        if not self._watched and options.name is None:
+            return
+        named = [(each.name, each.pid) for each in self._watched.values()]
+        plan = show.Plan(named, options.name, options.every, options.span, options.until_alarm)
+        stream = sys.stderr if options.format == "json" else sys.stdout
+        stream.write(show.first_line(plan))
+        stream.flush()
 
     def _tell(self, alarms: List[Alarm]) -> None:
         """Each once."""
@@ -216,29 +236,13 @@ class _Watch:
     def _outcome(self) -> Outcome:
         if self._options.name is not None and not self._told_enough:
             name = self._options.name
-            self._unknown.add(f"no process with a name like {name!r} was there long enough")
+            why = f"no process with a name like {name!r} was there long enough"
+            self._notes.add(self._notes.unknown, why)
         for sentence in self._command.finish():
-            self._remarks.add(sentence)
-        status = LEAKS if self._alarms else BLIND if self._unknown.number else CLEAN
-        told = (self._unknown.told(), self._remarks.told())
+            self._notes.add(self._notes.remarks, sentence)
+        self._notes.tell_more()
+        status = LEAKS if self._alarms else BLIND if self._notes.unknown.number else CLEAN
+        told = (self._notes.unknown.told(), self._notes.remarks.told())
         sums = show.Sum(self._ever, self._taken, len(self._alarms), *told)
         error = f"cannot tell: {'; '.join(told[0])}" if status == BLIND else None
-        return Outcome(show.last_lines(sums, status, self._options.format == "json"), status, error)
-
-
-class _Sentences:
-    """The first of them, and how many there are: one for each process may be thousands."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._first: Dict[str, None] = {}
-
-    def add(self, sentence: str) -> None:
-        if sentence not in self._first:
-            self.number += 1
-            if self.number <= SENTENCES:
-                self._first[sentence] = None
-
-    def told(self) -> List[str]:
-        more = self.number - len(self._first)
-        return [*self._first, *[f"and {more:,} more like these"] * (more > 0)]
+        return Outcome(show.last_line(sums, status, self._options.format == "json"), status, error)

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""What `watch` says: a line for each alarm, as text or as JSON, and one at the end."""
+"""What `watch` says: what it is going to do, a line for each alarm, as text or as JSON, and one at the end."""
 
-from typing import List, NamedTuple, Sequence
+import re
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from ..judge.alarms import GROWTH, Alarm
+from ..judge.durations import duration
 from .json import encode, of_frame
 from .places import place
 from .sanitize import clean
+from .stacks import counted
 from .style import PLAIN, Style
 
 SCHEMA = "threadleak-watch/1"
+PROCESSES = 4  # that the first line names
 _WHAT = {
     "created": "threads created at",
     "started": "threads that began in",
@@ -18,12 +22,43 @@ _WHAT = {
 }
 
 
+class Plan(NamedTuple):
+    """What is going to be looked at, and when."""
+
+    processes: Sequence[Tuple[str, int]]  # name and PID
+    glob: Optional[str]  # instead of these
+    every_s: float
+    span_s: float
+    until_alarm: bool
+
+
 class Sum(NamedTuple):
     processes: int
     looks: int
     alarms: int
     unknown: Sequence[str]  # sentences: of what it cannot be told
     remarks: Sequence[str]
+
+
+def first_line(plan: Plan) -> str:
+    """threadleak watch: looks at srv (4711) every 30 s for 10 min"""
+    shown = [f"{clean(name)} ({pid})" for name, pid in plan.processes[:PROCESSES]]
+    more = len(plan.processes) - len(shown)
+    who = ", ".join(shown) + (f" and {more:,} more" if more else "")
+    if plan.glob is not None:
+        who = f"what has a name like {clean(repr(plan.glob))}"
+    span = _span(plan.span_s)
+    how_long = f"until there is an alarm, a rise of {span}" if plan.until_alarm else f"for {span}"
+    return f"threadleak watch: looks at {who} every {_span(plan.every_s)} {how_long}\n"
+
+
+def _span(seconds: float) -> str:
+    """500 ms, 30 s, 10 min, 1 min 30 s"""
+    return re.sub(" 0 (s|min)$", "", duration(round(seconds * 1e9))).replace(".0 s", " s")
+
+
+def note(text: str) -> str:
+    return f"note: {clean(text)}\n"
 
 
 def sentence(alarm: Alarm, style: Style = PLAIN) -> str:
@@ -61,7 +96,7 @@ def alarm_line(alarm: Alarm, time: float, style: Style, is_json: bool) -> str:
     return encode(shown) + "\n"
 
 
-def last_lines(sums: Sum, status: int, is_json: bool) -> str:
+def last_line(sums: Sum, status: int, is_json: bool) -> str:
     if is_json:
         shown = {
             "schema": SCHEMA,
@@ -74,7 +109,5 @@ def last_lines(sums: Sum, status: int, is_json: bool) -> str:
         }
         return encode(shown) + "\n"
     processes = "1 process" if sums.processes == 1 else f"{sums.processes:,} processes"
-    alarms = "1 alarm" if sums.alarms == 1 else f"{sums.alarms:,} alarms"
-    looks = "1 look" if sums.looks == 1 else f"{sums.looks:,} looks"
-    lines: List[str] = [f"note: {clean(each)}" for each in (*sums.remarks, *sums.unknown)]
-    return "\n".join([*lines, f"threadleak watch: {alarms} in {looks} at {processes}"]) + "\n"
+    found = f"{counted(sums.alarms, 'alarm')} in {counted(sums.looks, 'look')} at {processes}"
+    return f"threadleak watch: {found}\n"
