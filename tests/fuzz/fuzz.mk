@@ -2,7 +2,8 @@
 #
 # Hostile input, with libFuzzer, ASan and UBSan (clang).
 #   make fuzz         for FUZZ_SECONDS each; what is found lies in build/fuzz and belongs into tests/fuzz/cores,
-#                     tests/fuzz/names or tests/fuzz/elf
+#                     tests/fuzz/names or tests/fuzz/elf. Then the engine's property tests, with examples that
+#                     `make check` does not try; what is found belongs beside its test, as an @example
 #   make check-fuzz   what is known alone, once
 FUZZ_SECONDS ?= 60
 CLANG ?= clang
@@ -49,3 +50,4 @@ fuzz: $(FUZZERS) $(FUZZ_SEEDS)
 		DEBUGINFOD_URLS= $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=$$length -timeout=10 \
 			-rss_limit_mb=2048 -dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 			build/fuzz/found/$$(basename $$fuzzer) $$known || exit 1; done
+	$(Q)$(PYTEST) --hypothesis-profile=explore tests/engine
