@@ -332,7 +332,7 @@ def test_the_text(tmp_path: Path) -> None:
     assert any(line.startswith("fix: Join it") for line in lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_hostile_reports_give_a_sentence(tmp_path_factory: Any, data: Any) -> None:
     """A report with a value replaced, or bytes."""
@@ -356,7 +356,7 @@ def test_hostile_reports_give_a_sentence(tmp_path_factory: Any, data: Any) -> No
     assert outcome.status in (0, 2, 3) and (outcome.status != 2 or outcome.error)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=60), st.sampled_from([b"", b"{\n", b"\x1f\x8b", b'{\n "groups": [\n']))
 def test_hostile_bytes_give_a_sentence(tmp_path_factory: Any, data: bytes, head: bytes) -> None:
     path = tmp_path_factory.mktemp("hostile") / "report"

@@ -12,7 +12,7 @@ from typing import Any, List, Tuple
 
 import pytest
 import trace_format
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, mark, record, scope
 from schema import errors
@@ -106,7 +106,7 @@ def run_verify(memory: Memory, target: FakeTarget) -> None:
             assert said.split("\n")[-2].startswith(("leaked ", "blind "))
 
 
-OFTEN = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+OFTEN = settings(max_examples=200)
 WORDS = st.sampled_from(
     [
         0,

@@ -109,7 +109,7 @@ def test_the_fake_process_is_one() -> None:
 
 
 @given(DAMAGE, st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_lists(damage: List[Tuple[int, int]], moves: bool) -> None:
     process = Process(moves)
     for address, value in damage:
@@ -196,7 +196,7 @@ def holds(seen: Seen, memory: Memory) -> None:
 
 
 @given(MEMORY, FUTEXES, st.integers(HEAP - 64, HEAP + 256))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_objects(memory: Memory, futex: Futex, sp: int) -> None:
     word, read = futex.word, memory.read
     stack = memory.data[max(0, sp - HEAP) :]
@@ -224,7 +224,7 @@ PRIMITIVES = [
 
 
 @given(st.sampled_from(PRIMITIVES), MEMORY, FUTEXES, st.integers(HEAP - 64, HEAP + 256))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_waits(primitive: Primitive, memory: Memory, futex: Futex, sp: int) -> None:
     """Of an object that cannot be read, or is none, nothing is sure."""
     objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
@@ -244,7 +244,7 @@ def test_waits(primitive: Primitive, memory: Memory, futex: Futex, sp: int) -> N
     st.lists(st.one_of(ADDRESSES, ANY), min_size=6, max_size=6),
     *(st.binary(max_size=64).map(Memory), ADDRESSES),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_system_calls(number: int, arguments: List[int], memory: Memory, pc: int) -> None:
     call = SystemCall(number, tuple(arguments), pc, HEAP)
     name = calls.name_of(memory, call, lambda: [pc, HEAP])  # type: ignore[arg-type]

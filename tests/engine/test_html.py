@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any, Dict, List, Optional, Tuple
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from image import record
 from test_judge import report
@@ -16,7 +16,7 @@ from threadleak.show.sanitize import clean
 
 Attributes = List[Tuple[str, Optional[str]]]
 # A page takes its time on a machine that does much else.
-UNHURRIED = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40)
 
 
 class Elements(HTMLParser):
@@ -63,7 +63,7 @@ HOSTILE = (
 )
 
 
-@UNHURRIED
+@FEW
 @given(st.binary(max_size=15).map(lambda name: name.split(b"\0")[0]))
 @example(HOSTILE[0])
 @example(HOSTILE[1])
@@ -87,7 +87,7 @@ def test_rules_and_findings_are_text() -> None:
     assert {tag for tag, _ in hostile.found} <= {tag for tag, _ in plain.found} | {"td", "tr"}
 
 
-@UNHURRIED
+@FEW
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_so_is_what_is_said_where_nothing_could_be_read(sentence: str, target: str) -> None:
     shown = Elements(html.failure(sentence, target or "x", "body"))

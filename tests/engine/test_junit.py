@@ -12,7 +12,7 @@ from test_cases import some
 from threadleak.show.cases import BLIND, FAILED, PASSED, Case, document
 
 
-@settings(max_examples=25, deadline=None)  # each starts xmllint
+@settings(max_examples=25)  # each starts xmllint
 @given(some)
 def test_jenkins_takes_any_report(found: List[Case]) -> None:
     assert refused_by_jenkins(document("junit", found)) == ""
@@ -39,7 +39,6 @@ def test_gitlab_tells_cases_apart_by_class_and_name(names: List[str]) -> None:
     assert len(set(shown)) == len(names)
 
 
-@settings(deadline=None)
 @given(some)
 def test_the_parser_of_github_s_publishers(found: List[Case]) -> None:
     """junitparser, on which the actions that publish test results stand."""

@@ -336,7 +336,7 @@ ENTRIES = st.dictionaries(
 
 
 @given(ENTRIES, ENTRIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_an_update_keeps(old: Any, found: Any) -> None:
     new = Baseline("x", old).updated(found, force=False).entries
     assert set(new) == set(old) & set(found)
@@ -345,7 +345,7 @@ def test_what_an_update_keeps(old: Any, found: Any) -> None:
 
 
 @given(ENTRIES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_was_written_is_read(tmp_path_factory: Any, entries: Any) -> None:
     path = str(tmp_path_factory.mktemp("known") / "x")
     Baseline(path, entries).save()
@@ -428,7 +428,7 @@ SPECS = st.lists(
     st.lists(st.one_of(st.none(), TEXTS), min_size=len(PCS), max_size=len(PCS)),
     TEXTS,
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_suggested_rule_takes_that_creation_and_no_other(
     specs: Any, paths: Any, names: Any, file: str
 ) -> None:

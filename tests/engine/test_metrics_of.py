@@ -34,7 +34,7 @@ processes = st.lists(
 
 
 @given(processes, st.sampled_from(["", "application/openmetrics-text"]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_they_are_called(found: List[Process], accept: str) -> None:
     from prometheus_client import openmetrics, parser  # what Prometheus's people test theirs with
     import prometheus_client.openmetrics.parser  # noqa: F401

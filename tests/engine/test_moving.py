@@ -76,7 +76,7 @@ def copied(memory: List[int], random: Random, step: Callable[[], Any], rate: flo
     return b"".join(word.to_bytes(8, "little") for word in words)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 1 << 64), st.sampled_from([0.01, 0.05, 0.2, 0.5]))
 def test_no_mixture_of_two_threads_is_accepted(seed: int, rate: float) -> None:
     random = Random(seed)

@@ -102,7 +102,7 @@ def test_what_declares_nothing(data: bytes) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_read_without_an_error(tail: bytes) -> None:
     for data in (tail, elf(GNU + tail), elf(tail, count=0xFFFF), elf(GNU)[:64] + tail):
         assert all(isinstance(text, str) for text in declared(data))

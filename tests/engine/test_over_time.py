@@ -226,7 +226,7 @@ def test_without_two_pairs_there_are_no_times() -> None:
 PAIR = st.tuples(st.integers(0, ALL), st.integers(0, ALL))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PAIR, max_size=20), st.lists(st.integers(0, ALL), max_size=30))
 def test_times_are_in_order_whatever_the_pairs(pairs: Any, ticks: List[int]) -> None:
     raw = b"".join(
@@ -318,7 +318,7 @@ PLACES = places()
 WORDS = st.one_of(st.sampled_from([0, 1, 2, 1 << 31, 1 << 32, 1 << 62, ALL]), st.integers(0, ALL))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.integers(0, 1 << 20), WORDS), max_size=12))
 def test_words_may_be_anything(changes: List[Tuple[int, int, int]]) -> None:
     memory = list(FROZEN)
@@ -329,7 +329,7 @@ def test_words_may_be_anything(changes: List[Tuple[int, int, int]]) -> None:
     must_be_sane(memory)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 31), WORDS, st.sampled_from([0, 5]))
 def test_words_of_the_heads_may_be_anything(at: int, word: int, head: int) -> None:
     memory = list(FROZEN)

@@ -39,7 +39,7 @@ def read(data: bytes) -> Any:
 
 
 @given(st.lists(samples, max_size=6), st.none() | extents, st.lists(texts, max_size=2))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_it_says(found: List[Sample], program: Any, said: List[str]) -> None:
     """Everything that is referred to is there, once (proto/profile.proto says so), and nothing is lost."""
     profile = read(pprof.document(found, program, 1.5, said))

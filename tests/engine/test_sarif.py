@@ -104,7 +104,7 @@ def uris(value: Any) -> List[str]:
     return [each for inner in value for each in uris(inner)] if isinstance(value, list) else []
 
 
-@settings(max_examples=60, deadline=None)  # the published validator is slow
+@settings(max_examples=60)  # the published validator is slow
 @given(st.lists(cases, max_size=3), st.sampled_from([None, "/src", "/"]))
 def test_any_report_is_taken(found: List[Case], root: Any) -> None:
     run = run_of(found, source_root=root)
@@ -129,7 +129,7 @@ def test_any_report_is_taken(found: List[Case], root: Any) -> None:
         assert not invocation["executionSuccessful"]
 
 
-@settings(max_examples=60, deadline=None)  # the published validator is slow
+@settings(max_examples=60)  # the published validator is slow
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),

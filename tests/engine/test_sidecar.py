@@ -91,7 +91,7 @@ def test_what_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
         sidecar(tmp_path, data)
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=150)
 @given(st.data())
 def test_hostile_bytes(tmp_path_factory: Any, data: Any) -> None:
     """Records of any content, and a whole file with bytes changed."""

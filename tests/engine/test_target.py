@@ -139,7 +139,7 @@ def test_what_is_no_core(tmp_path: Path, data: bytes) -> None:
     assert not elf.is_core("/nonexistent")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=8))
 def test_damaged_cores(tmp_path: Path, edits: List[Tuple[int, int]]) -> None:
     data = bytearray(core_bytes(LOADS, FILES))

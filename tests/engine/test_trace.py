@@ -237,7 +237,7 @@ EVENTS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=60), st.lists(st.integers(0, 2), max_size=4), st.integers(0, 2))
 def test_any_events_give_a_document_in_the_format(
     events: List[Event], states: List[int], overwritten: int
