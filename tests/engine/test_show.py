@@ -294,7 +294,7 @@ def test_groups_as_blocks() -> None:
     seen = report([record(2, ENDED, scope=CLOSED), record(3, ENDED), record(4, site=2)])
     block = "\n".join(groups.block(seen, group(seen.verdicts)[0]))
     for part in (
-        "2 threads, 2 leaked (2 unjoined)",
+        "2 leaked threads (2 unjoined)",
         "ids         2-3",
         "names       worker-2, worker-3",
         "scopes      closed",
@@ -334,11 +334,72 @@ def test_sites_of_one_line_stand_together() -> None:
     seen = Report(look_at(target), Settings(), RuleSet())
     found = group(seen.leaked)
     assert [len(each.verdicts) for each in found] == [2, 2, 2, 2]
-    merged = merge_alike(found, seen.stacks)
+    merged = merge_alike(found, seen.alike)
     assert [len(each.verdicts) for each in merged] == [6, 2]
     assert id_ranges(merged[0].verdicts) == "2-4, 6-8"
     lines = text.listing(seen, [verdict for each in merged for verdict in each.verdicts], 2)
     assert "... and 4 more like these: ids 4, 6-8" in lines
+
+
+LINE = ("grow()", "/src/pool.cc", 12)
+MAKES = "std::thread::thread<%s, , void>(%s&&)"
+VECTOR = "std::vector<std::thread, std::allocator<std::thread> >::"
+
+
+def test_both_ways_of_a_vector_stand_together_and_two_lambdas_of_a_line_do_not() -> None:
+    """Header functions between the user's own code and pthread_create, of which the innermost template alone counts."""
+    one, two = (MAKES.replace("%s", f"grow()::{{lambda()#{n}}}") for n in (1, 2))
+    ways = [
+        (one, VECTOR + "emplace_back<>()", LINE),
+        (one, VECTOR + "_M_realloc_insert<>()", VECTOR + "emplace_back<>()", LINE),
+        (two, VECTOR + "emplace_back<>()", LINE),
+        (one, VECTOR + "emplace_back<>()", (*LINE[:2], 13)),
+    ]
+    pcs = [[TEXT + 0x2000 + 0x100 * way + 0x10 * n for n in range(4)] for way in range(4)]
+    sites = [
+        site([frame(pc) for pc in pcs[n][: len(way)]], created=1) for n, way in enumerate(ways)
+    ]
+    data = [MAIN] + [record(2 + n, ENDED, site=1 + n % 4) for n in range(8)]
+    target = FakeTarget(image(data, sites=sites), now=LATER)
+    for n, way in enumerate(ways):
+        for pc, name in zip(pcs[n], way):
+            known = name if isinstance(name, tuple) else (name, "/usr/include/c++/12/vector", n)
+            target.functions[pc] = known
+    seen = Report(look_at(target), Settings(), RuleSet())
+    merged = merge_alike(group(seen.leaked), seen.alike)
+    assert [id_ranges(each.verdicts) for each in merged] == ["2-3, 6-7", "4, 8", "5, 9"]
+
+
+# ---- each thread is counted once -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "states, rules, shown",
+    [
+        ([ENDED, ENDED], [], "2 leaked threads (2 unjoined)"),
+        ([ENDED], [], "1 leaked thread (1 unjoined)"),
+        ([abi.STARTED] * 2, [], "2 alive threads"),
+        ([ENDED, abi.STARTED], [], "2 threads: 1 leaked (1 unjoined), 1 alive"),
+        (
+            [ENDED, ENDED, abi.STARTED],
+            ["class=unjoined name:worker-2 why"],
+            "3 threads: 1 leaked (1 unjoined), 1 expected (1 unjoined), 1 alive",
+        ),
+        ([ENDED], ["class=unjoined name:* why"], "1 expected thread (1 unjoined)"),
+    ],
+)
+def test_the_title_of_a_group(states: List[int], rules: List[str], shown: str) -> None:
+    seen = report([record(2 + n, state) for n, state in enumerate(states)], rules=rules)
+    found = [each for each in group(seen.verdicts) if not each.key.main]
+    assert groups.block(seen, found[0])[0] == shown
+
+
+def test_the_title_names_those_that_are_not_counted_yet() -> None:
+    now = T0 + 101 * MS
+    ended = [record(2, ENDED, finished_ns=T0 + MS), record(3, ENDED)]
+    seen = report(ended, now=now, settings=Settings(settle_ms=50))
+    told = "2 threads: 1 leaked (1 unjoined), 1 not counted yet (1 unjoined)"
+    assert groups.block(seen, group(seen.verdicts)[0])[0] == told
 
 
 # ---- what a std::thread runs ---------------------------------------------------------------------

@@ -272,10 +272,10 @@ def test_explain_what_is_not_there(id: str, message: str) -> None:
 
 def test_groups() -> None:
     outcome = Bench().run("groups")
-    titles = [line for line in outcome.text.splitlines() if "leaked (" in line]
+    titles = [line for line in outcome.text.splitlines() if "(" in line and line[0].isdigit()]
     assert titles == [
-        "3 threads, 2 leaked (2 unjoined, 1 alive)",
-        "1 thread, 1 leaked (1 outlived)",
+        "3 threads: 2 leaked (2 unjoined), 1 alive",
+        "1 leaked thread (1 outlived)",
     ]
     assert outcome.status == 3
     assert "main thread" in Bench().run("groups --all").text

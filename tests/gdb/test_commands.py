@@ -219,14 +219,14 @@ def test_explain_of_unknown_ids(core: List[str]) -> None:
 def test_groups(core: List[str]) -> None:
     text = run(core, f"threadleak groups {SETTLED}").outputs[0]
     block = text.split("\n\n")[1].splitlines()
-    assert block[0] == "2 threads, 2 leaked (2 unjoined)"
+    assert block[0] == "2 leaked threads (2 unjoined)"
     assert block[1] == "  ids         4-5"
     assert block[2] == "  names       request-1, request-2"
     assert block[3] == "  scopes      request"
     assert block[4].startswith("  started in  handle_request (leaky.c:")
     assert block[-1].startswith("  fix: ")
     every = run(core, f"threadleak groups --all {SETTLED}").outputs[0]
-    assert "1 thread (1 alive), the main thread" in every
+    assert "1 alive thread, the main thread" in every
     helper = line_of("leaky", "/* creates helper */")
     assert f"by a thread created at main (leaky.c:{helper})" in every
 

@@ -40,7 +40,7 @@ def test_text_is_a_screenful(seen: Run) -> None:
 
 def test_the_rest_is_counted(seen: Run) -> None:
     assert "... and 9,992 more like these: ids 10010-20001" in seen.outputs[0]
-    assert "10,000 threads, 10,000 leaked (10,000 unjoined)" in seen.outputs[2]
+    assert "10,000 leaked threads (10,000 unjoined)" in seen.outputs[2]
     assert "10,000 threads (10,000 crowd)" in seen.outputs[2]
     assert "  ids         10002-20001\n" in seen.outputs[2]
     line = line_of("crowd", "/* creates unjoined */")

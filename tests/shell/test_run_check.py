@@ -158,6 +158,17 @@ def test_programs_that_cannot_be_run_are_not_judged(tmp_path: Any) -> None:
     assert done.status == 126 and done.err.count("\n") == 1
 
 
+def test_one_line_is_one_group_though_a_vector_grows_there(
+    workshop: Workshop, tmp_path: Any
+) -> None:
+    program = workshop.program("vector").path
+    done = Done(tmp_path, "--settle-ms", "0", "--", program)
+    made = f"made by main at vector.cc:{line_of('vector', 'made here')}"
+    assert (done.status, done.lines[0].rpartition(": ")[2]) == (LEAKS, made), done.err
+    assert [line for line in done.lines if line.startswith("4 outlived threads, ids 2-5, ")]
+    assert done.err.count("  created at:") == 1
+
+
 # ---- what it starts --------------------------------------------------------------------------------
 
 

@@ -135,8 +135,8 @@ def test_what_is_shown(workshop: Workshop, form: Form) -> None:
     assert run.status == LEAKS and run.out.count("note: no registry: ") == 1
     groups = run_shell("groups", *words).out.split("\n\n")[1:]
     assert sorted(each.split("\n")[0] for each in groups) == [
-        *["1 thread, 1 leaked (1 unjoined)"] * 3,
-        "2 threads, 2 leaked (2 unjoined)",
+        *["1 leaked thread (1 unjoined)"] * 3,
+        "2 leaked threads (2 unjoined)",
     ]
     assert "8 (5 unjoined, 3 alive)" in run_shell("info", *words).out
     at_end = run_shell("check", "--at-end", "--allow", "detached", "--proof-only", *words)

@@ -65,7 +65,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     else:
         how = session.style(options)
         lines = text.head(report, how)
-        for each in merge_alike(found[: options.limit or None], report.stacks):
+        for each in merge_alike(found[: options.limit or None], report.alike):
             lines += ["", *groups.block(report, each, how)]
         if options.limit and len(found) > options.limit:
             rest = sum(len(each.verdicts) for each in found[options.limit :])

@@ -82,7 +82,7 @@ def ordered(
     """`looks`: threads whose stacks look the same stand together, although their sites differ."""
     groups = group(verdicts)
     if looks:
-        groups = merge_alike(groups, report.stacks)
+        groups = merge_alike(groups, report.alike)
     grouped = [verdict for found in groups for verdict in found.verdicts]
     if key == "group":
         return sorted(grouped, key=lambda verdict: not verdict.leaked)

@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..read.model import Copy
 from ..read.records import Kind
-from ..read.stacks import Stacks
+from .alike import Alike
 from .classes import ALL
 from .verdicts import Decision, Verdict
 
@@ -31,7 +31,7 @@ class Group:
         self.key = key
         self.verdicts = verdicts
         verdicts.sort(key=attrgetter("thread.index"))
-        decisions = Counter(map(attrgetter("decision"), verdicts))
+        decisions = self.decisions()
         if len(decisions) > 1:
             verdicts.sort(key=lambda verdict: _order(verdict.decision))
         self.leaked = sum(count for each, count in decisions.items() if each.leaked)
@@ -39,6 +39,9 @@ class Group:
     def by_class(self) -> Dict[str, int]:
         counts = Counter(verdict.class_ for verdict in self.verdicts)
         return {class_: counts[class_] for class_ in ALL if counts[class_]}
+
+    def decisions(self) -> "Counter[Decision]":
+        return Counter(map(attrgetter("decision"), self.verdicts))
 
     def created_ns(self) -> Tuple[int, int]:
         """Oldest and newest creation; 0 where no record tells."""
@@ -69,12 +72,12 @@ def group(verdicts: Iterable[Verdict]) -> List[Group]:
     return _sorted(members)
 
 
-def merge_alike(groups: Iterable[Group], stacks: Stacks) -> List[Group]:
+def merge_alike(groups: Iterable[Group], alike: Alike) -> List[Group]:
     """Those that look the same to whoever reads them become one; this names all their stacks."""
     members: Dict[Key, List[Verdict]] = {}
     for each in groups:
         key, copy = each.key, each.verdicts[0].thread.copy
-        key = key._replace(site=stacks.alike(copy, key.site))
+        key = key._replace(site=alike.first(copy, key.site))
         members.setdefault(key, []).extend(each.verdicts)
     return _sorted(members)
 

@@ -58,7 +58,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
     for crowd in report.crowds:
         yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
-    for site in merge_alike(report.perhaps_crowds, report.stacks):
+    for site in merge_alike(report.perhaps_crowds, report.alike):
         text = perhaps(report.judge, site, report.settings.crowd)
         yield Notice("crowds_not_sought", text, len(site.verdicts))
     waiting = sum(count for each, count in report.decisions.items() if each.waiting)

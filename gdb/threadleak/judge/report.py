@@ -12,6 +12,7 @@ from ..read.stacks import Stacks
 from ..read.threads import ALIVE, ThreadInfo
 from ..target.base import TargetError, base_name
 from . import ids
+from .alike import Alike
 from .baseline import Baseline
 from .classes import ALL, UNTRACKED
 from .crowd import crowds, large_sites
@@ -50,6 +51,7 @@ class Report:
         self.stacks = Stacks(target, registry.copies)
         if earlier is not None:
             self.stacks.take_names(earlier)
+        self.alike = Alike(self.stacks)
         rules.begin()
         threads = look.threads
         main = [info for info in threads.infos if info.is_main]

@@ -9,7 +9,6 @@ that file.
 import os
 from functools import lru_cache
 from typing import (
-    Any,
     Dict,
     Iterable,
     Iterator,
@@ -46,7 +45,6 @@ class Stacks:
         self.target = target
         self.copies = copies
         self._sites: Dict[Tuple[int, int], Stack] = {}
-        self._looks: Dict[Tuple[int, Tuple[Any, ...]], int] = {}
         self._build_ids: Set[Optional[str]] = set()  # once it is asked for
         self._places: Dict[Tuple[int, int, int, int], List[Frame]] = {}
         self._current: Dict[CurrentStack, Stack] = {}
@@ -81,15 +79,6 @@ class Stacks:
         if thread.kind is None:
             return None
         return std_thread_callable(self.target, thread, self.start(thread.copy, thread.kind))
-
-    def alike(self, copy: Optional[Copy], index: int) -> int:
-        """The first site whose stack nobody can tell from this one's: an unrolled loop, for one, calls from
-        several addresses of one line. For what is shown; all else goes by the sites themselves."""
-        if copy is None:
-            return index
-        frames = self.creation(copy, index).frames
-        look = tuple((f.function, f.file, f.line) if f.line else (f.pc,) for f in frames)
-        return self._looks.setdefault((copy.number, look), index)
 
     def current(self, threads: Sequence[Thread], limit: int) -> List[Stack]:
         """Where threads are now: one stack a thread, equal ones as one object. TargetError if none can be read."""

@@ -64,7 +64,7 @@ def failure(
     where: str,
     expected: Optional[int] = None,
 ) -> Failure:
-    groups = merge_alike(group(leaked), report.stacks)
+    groups = merge_alike(group(leaked), report.alike)
     return Failure(report, leaked, groups, clean(name), clean(where), expected)
 
 

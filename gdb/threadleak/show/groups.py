@@ -7,7 +7,7 @@ from ..judge.groups import Group, id_ranges
 from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from . import text
+from . import counts, text
 from .places import NAME_WIDTH, own_place, place, stack_lines
 from .sanitize import clean
 from .style import PLAIN, Style
@@ -19,10 +19,7 @@ NAMES_SHOWN = 5
 def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     verdict = group.verdicts[0]
     copy = verdict.thread.copy
-    size = len(group.verdicts)
-    classes = ", ".join(f"{count:,} {class_}" for class_, count in group.by_class().items())
-    leaked = f", {group.leaked:,} leaked" if group.leaked else ""
-    title = f"{size:,} {'thread' if size == 1 else 'threads'}{leaked} ({classes})"
+    title = counts.title(group.decisions())
     if group.key.main:
         title += ", the main thread"
     lines = [style.paint("highlight" if group.leaked else "title", title)]

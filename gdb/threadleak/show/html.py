@@ -20,6 +20,7 @@ from ..read.buckets import Bucket
 from ..read.history import history_of
 from ..target.base import Target, TargetError
 from . import text
+from .counts import LEAKED, sorts
 from .html_data import Data, threads
 from .html_graph import section as graph_section
 from .json import encode
@@ -138,16 +139,19 @@ def _about(report: Report, title: Optional[str]) -> str:
 
 
 def _classes(report: Report) -> str:
-    leaked = report.by_class(leaked_only=True)
+    found = sorts(report.decisions)
     return "".join(
         f'<li><button type="button" class="chip {class_}" data-class="{class_}" aria-pressed="false">'
-        f"<b>{count:,}</b> {class_}{_of_them(leaked.get(class_, 0), count)}</button></li>"
+        f"<b>{count:,}</b> {class_}{_of_them(found, class_)}</button></li>"
         for class_, count in report.by_class().items()
     )
 
 
-def _of_them(leaked: int, count: int) -> str:
-    return f" <small>{leaked:,} leaked</small>" if 0 < leaked < count else ""
+def _of_them(found: Dict[str, Dict[str, int]], class_: str) -> str:
+    """Where not all of a class leaked, what of them did, and why the others do not count."""
+    mine = {sort: counts[class_] for sort, counts in found.items() if sort and class_ in counts}
+    said = ", ".join(f"{count:,} {sort}" for sort, count in mine.items())
+    return f" <small>{said}</small>" if said and list(mine) != [LEAKED] else ""
 
 
 def _notes(report: Report) -> str:

@@ -9,6 +9,7 @@ from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
+from .counts import by_class
 from .places import function, own_place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
@@ -24,9 +25,7 @@ FINDINGS = 8
 def summary(report: Report) -> str:
     """threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 27"""
     leaked = report.leaked
-    counts = report.by_class(leaked_only=True)
-    classes = ", ".join(f"{count:,} {class_}" for class_, count in counts.items())
-    detail = f" ({classes})" if leaked else ""
+    detail = f" ({by_class(report.by_class(leaked_only=True))})" if leaked else ""
     noun = "thread" if len(leaked) == 1 else "threads"
     return f"threadleak: {len(leaked):,} leaked {noun}{detail} of {report.threads:,}"
 
@@ -165,7 +164,7 @@ def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
     thread, kind, copy = verdict.thread, verdict.thread.kind, verdict.thread.copy
     place: Tuple[object, ...] = ()
     if kind is not None:
-        place = (report.stacks.alike(copy, kind.site), kind.start, kind.scope)
+        place = (report.alike.first(copy, kind.site), kind.start, kind.scope)
     said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
     return (thread.copy, place, said)
 
