@@ -378,7 +378,7 @@ def test_both_ways_of_a_vector_stand_together_and_two_lambdas_of_a_line_do_not()
     [
         ([ENDED, ENDED], [], "2 leaked threads (2 unjoined)"),
         ([ENDED], [], "1 leaked thread (1 unjoined)"),
-        ([abi.STARTED] * 2, [], "2 alive threads"),
+        ([abi.STARTED] * 2, [], "2 threads (2 alive)"),
         ([ENDED, abi.STARTED], [], "2 threads: 1 leaked (1 unjoined), 1 alive"),
         (
             [ENDED, ENDED, abi.STARTED],

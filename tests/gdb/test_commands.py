@@ -226,7 +226,7 @@ def test_groups(core: List[str]) -> None:
     assert block[4].startswith("  started in  handle_request (leaky.c:")
     assert block[-1].startswith("  fix: ")
     every = run(core, f"threadleak groups --all {SETTLED}").outputs[0]
-    assert "1 alive thread, the main thread" in every
+    assert "1 thread (1 alive), the main thread" in every
     helper = line_of("leaky", "/* creates helper */")
     assert f"by a thread created at main (leaky.c:{helper})" in every
 

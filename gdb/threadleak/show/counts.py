@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Numbers of threads, each counted once: by what is thought of them, and by class."""
 
-from typing import Dict, Iterable, List, Mapping
+from typing import Dict, Iterable, Mapping
 
 from ..judge.classes import ALL
 from ..judge.verdicts import Decision
@@ -35,13 +35,10 @@ def title(decisions: Mapping[Decision, int]) -> str:
     found = sorts(decisions)
     size = sum(sum(counts.values()) for counts in found.values())
     noun = "thread" if size == 1 else "threads"
-    if len(found) > 1:
+    if len(found) > 1 or WAITING in found:
         return f"{size:,} {noun}: {', '.join(_parts(found))}"
     ((sort, counts),) = found.items()
-    if sort in (LEAKED, EXPECTED):
-        return f"{size:,} {sort} {noun} ({by_class(counts)})"
-    what = ", ".join(counts) if len(counts) == 1 else ""
-    return f"{size:,} {what} {noun}" if what else f"{size:,} {noun} ({by_class(counts)})"
+    return " ".join(filter(None, (f"{size:,}", sort, noun, f"({by_class(counts)})")))
 
 
 def _parts(found: Mapping[str, Mapping[str, int]]) -> Iterable[str]:
