@@ -323,27 +323,29 @@ void history_cancelled(void)
     __atomic_fetch_add(&history.cancelled, 1, __ATOMIC_RELAXED);
 }
 
-void history_count_finished(uint32_t index, uint64_t now_ns)
+void history_enter(uint32_t index, uint64_t now_ns)
 {
     meet(now_ns, 0);
-    __atomic_fetch_add(&history.finished, 1, __ATOMIC_RELAXED);
     struct threadleak_site *site = site_at(index);
-    if (!site)
-        return;
-    meet_at(site, 0);
-    __atomic_fetch_add(&site->finished, 1, __ATOMIC_RELAXED);
+    if (site)
+        meet_at(site, 0);
 }
 
-void history_count_released(uint32_t index, bool was_joined, uint64_t now_ns)
+void history_count_finished(uint32_t index)
 {
-    meet(now_ns, 0);
+    __atomic_fetch_add(&history.finished, 1, __ATOMIC_RELAXED);
+    struct threadleak_site *site = site_at(index);
+    if (site)
+        __atomic_fetch_add(&site->finished, 1, __ATOMIC_RELAXED);
+}
+
+void history_count_released(uint32_t index, bool was_joined)
+{
     if (!was_joined) /* else the registry's `released` says so */
         __atomic_fetch_add(&history.gone, 1, __ATOMIC_RELAXED);
     struct threadleak_site *site = site_at(index);
-    if (!site)
-        return;
-    meet_at(site, 0);
-    __atomic_fetch_add(was_joined ? &site->joined : &site->gone, 1, __ATOMIC_RELAXED);
+    if (site)
+        __atomic_fetch_add(was_joined ? &site->joined : &site->gone, 1, __ATOMIC_RELAXED);
 }
 
 /* `began_ns` is coarse: the parent's newest bucket may have begun after it, and one that was new to it. */

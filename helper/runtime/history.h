@@ -23,8 +23,9 @@ static inline bool history_is_kept(void)
 }
 
 void history_count_created(uint32_t site, uint64_t now_ns);
-void history_count_finished(uint32_t site, uint64_t now_ns);
-void history_count_released(uint32_t site, bool was_joined, uint64_t now_ns);
+void history_count_finished(uint32_t site);
+void history_count_released(uint32_t site, bool was_joined);
+void history_enter(uint32_t site, uint64_t now_ns);
 
 /* A thread that nobody created, main, is alive; or it finished. */
 void history_initial(bool is_alive);
@@ -39,17 +40,25 @@ static inline void history_created(uint32_t site, uint64_t now_ns)
 /* It could not be created; before its record is given back. */
 void history_cancelled(void);
 
-static inline void history_finished(uint32_t site, uint64_t now_ns)
+/* Something is about to be counted of a thread that was created at `site`. Not together with the counting,
+ * which lies deeper, so that a thread's stack never holds both. */
+static inline void history_meet(uint32_t site, uint64_t now_ns)
 {
     if (history_is_kept())
-        history_count_finished(site, now_ns);
+        history_enter(site, now_ns);
+}
+
+static inline void history_finished(uint32_t site)
+{
+    if (history_is_kept())
+        history_count_finished(site);
 }
 
 /* Nothing is left of the thread: it was joined, or had been detached and finished. */
-static inline void history_released(uint32_t site, bool was_joined, uint64_t now_ns)
+static inline void history_released(uint32_t site, bool was_joined)
 {
     if (history_is_kept())
-        history_count_released(site, was_joined, now_ns);
+        history_count_released(site, was_joined);
 }
 
 /* In a fork child, after its records: all begins anew. */

@@ -93,12 +93,17 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
     inherit_name(record, creator);
 }
 
-/* The calling thread does that to the thread `other`, now. */
+/* The calling thread does that to the thread `other`. */
+static void note_at(struct moment now, uint32_t kind, uint64_t other)
+{
+    if (events_are_noted())
+        event_note(now, (struct event){.kind = kind, .thread = thread_id(), .other = other});
+}
+
 static struct moment note(uint32_t kind, uint64_t other)
 {
     struct moment now = moment_to_note();
-    if (events_are_noted())
-        event_note(now, (struct event){.kind = kind, .thread = thread_id(), .other = other});
+    note_at(now, kind, other);
     return now;
 }
 
@@ -222,7 +227,7 @@ static void mark_exited(void)
 {
     struct threadleak_record *record = thread_record();
     if (record)
-        record_mark(record, record->id, THREADLEAK_STATE_EXITED, (struct moment){0, 0});
+        record_mark(record, record->id, THREADLEAK_STATE_EXITED, 0);
 }
 
 EXPORT __attribute__((noreturn)) void WRAPPER(pthread_exit)(void *result)
@@ -297,11 +302,10 @@ static void join_undo(void *argument)
         __atomic_store_n(&found->record->join_begun_ns, 0, __ATOMIC_RELAXED);
 }
 
-/* `bit` holds for the thread from now on, and its pthread_t is of no more use. */
-static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uintptr_t pc)
+/* What became of it, for who uses its pthread_t again. */
+__attribute__((noinline)) static void note_fate(struct thread_found found, uint32_t bit, pthread_t pthread,
+                                                uintptr_t pc)
 {
-    if (__atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
-        return; /* said already, by another thread */
     const struct handle handle = {
         .record = found.record,
         .id = found.id,
@@ -310,9 +314,20 @@ static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uin
         .pc = pc,
     };
     handle_note((uint64_t)pthread, &handle);
+}
+
+/* `bit` holds for the thread from now on, and its pthread_t is of no more use. */
+static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uintptr_t pc)
+{
+    if (__atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
+        return; /* said already, by another thread */
+    uint32_t site = found.record->site;
+    note_fate(found, bit, pthread, pc);
+    struct moment now = moment_to_note();
     bool is_join = bit == THREADLEAK_STATE_JOINED;
-    struct moment now = note(is_join ? THREADLEAK_EVENT_JOIN_END : THREADLEAK_EVENT_DETACH, found.id);
-    record_mark(found.record, found.id, bit, now);
+    note_at(now, is_join ? THREADLEAK_EVENT_JOIN_END : THREADLEAK_EVENT_DETACH, found.id);
+    history_meet(site, now.ns);
+    record_mark(found.record, found.id, bit, now.ns);
 }
 
 static void join_done(const struct joining *joining, pthread_t pthread)
@@ -324,15 +339,20 @@ static void join_done(const struct joining *joining, pthread_t pthread)
         over(found, THREADLEAK_STATE_JOINED, pthread, joining->pc);
 }
 
+/* Of glibc, for ever (nptl/cleanup_compat.c): pthread_cleanup_push without a jmp_buf, which would take half
+ * of the stack that we may have. */
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *, void (*)(void *), void *);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *, int execute);
+
 /* A join that blocks, and with it a cancellation point. */
 #define JOIN(pthread, success, call)                                                                         \
     do {                                                                                                     \
         struct joining joining = {.pc = (uintptr_t)__builtin_return_address(0)};                             \
-        int result;                                                                                          \
+        struct _pthread_cleanup_buffer undo;                                                                 \
         join_begin(&joining, pthread);                                                                       \
-        pthread_cleanup_push(join_undo, &joining);                                                           \
-        result = call;                                                                                       \
-        pthread_cleanup_pop(result != success);                                                              \
+        _pthread_cleanup_push(&undo, join_undo, &joining);                                                   \
+        int result = call;                                                                                   \
+        _pthread_cleanup_pop(&undo, result != success);                                                      \
         if (result == success)                                                                               \
             join_done(&joining, pthread);                                                                    \
         return result;                                                                                       \

@@ -174,7 +174,7 @@ static void give_back(struct threadleak_record *record)
 }
 
 /* One that is joined without its end having been seen has finished, too. */
-static void count_end(uint32_t site, uint32_t before, uint32_t after, struct moment now)
+static void count_end(uint32_t site, uint32_t before, uint32_t after)
 {
     const uint32_t ends = THREADLEAK_STATE_FINISHED | THREADLEAK_STATE_JOINED;
     if (after & THREADLEAK_STATE_MAIN) {
@@ -183,9 +183,9 @@ static void count_end(uint32_t site, uint32_t before, uint32_t after, struct mom
         return;
     }
     if (after & ends && !(before & ends))
-        history_finished(site, now.ns);
+        history_finished(site);
     if (is_over(after) && !is_over(before))
-        history_released(site, after & THREADLEAK_STATE_JOINED, now.ns);
+        history_released(site, after & THREADLEAK_STATE_JOINED);
 }
 
 /* Whether the record was thereby given back, or is as soon as nobody holds it. */
@@ -216,17 +216,17 @@ void record_cancel(struct threadleak_record *record)
     over_with(record, before, after);
 }
 
-bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, struct moment now)
+bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, uint64_t now_ns)
 {
     uint32_t site = record->site; /* before: the record may be another thread's after */
     if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
         return false; /* given back meanwhile: the program uses a pthread_t that is no longer valid */
     if (bits & THREADLEAK_STATE_FINISHED)
-        __atomic_store_n(&record->finished_ns, now.ns, __ATOMIC_RELAXED);
+        __atomic_store_n(&record->finished_ns, now_ns, __ATOMIC_RELAXED);
     union facts before = add_facts(record, bits);
     union facts after = {{before.state | bits, before.expected}};
     count_expected(before, after);
-    count_end(site, before.state, after.state, now);
+    count_end(site, before.state, after.state);
     return over_with(record, before, after);
 }
 

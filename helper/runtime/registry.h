@@ -41,9 +41,10 @@ uint64_t record_publish(struct threadleak_record *record);
 /* Takes back a published record whose thread could not be created. */
 void record_cancel(struct threadleak_record *record);
 
-/* Adds `bits` (THREADLEAK_STATE_*) to the record that had `id` when the caller found it; it came about `now`.
- * A record that is joined, or both detached and finished, is thereby given back: returns true then. */
-bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, struct moment now);
+/* Adds `bits` (THREADLEAK_STATE_*) to the record that had `id` when the caller found it; it came about at
+ * `now_ns`, which the history has met. A record that is joined, or both detached and finished, is thereby
+ * given back: returns true then. */
+bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, uint64_t now_ns);
 
 /* Marks the record, if it still has `id`, as expected: `rule` is an index into the table of rules. False:
  * that thread is gone. Not in signal handlers. */

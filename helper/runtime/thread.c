@@ -53,7 +53,8 @@ static void thread_end(void *record)
         return;
     struct moment now = moment_now();
     event_note(now, (struct event){.kind = THREADLEAK_EVENT_FINISH, .thread = thread.id});
-    if (record_mark(self, thread.id, THREADLEAK_STATE_FINISHED, now))
+    history_meet(self->site, now.ns);
+    if (record_mark(self, thread.id, THREADLEAK_STATE_FINISHED, now.ns))
         thread.record = THREAD_RELEASED;
 }
 

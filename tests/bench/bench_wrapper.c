@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "events.h"
+#include "history.h"
 #include "registry.h"
 
 #define PAIRS 200000
@@ -41,7 +42,8 @@ static void note_end(struct threadleak_record *record)
 {
     struct moment now = moment_now();
     event_note(now, (struct event){.kind = THREADLEAK_EVENT_FINISH, .thread = record->id});
-    record_mark(record, record->id, THREADLEAK_STATE_FINISHED, now);
+    history_meet(record->site, now.ns);
+    record_mark(record, record->id, THREADLEAK_STATE_FINISHED, now.ns);
 }
 
 int __real_pthread_create(pthread_t *pthread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)

@@ -66,14 +66,17 @@ static void create(uint32_t site, uint64_t count)
 
 static void finish(uint32_t site, uint64_t count)
 {
-    for (; count; count--)
-        history_finished(site, now);
+    for (; count; count--) {
+        history_meet(site, now);
+        history_finished(site);
+    }
 }
 
 static void release(uint32_t site, bool joined, uint64_t count)
 {
     for (; count; count--) {
-        history_released(site, joined, now);
+        history_meet(site, now);
+        history_released(site, joined);
         __atomic_fetch_add(&threadleak_registry.released, 1, __ATOMIC_RELAXED);
     }
 }
@@ -275,8 +278,10 @@ static void *hammer(void *arg)
         __atomic_fetch_add(&sites[site % 2 + 1].created, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&threadleak_registry.next_id, 1, __ATOMIC_RELAXED);
         history_created(site % 2 + 1, at);
-        history_finished(site % 2 + 1, at);
-        history_released(site % 2 + 1, true, at);
+        history_meet(site % 2 + 1, at);
+        history_finished(site % 2 + 1);
+        history_meet(site % 2 + 1, at);
+        history_released(site % 2 + 1, true);
         __atomic_fetch_add(&threadleak_registry.released, 1, __ATOMIC_RELAXED);
     }
     return NULL;
