@@ -139,6 +139,7 @@ def processes() -> None:
             spread(times([THREADLEAK, "stacks", "--stop", target]), 2),
             "must be <= 0.6",
         )
+        row("threadleak top, a sample, no stop", spread(sample_times(target), 3), "must be <= 0.1")
         pairs = [(stopped_ms(target), ptrace_alone_ms(target)) for _ in range(RUNS)]
         ours, alone = map(list, zip(*pairs))
         row("  the process stood still for, ms", spread(ours, 0), "must be <= 300")
@@ -158,6 +159,12 @@ def without_the_library() -> None:
     with live("1", "1000", env=dict(os.environ)) as pid:
         seen = times([THREADLEAK, "list", str(pid)])
     row("threadleak list", spread(seen, 2), "must be <= 0.3")
+
+
+def sample_times(target: str) -> list[float]:
+    """What 10 samples more take, each."""
+    top = [THREADLEAK, "top", target, "--interval", "0.1", "--samples"]
+    return [(more - few) / 10 for few, more in zip(times([*top, "1"]), times([*top, "11"]))]
 
 
 def stopped_ms(target: str) -> float:

@@ -32,7 +32,7 @@ ENDED = abi.STARTED | abi.FINISHED
 IMAGES = Path(__file__).resolve().parents[1] / "abi"
 LINES = ["list --all", "groups --all", "check --at-end", "info", "explain 2 3 4", "list --stacks"]
 LINES += ["list --format html"]
-SECONDS = 2.0
+SECONDS = 5.0  # of CPU, which a busy machine makes longer, too
 
 Memory = List[Tuple[int, bytes]]
 
@@ -62,9 +62,9 @@ def run_all(memory: Memory) -> None:
     session = Session(lambda: target, lambda: 0)
     for line in LINES:
         name, *words = line.split()
-        start = time.monotonic()
+        start = time.process_time()
         outcome = execution.invoke(commands.modules()[name], session, words)
-        assert time.monotonic() - start < SECONDS, line
+        assert time.process_time() - start < SECONDS, line
         assert outcome.status in (0, 2, 3), outcome
         assert outcome.text or outcome.error
         assert all(each.isprintable() for each in outcome.text.split("\n"))
@@ -76,9 +76,9 @@ def run_all(memory: Memory) -> None:
 
 def run_trace(session: Session) -> None:
     with tempfile.NamedTemporaryFile("r", encoding="ascii") as file:
-        start = time.monotonic()
+        start = time.process_time()
         outcome = execution.invoke(commands.modules()["trace"], session, ["-o", file.name])
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
         assert outcome.text or (outcome.status == 2 and outcome.error)
         if outcome.text:
             trace_format.parse(file.read())
@@ -91,11 +91,11 @@ def run_verify(memory: Memory, target: FakeTarget) -> None:
         os.write(ask[1], b"report\n")
         words = [f"registry={memory[0][0]:#x}", f"what={what}", f"flags={QUIET}", "pid=1", "self=1"]
         request = parse(["protocol=1", *words, f"ask={ask[0]}", f"answer={answer[1]}"])
-        start = time.monotonic()
+        start = time.process_time()
         with contextlib.suppress(TargetError):
             Check(request, Answer(answer[1]), lambda: target).run()
             os.write(answer[1], b"end")
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
         os.close(answer[1])
         with os.fdopen(answer[0], encoding="utf-8") as file:
             said = file.read()

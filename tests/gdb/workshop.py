@@ -17,7 +17,7 @@ LIBRARY = os.path.join(BUILD, "libthreadleak.so")
 ARCHIVE = os.path.join(BUILD, "libthreadleak.a")
 STATIC_OPTIONS = os.path.join(BUILD, "threadleak-static.ld")
 COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cc": ("g++", "-std=c++20")}
-READY_S = 20
+READY_S = 60
 
 # How a program comes by the library.
 PRELOADED = "preloaded"

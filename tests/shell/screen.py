@@ -15,7 +15,7 @@ from typing import Any, Callable, List, Tuple
 import pytest
 from run_shell import environment
 
-WAIT_S = 20
+WAIT_S = 60
 ESCAPES = re.compile(r"\033\[[?0-9;]*[A-Za-z]")
 FRAMES = re.compile(r"\033\[H(.*?)\033\[J", re.S)
 ENTER, LEAVE = "\033[?1049h", "\033[?1049l"

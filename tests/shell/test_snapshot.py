@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 import pytest
@@ -22,7 +21,6 @@ class Snapped(NamedTuple):
     program: Program
     running: Running
     core: str
-    seconds: float
     said: str
 
 
@@ -31,13 +29,11 @@ def snapped(request: Any, workshop: Workshop) -> Iterator[Snapped]:
     program = workshop.program("snapshot")
     running = workshop.start(program, str(LEAKED))
     core = os.path.join(running.folder, "a.core")
-    before = time.monotonic()
     done = run_shell(
         "snapshot", "-o", core, *["--stop"] * (request.param == "stopped"), str(running.pid)
     )
-    seconds = time.monotonic() - before
     assert done.status == 0, done.err
-    yield Snapped(program, running, core, seconds, done.out)
+    yield Snapped(program, running, core, done.out)
     running.end()
 
 
@@ -45,12 +41,11 @@ def shown(*target: str) -> Dict[str, Any]:
     return run_shell("list", "--all", "--stacks", "--format", "json", *SETTLED, *target).document()
 
 
-def test_it_is_small_and_made_quickly(snapped: Snapped) -> None:
+def test_it_is_small(snapped: Snapped) -> None:
     size = os.path.getsize(snapped.core)
     assert size <= 20e6 < MAIN_LEAKED / 100
     assert os.stat(snapped.core).st_mode & 0o777 == 0o600
     assert os.listdir(snapped.running.folder).count("a.core") == 1
-    assert snapped.seconds < 5  # 0.5 on a machine that does nothing else
     assert f"{size / 1e6:,.1f} MB" in snapped.said
 
 

@@ -2,7 +2,6 @@
 """`threadleak top`: what rises and where, once, as samples, and on a screen with keys."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -75,7 +74,8 @@ def test_what_grows_comes_first(growing: Growing) -> None:
     assert before["sites"][0]["function"] == "keep_alive"
     assert [site["function"] for site in after["sites"]] == ["leave_unjoined", "keep_alive", "join"]
     worst, _, joined = after["sites"]
-    assert worst["growth_per_s"] == pytest.approx(10 / 4, rel=0.4)
+    seconds = after["time"] - before["time"]
+    assert worst["growth_per_s"] == pytest.approx(10 / seconds, rel=0.4)
     assert joined["growth_per_s"] == 0
     assert joined["created_per_s"] == pytest.approx(3 * worst["growth_per_s"], rel=0.01)
     assert after["created_per_s"] == pytest.approx(4 * worst["growth_per_s"], rel=0.01)
@@ -250,16 +250,3 @@ def test_a_terminal_without_blocks(growing: Growing) -> None:
 def test_wrong_usage(words: Any, status: int) -> None:
     done = run_shell("top", *words)
     assert done.status == status and done.out == "" and done.err.count("\n") == 1
-
-
-def test_it_costs_little(workshop: Workshop) -> None:
-    """10,000 threads and 10,000 unjoined ones, once a second: a few percent of a core."""
-    running = workshop.start(workshop.program("crowd"), "10000", "10000")
-    before = os.times().children_user + os.times().children_system
-    run_shell("top", "--samples", "1", "--interval", "0.1", str(running.pid))
-    between = os.times().children_user + os.times().children_system
-    run_shell("top", "--samples", "11", "--interval", "0.1", str(running.pid))
-    after = os.times().children_user + os.times().children_system
-    a_sample = ((after - between) - (between - before)) / 10
-    print(f"top: {a_sample * 1e3:.1f} ms of CPU a sample")
-    assert a_sample < 0.1

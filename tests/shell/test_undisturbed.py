@@ -26,7 +26,7 @@ LIBRARY = os.path.join(ROOT, "build", "libthreadleak.so")
 SOURCE = os.path.join(ROOT, "tests", "programs", "syscalls.c")
 DOCUMENT = os.path.join(ROOT, "docs", "probe.md")
 CALL = struct.Struct("=24sIiQq")  # struct call of syscalls.c
-WAIT_S = 20
+WAIT_S = 60
 
 
 class Call(NamedTuple):

@@ -11,7 +11,7 @@ import pytest
 from run_shell import SHELL, environment, run_shell
 from workshop import LIBRARY, Running, Workshop, line_of, symbol_offsets
 
-SOON_S = 30
+SOON_S = 60
 
 
 class Said(NamedTuple):

@@ -114,18 +114,19 @@ def test_a_command_that_fails_is_told(leaking: Running) -> None:
 
 def test_processes_that_begin_later(workshop: Workshop) -> None:
     """It goes on until there is an alarm, whatever --for says."""
-    path = os.path.join(workshop.new_folder("late"), "begins_later")
+    path = os.path.join(workshop.new_folder("late"), f"later-{os.getpid()}")
     shutil.copy(workshop.program("comes_and_goes").path, path)
     words = [SHELL, "watch", "--every", "100ms", "--for", "400ms", "--until-alarm", "--name"]
     pipe = subprocess.PIPE
     watching = subprocess.Popen(
-        [*words, "begins_lat*"], stdout=pipe, stderr=pipe, env=environment(), text=True
+        [*words, f"late?-{os.getpid()}"], stdout=pipe, stderr=pipe, env=environment(), text=True
     )
     program = workshop.program("comes_and_goes")._replace(path=path)
     leaking = workshop.start(program, "leaks")
     out, err = watching.communicate(timeout=READY_S)
     assert (watching.returncode, err) == (LEAKS, "")
-    assert f"begins_later, process {leaking.pid}: threads created at leave_one" in out
+    name = os.path.basename(path)
+    assert f"{name}, process {leaking.pid}: threads created at leave_one" in out
 
 
 class Watching:
@@ -220,11 +221,11 @@ def test_what_cannot_be_watched(words: Any, status: int, told: str) -> None:
 
 def test_more_processes_than_files_may_be_open(workshop: Workshop) -> None:
     """What cannot be looked at is told, in a few words, and the others are."""
-    path = os.path.join(workshop.new_folder("many"), "many_of_them")
+    path = os.path.join(workshop.new_folder("many"), f"many-{os.getpid()}")
     shutil.copy(workshop.program("plain").path, path)
     program = workshop.program("plain")._replace(path=path)
     running = [workshop.start(program) for _ in range(12)]
-    words = [SHELL, "watch", "--every", "50ms", "--for", "100ms", "--name", "many_of_them"]
+    words = [SHELL, "watch", "--every", "50ms", "--for", "100ms", "--name", os.path.basename(path)]
     for limit, status in ((("-n", "30"), BLIND), (("-Sn", "30"), CLEAN)):
         script = f'ulimit {" ".join(limit)}; exec "$@"'
         how: Dict[str, Any] = dict(env=environment(), capture_output=True, text=True)
