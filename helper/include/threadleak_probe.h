@@ -26,7 +26,7 @@ extern "C" {
 #pragma GCC visibility push(default) /* the library hides all else */
 
 /* Changes when a struct or a function here does: the caller compares it with threadleak_probe_abi(). */
-#define THREADLEAK_PROBE_ABI 2u
+#define THREADLEAK_PROBE_ABI 3u
 
 struct threadleak_probe;
 
@@ -89,7 +89,7 @@ struct threadleak_probe_thread {
     uint32_t own_tid; /* as the process sees it */
     uint32_t state;   /* THREADLEAK_PROBE_ALIVE and so on */
     uint32_t stack;   /* index + 1 for threadleak_probe_stack; 0: not unwound */
-    uint64_t pthread; /* glibc's pthread_t (x86-64: the fs base); 0: not known */
+    uint64_t pthread; /* glibc's pthread_t (x86-64: the fs base); 0: not known, or not asked for */
     uint64_t sp;      /* 0: not known: it runs, or was not looked at */
     uint64_t pc;
     int64_t syscall; /* number, of a thread that is BLOCKED; else -1 */
@@ -104,6 +104,10 @@ const struct threadleak_probe_thread *threadleak_probe_threads(struct threadleak
  * not looked at yet. 0, or -1: that thread is gone. */
 #define THREADLEAK_PROBE_ALL 0xffffffffu
 int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index);
+
+/* Its pthread_t; 0: not known. Of a live process that is not stopped it is searched for on the thread's
+ * stack, when it is asked for first; a thread of which sp is not known is looked at for that. */
+uint64_t threadleak_probe_pthread(struct threadleak_probe *probe, uint32_t index);
 
 /* Its name, or NULL: cores have none, except those that `threadleak snapshot` made. */
 const char *threadleak_probe_thread_name(struct threadleak_probe *probe, uint32_t index);

@@ -90,18 +90,6 @@ static void take_known(const struct arch *arch, struct threadleak_probe_thread *
         thread->pc = registers->value[arch->pc];
 }
 
-static void find_pthread(struct live *live, struct threadleak_probe_thread *thread)
-{
-    bool is_main = thread->own_tid == live->source.info.own_pid;
-    if (is_main && !live->main_was_searched)
-        thread->pthread =
-            descriptor_of_main(&live->source, &live->regions, live->process.linker, thread->own_tid);
-    if (is_main)
-        live->main_was_searched = true;
-    else if (thread->sp)
-        thread->pthread = descriptor_of_stack(&live->source, &live->regions, thread->sp, thread->own_tid);
-}
-
 static void look_at_held(struct live *live, struct threadleak_probe_thread *thread,
                          struct registers *registers, const void *user_registers)
 {
@@ -158,9 +146,22 @@ static bool live_look(struct source *source, uint32_t index, struct registers *r
         set_unless_known(registers, source->arch->sp, thread->sp);
         set_unless_known(registers, source->arch->pc, thread->pc);
     }
-    if (!thread->pthread)
-        find_pthread(live, thread);
     return true;
+}
+
+static void live_find_pthread(struct source *source, uint32_t index)
+{
+    struct live *live = (struct live *)source;
+    struct threadleak_probe_thread *thread = &source->threads[index];
+    if (thread->pthread)
+        return;
+    bool is_main = thread->own_tid == live->source.info.own_pid;
+    if (is_main && !live->main_was_searched)
+        thread->pthread = descriptor_of_main(source, &live->regions, live->process.linker, thread->own_tid);
+    if (is_main)
+        live->main_was_searched = true;
+    else if (thread->sp)
+        thread->pthread = descriptor_of_stack(source, &live->regions, thread->sp, thread->own_tid);
 }
 
 static bool live_stood_still(struct source *source, uint32_t index)
@@ -208,6 +209,7 @@ static void live_close(struct source *source)
 static const struct source_operations operations = {
     .read = live_read,
     .look = live_look,
+    .find_pthread = live_find_pthread,
     .stood_still = live_stood_still,
     .thread_name = live_thread_name,
     .close = live_close,

@@ -116,6 +116,19 @@ int threadleak_probe_look(struct threadleak_probe *probe, uint32_t index)
     return 0;
 }
 
+uint64_t threadleak_probe_pthread(struct threadleak_probe *probe, uint32_t index)
+{
+    if (index >= probe->info.thread_count)
+        return 0;
+    struct source *source = probe->source;
+    const struct threadleak_probe_thread *thread = &source->threads[index];
+    if (!thread->pthread && !thread->sp)
+        probe_look(probe, index);
+    if (!thread->pthread && source->operations->find_pthread)
+        source->operations->find_pthread(source, index);
+    return thread->pthread;
+}
+
 const char *threadleak_probe_thread_name(struct threadleak_probe *probe, uint32_t index)
 {
     if (index >= probe->info.thread_count)

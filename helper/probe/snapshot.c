@@ -130,6 +130,7 @@ static bool take_thread(struct snapshot *snapshot, uint32_t index, struct taken 
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (!source->operations->look(source, index, &probe->registers[index]))
             return false;
+        source->operations->find_pthread(source, index);
         *taken = (struct taken){source->threads[index], probe->registers[index], NULL, index};
         if (taken->thread.sp && take_stack(snapshot, taken))
             return true;

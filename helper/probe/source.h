@@ -35,6 +35,9 @@ struct source_operations {
     /* Fills state, sp, pc, syscall, arguments of the thread, and its registers as far as they are known.
      * False: it is gone. */
     bool (*look)(struct source *source, uint32_t index, struct registers *registers);
+    /* Fills pthread of a thread whose sp is known, where look() does not: that takes reads of several pages.
+     * NULL: look() does. */
+    void (*find_pthread)(struct source *source, uint32_t index);
     /* Whether the thread surely did not run since look(). */
     bool (*stood_still)(struct source *source, uint32_t index);
     const char *(*thread_name)(struct source *source, uint32_t index);

@@ -35,15 +35,17 @@ class FakeProbe:
     def thread_column(self, name: str) -> List[int]:
         return self.columns[name]
 
-    def thread(self, index: int) -> Dict[str, int]:
-        return {"pthread": self.pthreads[index]}
-
     def look(self, index: int) -> bool:
         self.calls.append(("look", index))
         if index not in self.looks:
             return False
         self.columns["state"][index], self.pthreads[index] = self.looks[index]
         return True
+
+    def pthread(self, index: int) -> int:
+        if not self.pthreads[index]:
+            self.look(index)
+        return self.pthreads[index]
 
     def unwind(self, index: int, limit: int) -> bool:
         self.calls.append(("unwind", index, limit))

@@ -135,6 +135,8 @@ static void test_states(void **state)
         uint32_t index = index_of(source, shared->tid[i]);
         assert_string_equal(source->operations->thread_name(source, index), names[i]);
         /* the spinner's stack pointer is not known, and so neither is its descriptor */
+        assert_int_equal(source->threads[index].pthread, 0);
+        source->operations->find_pthread(source, index);
         if (source->arch == &arch_x86_64)
             assert_int_equal(source->threads[index].pthread, i == 3 ? 0 : shared->pthread[i]);
     }
@@ -404,6 +406,7 @@ static void test_other_namespace(void **state)
     assert_int_equal(source->threads[1].own_tid, shared->tid[2]);
     assert_true(source->threads[1].tid != shared->tid[2]);
     struct threadleak_probe_thread *thread = look(source, shared->tid[2], THREADLEAK_PROBE_BLOCKED);
+    source->operations->find_pthread(source, index_of(source, shared->tid[2]));
     if (source->arch == &arch_x86_64)
         assert_int_equal(thread->pthread, shared->pthread[2]);
     source->operations->close(source);

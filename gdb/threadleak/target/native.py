@@ -174,13 +174,10 @@ class NativeTarget:
         return None
 
     def pthread_of(self, thread: Thread) -> Optional[int]:
-        index = self._index(thread)
-        found = self._probe.thread(index)["pthread"]
-        if not found and self._probe.look(index):
-            found = self._probe.thread(index)["pthread"]
+        found = self._probe.pthread(self._index(thread))
         if not found:
             raise TargetError(f"the registers of thread {thread.tid} cannot be read")
-        return int(found)
+        return found
 
     def state_of(self, thread: Thread) -> str:
         index = self._index(thread)

@@ -14,7 +14,7 @@ from .. import libraries
 from ..escapes import decoded
 from .base import TargetError
 
-ABI = 2
+ABI = 3
 STOP, STOPPED = 0x1, 0x2
 CORE, PROCESS = 1, 2
 ALIVE, RUNNING, BLOCKED = 0, 1, 2
@@ -100,6 +100,7 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "info": (c_void_p, ()),
     "threads": (c_void_p, ()),
     "look": (c_int, (c_uint32,)),
+    "pthread": (c_uint64, (c_uint32,)),
     "thread_name": (c_char_p, (c_uint32,)),
     "set_registers": (c_int, (c_uint32, c_void_p, c_uint32, c_uint64)),
     "read": (c_size_t, (c_uint64, c_char_p, c_size_t)),
@@ -225,6 +226,10 @@ class Probe:
     def look(self, index: int) -> bool:
         """False: that thread is gone."""
         return bool(self._library.threadleak_probe_look(self._handle, index) == 0)
+
+    def pthread(self, index: int) -> int:
+        """0: not known."""
+        return int(self._library.threadleak_probe_pthread(self._handle, index))
 
     def thread_name(self, index: int) -> Optional[str]:
         return _text(self._library.threadleak_probe_thread_name(self._handle, index))
