@@ -21,6 +21,7 @@ from .commands.session import Session
 from .judge.report import BLIND
 from .judge.rule_set import load_all
 from .judge.verdicts import Settings
+from .libraries import preload
 from .show import json
 from .show.style import PLAIN, Style
 from .target.base import TargetError
@@ -229,10 +230,10 @@ def _register_mi() -> None:
     _ListMI()
 
 
-PREFIX_DOC = """Tell which threads leaked, who created them, and what to fix.
+PREFIX_DOC = f"""Tell which threads leaked, who created them, and what to fix.
 
 It reads what libthreadleak.so recorded in the process or core file that GDB looks at: start the program
-with LD_PRELOAD=libthreadleak.so, or link it with the library."""
+with {preload()}, or link it with the library."""
 
 _Prefix("threadleak", gdb.COMMAND_STATUS, PREFIX_DOC)
 _Prefix("set threadleak", gdb.COMMAND_STATUS, "Set how threadleak shows things.")

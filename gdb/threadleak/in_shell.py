@@ -22,6 +22,7 @@ from .judge.ids import looks_like_id
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .judge.verdicts import NEVER
+from .libraries import preload
 from .read.descriptor import Descriptor
 from .read.settled import settled
 from .show import cases, json
@@ -49,11 +50,13 @@ Usage: threadleak SUB [OPTION]... TARGET...
 
 A TARGET is a PID, a core file (PROGRAM CORE, where the program is not found from the core), a folder of core files,
 or coredump:MATCH, a PID, program or unit whose core systemd-coredump has. A process is read while it runs on. What is
-said of its threads comes from libthreadleak.so: start the program with LD_PRELOAD=libthreadleak.so, or link it with
-the library. Without it glibc's lists tell less, not who created a thread; `history` and `trace` need the library.
+said of its threads comes from libthreadleak.so: start the program with
+    {preload}
+or link it with the library. Without it glibc's lists tell less, not who created a thread; `history` and `trace` need
+the library.
 
 Subcommands:
-{}
+{subcommands}
 Exit status: 0 clean, 3 threads leaked, 2 it cannot be told, 64 wrong usage; of `run` also 124, ended by --timeout.
 """
 
@@ -84,9 +87,8 @@ def _main(words: List[str]) -> int:
     if name in ("-V", "--version"):
         return _write(f"threadleak {VERSION}\n", 0)
     if name in ("-h", "--help") or (name == "help" and not rest):
-        return _write(
-            HELP.format("".join(f"  {each:<12} {text}\n" for each, text in _summaries().items())), 0
-        )
+        listed = "".join(f"  {each:<12} {text}\n" for each, text in _summaries().items())
+        return _write(HELP.format(preload=preload(), subcommands=listed), 0)
     if name == "--complete":
         from .completion import candidates
 

@@ -8,10 +8,23 @@ LIBRARY_DIR = os.path.join(_HERE, "..", "..", "build")  # rewritten by `make ins
 
 PROGRAM_DIR = os.path.join(_HERE, "..", "..", "build")  # the same
 
+_FOLDERS = ("/lib", "/lib64", "/lib/x86_64-linux-gnu")
+_SEARCHED = _FOLDERS + tuple("/usr" + each for each in _FOLDERS)  # by ld.so(8), unasked
+
 
 def library() -> str:
     """The one that a watched process has, by the name that a package without headers has too."""
     return os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak.so.0")
+
+
+def preload() -> str:
+    """What a program is to be started with, in the environment: LD_PRELOAD=libthreadleak.so. With the path, where the
+    dynamic linker would not find it."""
+    path = os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak.so")
+    if not os.path.exists(path):  # a package without headers
+        path = library()
+    folder, name = os.path.split(path)
+    return "LD_PRELOAD=" + (name if folder in _SEARCHED else path)
 
 
 def probe() -> str:

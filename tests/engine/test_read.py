@@ -21,6 +21,7 @@ from image import (
     scope,
     site,
 )
+from threadleak.libraries import preload
 from threadleak.read import abi
 from threadleak.read.layout import Layout
 from threadleak.read.locate import read_registry
@@ -130,7 +131,7 @@ def test_all_copies_are_found_and_numbered() -> None:
 
 def test_none_is_an_error_that_says_how_to_get_one() -> None:
     target = FakeTarget([(REGISTRY, b"\0" * 4096)], symbols=[])
-    with pytest.raises(TargetError, match="LD_PRELOAD=libthreadleak.so"):
+    with pytest.raises(TargetError, match=f"start the program with {preload()}, or link"):
         read_registry(target)
     target.symbols = [REGISTRY]
     with pytest.raises(TargetError, match="it did not start"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from observe import CORE, CORE_ALONE, LIVE, SETTLED, document, run_checked
 from run_gdb import Run, run_gdb
-from workshop import EMBEDDED, Running, Workshop
+from workshop import EMBEDDED, LIBRARY, Running, Workshop
 
 
 def must_be_blind(seen: Run, *says: str) -> None:
@@ -33,7 +33,7 @@ def test_neither_a_registry_nor_lists_of_threads(workshop: Workshop) -> None:
     alone = CORE_ALONE._replace(preload="")
     arguments = alone.arguments(workshop, workshop.program("quiet"))
     seen = run_checked(arguments, "threadleak list --format json", "threadleak groups")
-    must_be_blind(seen, "no registry was found", "LD_PRELOAD=libthreadleak.so")
+    must_be_blind(seen, "no registry was found", f"LD_PRELOAD={LIBRARY},")
     shown = document(seen.outputs[0])
     assert shown["registry"]["found"] is False and shown["summary"] is None
     assert shown["error"].startswith("no registry was found")

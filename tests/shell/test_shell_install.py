@@ -32,6 +32,10 @@ def test_run_finds_its_library(prefix: str) -> None:
     assert f"LD_PRELOAD={prefix}/lib/libthreadleak.so.0\n" in run(prefix, "run", "--", "env").stdout
 
 
+def test_help_names_the_library_that_a_program_can_be_started_with(prefix: str) -> None:
+    assert f"    LD_PRELOAD={prefix}/lib/libthreadleak.so\n" in run(prefix, "--help").stdout
+
+
 def test_the_probe_is_found(prefix: str, workshop: Workshop) -> None:
     running = workshop.live(workshop.program("plain"))
     done = run(prefix, "check", "--settle-ms", "0", str(running.pid))

@@ -11,7 +11,7 @@ from typing import Any, List, Tuple
 import pytest
 from run_gdb import ROOT
 from run_shell import BLIND, CLEAN, LEAKS, SETTLED, SHELL, USAGE, environment, run_shell
-from workshop import Workshop
+from workshop import LIBRARY, Workshop
 
 LOOKS = ("list", "explain", "groups", "check", "info", "stacks")
 
@@ -188,7 +188,7 @@ def test_of_several_targets_each_has_a_line(folder: str) -> None:
         "core.1: threadleak: 0 leaked threads of 2",
         "core.2: threadleak: 1 leaked thread (1 unjoined) of 2",
         "core.3: threadleak: cannot tell: no registry was found: start the program with"
-        " LD_PRELOAD=libthreadleak.so, or link it with the library",
+        f" LD_PRELOAD={LIBRARY}, or link it with the library",
     ]
     assert lines_of(folder, "stacks")[2].startswith("core.3: 2 threads, ")
     assert lines_of(folder, "check", *SETTLED)[:2] == lines_of(folder, "list", *SETTLED)[:2]

@@ -4,6 +4,7 @@
 from errno import errorcode
 from typing import TYPE_CHECKING, Iterable, NamedTuple, Optional
 
+from ..libraries import preload
 from ..read import abi
 from ..read.look import Look
 from ..read.model import Registry
@@ -16,10 +17,12 @@ from .rule_use import rule_notices
 if TYPE_CHECKING:
     from .report import Report
 
-NO_REGISTRY = (
-    "no registry: this is what glibc's own lists of threads tell; start the program with"
-    " LD_PRELOAD=libthreadleak.so to know who created a thread, when, and in which scope"
-)
+
+def no_registry() -> str:
+    return (
+        "no registry: this is what glibc's own lists of threads tell; start the program with"
+        f" {preload()} to know who created a thread, when, and in which scope"
+    )
 
 
 class Notice(NamedTuple):
@@ -101,7 +104,7 @@ def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:
     if registry.unusable:
         yield Notice("unusable_registry", registry.why_none, 1, blind=True)
     if not registry.copies:
-        yield Notice("no_registry", NO_REGISTRY, 1)
+        yield Notice("no_registry", no_registry(), 1)
     if threads.breaks_off:
         text = f"glibc's list of threads cannot be followed beyond {threads.breaks_off:#x}:"
         text += " there may be more threads"

@@ -8,6 +8,7 @@ embeds the library may be run with another one preloaded.
 
 from typing import Iterable, List, Optional, Tuple
 
+from ..libraries import preload
 from ..target.base import Region, Target, TargetError
 from . import abi
 from .model import Anomalies, Copy, Registry
@@ -117,7 +118,5 @@ def _why_none(target: Target, symbols: List[int], notes: List[str]) -> str:
     if not reasons and symbols:
         reasons = ["the library is there, but it did not start, or its memory is damaged"]
     if not reasons:
-        reasons = [
-            "start the program with LD_PRELOAD=libthreadleak.so, or link it with the library"
-        ]
+        reasons = [f"start the program with {preload()}, or link it with the library"]
     return "no registry was found: " + "; ".join(reasons)

@@ -5,7 +5,7 @@ from typing import List, Optional, Tuple
 
 from ..judge.durations import duration
 from ..judge.groups import id_ranges
-from ..judge.notices import NO_REGISTRY
+from ..judge.notices import no_registry
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
@@ -41,7 +41,7 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     lines += ["", *_facts(report, verdict, style)]
     lines += _creation(report, verdict, style)
     if not report.registry.copies:
-        lines += ["", f"note: {NO_REGISTRY}"]
+        lines += ["", f"note: {no_registry()}"]
     made_by = ancestry(report, verdict, style)
     lines += ["", *made_by] if made_by else []
     lines += _stack(report, verdict, style)
