@@ -207,6 +207,7 @@ build/bench/verify: tests/bench/verify.c build/libthreadleak.so
 GDB ?= gdb
 GDB_AUTO_LOAD ?= $(shell $(GDB) -nx -batch -ex 'python print(gdb.PYTHONDIR.rsplit("/", 1)[0])' 2>/dev/null)/auto-load
 PACKAGE := $(DATADIR)/threadleak
+from = $(shell realpath -m -s --relative-to="$1" "$2")
 
 .PHONY: install
 install: all
@@ -235,10 +236,11 @@ install: all
 	cd gdb && find threadleak -name '*.py' -o -name '*.txt' -o -path '*/show/html/*' | while read -r file; do \
 		install -D -m 644 "$$file" "$(DESTDIR)$(PACKAGE)/gdb/$$file"; done
 	install -m 644 gdb/threadleak-gdb.py $(DESTDIR)$(PACKAGE)/gdb/
-	sed -i -e 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(LIBDIR)"|' -e 's|^PROGRAM_DIR = .*|PROGRAM_DIR = "$(LIBEXECDIR)"|' \
+	sed -i -e 's|^LIBRARY_DIR = .*|LIBRARY_DIR = "$(call from,$(PACKAGE)/gdb/threadleak,$(LIBDIR))"|' \
+		-e 's|^PROGRAM_DIR = .*|PROGRAM_DIR = "$(call from,$(PACKAGE)/gdb/threadleak,$(LIBEXECDIR))"|' \
 		$(DESTDIR)$(PACKAGE)/gdb/threadleak/libraries.py
 	install -D -m 755 scripts/threadleak $(DESTDIR)$(BINDIR)/threadleak
-	sed -i -e '1s|/usr/bin/python3|$(PYTHON)|' -e 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(PACKAGE)/gdb"|' \
+	sed -i -e '1s|/usr/bin/python3|$(PYTHON)|' -e 's|^PACKAGE_DIR = .*|PACKAGE_DIR = "$(call from,$(BINDIR),$(PACKAGE)/gdb)"|' \
 		$(DESTDIR)$(BINDIR)/threadleak
 	$(PYTHON) -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(PACKAGE)/gdb
 	@folder=$(DESTDIR)$(GDB_AUTO_LOAD)$(LIBDIR); \

@@ -3,10 +3,9 @@
 
 import os
 
-_HERE = os.path.dirname(os.path.realpath(__file__))
-LIBRARY_DIR = os.path.join(_HERE, "..", "..", "build")  # rewritten by `make install`
-
-PROGRAM_DIR = os.path.join(_HERE, "..", "..", "build")  # the same
+# From this file's folder, so that an installed tree works wherever it is moved to or staged.
+LIBRARY_DIR = "../../build"  # rewritten by `make install`
+PROGRAM_DIR = "../../build"  # the same
 
 _FOLDERS = ("/lib", "/lib64", "/lib/x86_64-linux-gnu")
 _SEARCHED = _FOLDERS + tuple("/usr" + each for each in _FOLDERS)  # by ld.so(8), unasked
@@ -14,7 +13,7 @@ _SEARCHED = _FOLDERS + tuple("/usr" + each for each in _FOLDERS)  # by ld.so(8),
 
 def library() -> str:
     """The one that a watched process has, by the name that a package without headers has too."""
-    return os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak.so.0")
+    return _path(LIBRARY_DIR, "libthreadleak.so.0")
 
 
 def preload() -> str:
@@ -28,8 +27,13 @@ def preload() -> str:
 
 
 def probe() -> str:
-    return os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak-probe.so")
+    return _path(LIBRARY_DIR, "libthreadleak-probe.so")
 
 
 def core_handler() -> str:
-    return os.path.join(os.path.realpath(PROGRAM_DIR), "threadleak-core-handler")
+    return _path(PROGRAM_DIR, "threadleak-core-handler")
+
+
+def _path(folder: str, name: str) -> str:
+    here = os.path.dirname(os.path.realpath(__file__))
+    return os.path.join(os.path.realpath(os.path.join(here, folder)), name)

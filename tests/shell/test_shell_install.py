@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What `make install` puts down for the shell works from there: the command, its libraries, GDB's commands."""
+"""What `make install` puts down for the shell works from there: the command, its libraries, GDB's commands. It does
+so where a package is staged, too, and wherever the tree is moved to."""
 
 import os
 import subprocess
@@ -11,14 +12,17 @@ from run_shell import LEAKS, TIMEOUT_S, environment
 from workshop import Workshop
 
 
-@pytest.fixture(scope="module")
-def prefix(tmp_path_factory: Any) -> str:
-    folder = str(tmp_path_factory.mktemp("installed"))
-    variables = [f"PREFIX={folder}", f"GDB_AUTO_LOAD={folder}/auto-load"]
+@pytest.fixture(scope="module", params=["installed", "staged"])
+def prefix(request: Any, tmp_path_factory: Any) -> str:
+    folder = str(tmp_path_factory.mktemp(request.param))
+    variables = {
+        "installed": [f"PREFIX={folder}", f"GDB_AUTO_LOAD={folder}/auto-load"],
+        "staged": [f"DESTDIR={folder}", "PREFIX=/usr"],
+    }[request.param]
     argv = ["make", "-s", "-C", ROOT, "install", *variables]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return folder
+    return folder + ("/usr" if request.param == "staged" else "")
 
 
 def run(prefix: str, *words: str, cwd: Any = None) -> "subprocess.CompletedProcess[str]":
