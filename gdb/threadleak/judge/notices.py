@@ -69,7 +69,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         text = _plural(waiting, "unjoined thread")
         text += " not counted yet: just finished, or being joined"
         yield Notice("waiting", text, waiting)
-    yield from _left_out(report.look)
+    yield from _left_out(report.look, report.settings.strict)
     for limit in report.target.limits():
         yield Notice("limit", limit, 1, blind=True)
     yield from lost(registry)
@@ -86,7 +86,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
 
 
-def _left_out(look: Look) -> Iterable[Notice]:
+def _left_out(look: Look, strict: bool) -> Iterable[Notice]:
     if look.untold:
         text = "this core was made while the process ran on: whether"
         text += f" {_plural(look.untold, 'finished thread is', 'finished threads are')} unjoined"
@@ -96,7 +96,7 @@ def _left_out(look: Look) -> Iterable[Notice]:
     if others:
         came = "may have come or gone" if look.target.blurred else "came or went"
         text = _plural(others, "thread") + f" that {came} while the process was read: left out"
-        yield Notice("left_out", text, others)
+        yield Notice("left_out", text, others, blind=strict and look.target.blurred)
 
 
 def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:

@@ -222,7 +222,7 @@ class _Reconciler:
     def _is_phantom(self, thread: Thread) -> bool:
         """libthread_db lists threads by what glibc's memory says. Where a core's numbers are those of another
         PID namespace, it makes up threads with numbers that no registers in the core belong to."""
-        return self.target.kind == "core" and self.pthreads.get(thread.tid, 0) is None
+        return bool(self.unmapped) and self.pthreads.get(thread.tid, 0) is None
 
     def _own_word(self, thread: Thread) -> int:
         """The library's own word in TLS: the address of the thread's record, GIVEN_BACK, or 0."""
