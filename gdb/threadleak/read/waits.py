@@ -6,7 +6,7 @@ stack name the primitive (primitives.py), and the object must look like one (obj
 threads, call and stack, is decided once.
 """
 
-from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..target.base import CurrentStack, Frame, SystemCall, Target, TargetError, Thread
 from . import calls, wait
@@ -123,9 +123,10 @@ class Waits:
                 waits[each.thread.tid] = _with_call(found, each, self._target)
         stacks = self._stacks_of([each.thread for each in others])
         decided: Dict[Hashable, Wait] = {}
-        for each, stack in zip(others, stacks):
+        for each, stack, number in zip(others, stacks, _numbered(stacks)):
             futex = each.futex
-            key = (each.name, futex._replace(timeout=min(1, futex.timeout)), stack.frames)
+            same = futex._replace(timeout=1) if futex.timeout else futex
+            key = (each.name, same, number)
             if key not in decided:
                 primitive = self._primitive(stack)
                 decided[key] = self._objects.decide(primitive, futex, each.call.sp)
@@ -144,6 +145,17 @@ class Waits:
                 if frame.function is None:
                     frame = frame._replace(function=self._target.local_function(pc, what))
                 yield frame
+
+
+def _numbered(stacks: Iterable[CurrentStack]) -> Iterator[int]:
+    """Equal ones have one number. To compare ten thousand equal ones frame by frame takes its time."""
+    by_id: Dict[int, int] = {}
+    numbers: Dict[Tuple[Tuple[int, int], ...], int] = {}
+    for stack in stacks:
+        number = by_id.get(id(stack))
+        if number is None:
+            number = by_id[id(stack)] = numbers.setdefault(stack.frames, len(numbers))
+        yield number
 
 
 def _with_call(found: Wait, each: _Asleep, target: Target) -> Wait:
