@@ -13,8 +13,9 @@ static bool is_end(char c)
     return c == '\0' || c == ',';
 }
 
-/* fnmatch(3) may call malloc. The last `*` alone is ever taken back. */
-bool only_matches(const char *glob, const char *text)
+/* Whether `text` matches `glob`, up to its end or to a comma: `*` is any text, `?` any character. fnmatch(3)
+ * may call malloc. The last `*` alone is ever taken back. */
+static bool matches(const char *glob, const char *text)
 {
     const char *star = NULL, *resume = NULL;
     while (*text) {
@@ -41,7 +42,7 @@ static bool glob_names(const char *glob, const char *path)
     size_t length = strcspn(glob, ",");
     const char *slash = strrchr(path, '/');
     bool is_path = memchr(glob, '/', length) != NULL;
-    return only_matches(glob, is_path || !slash ? path : slash + 1);
+    return matches(glob, is_path || !slash ? path : slash + 1);
 }
 
 bool only_this_program(void)

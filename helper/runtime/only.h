@@ -13,7 +13,4 @@
  * executed, which may be a script, and of the program that runs. */
 bool only_this_program(void);
 
-/* Whether `text` matches `glob`, up to its end or to a comma: `*` is any text, `?` any character. */
-bool only_matches(const char *glob, const char *text);
-
 #endif

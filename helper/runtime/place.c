@@ -7,7 +7,8 @@
 #include "registry.h"
 #include "table.h"
 
-void place_print_frame(struct log *log, uint64_t frame)
+/* A frame of a site, whose module may be gone. */
+static void print_frame(struct log *log, uint64_t frame)
 {
     uint64_t pc = THREADLEAK_FRAME_PC(frame);
     uint16_t index = THREADLEAK_FRAME_MODULE(frame);
@@ -28,12 +29,12 @@ void place_print(struct log *log, uintptr_t pc)
 {
     uint16_t module = 0;
     module_of(pc, &module);
-    place_print_frame(log, THREADLEAK_FRAME(pc, module));
+    print_frame(log, THREADLEAK_FRAME(pc, module));
 }
 
 void place_print_site(struct log *log, uint32_t site)
 {
     const struct threadleak_site *entry = table_entry(&threadleak_registry.sites, site);
     if (entry->frame_count)
-        place_print_frame(log, *(const uint64_t *)(entry + 1));
+        print_frame(log, *(const uint64_t *)(entry + 1));
 }

@@ -13,9 +13,6 @@
 /* A return address, or any other one. */
 void place_print(struct log *log, uintptr_t pc);
 
-/* A frame of a site (THREADLEAK_FRAME), whose module may be gone. */
-void place_print_frame(struct log *log, uint64_t frame);
-
 /* The innermost frame of the site. */
 void place_print_site(struct log *log, uint32_t site);
 

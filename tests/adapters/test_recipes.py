@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-from typing import Set
 
 from frameworks import BUILD, HERE, LIBRARY, ROOT, environment
 

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Sequence, Set
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from image import FakeTarget, FakeThread, PID, record
+from image import FakeTarget, PID, record
 from test_judge import report
 from threadleak.judge.durations import size
 from threadleak.judge.explanation import Explainer, Explanation

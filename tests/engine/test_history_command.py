@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A history, which part of it is looked at, and how it is drawn, without a process."""
 
-import argparse
 import json
 import math
 import os
@@ -15,16 +14,7 @@ from hypothesis import strategies as st
 from image import FakeTarget
 from schema import errors
 from test_subcommands import Bench, schema
-from threadleak.judge.history import (
-    EDGE_S,
-    AUTO,
-    LEVELS,
-    Course,
-    course_of,
-    rises,
-    sum_of,
-    sum_points,
-)
+from threadleak.judge.history import EDGE_S, AUTO, LEVELS, course_of, rises, sum_of, sum_points
 from threadleak.read.buckets import Bucket, State
 from threadleak.read.history import History
 from threadleak.show import (

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from image import (
     LIBC,
     MAIN,
-    MODULES,
     MS,
     PID,
     SITES,
@@ -33,7 +32,7 @@ from threadleak.judge.suggest import suggest
 from threadleak.judge.verdicts import Settings
 from threadleak.read import abi
 from threadleak.read.look import look_at
-from threadleak.target.base import Frame, TargetError
+from threadleak.target.base import TargetError
 
 ENDED = abi.STARTED | abi.FINISHED
 AT_END = Settings(at_end=True, settle_ms=0)

@@ -2,74 +2,26 @@
 """The stages keep apart: who imports what, read from the source."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Dict, Iterator, Set
 
-PACKAGE = Path(__file__).resolve().parents[2] / "gdb" / "threadleak"
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "gdb" / "threadleak"
 MAY_IMPORT_GDB = {
     *("in_gdb.py", "target/debugger.py", "target/debugger_events.py"),
     *("target/debugger_frames.py", "target/debugger_variables.py"),
 }
 STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those before it alone
-STANDARD = {
-    "_signal",  # what signal is made of, without the enum that it loads
-    *(
-        "argparse",
-        "base64",
-        "bisect",
-        "codecs",
-        "collections",
-        "contextlib",
-        "ctypes",
-        "difflib",
-        "errno",
-        "fnmatch",
-    ),
-    *(
-        "functools",
-        "gc",
-        "gzip",
-        "hashlib",
-        "html",
-        "http",
-        "importlib",
-        "io",
-        "itertools",
-        "json",
-        "mmap",
-        "operator",
-        "os",
-        "re",
-    ),
-    *(
-        "resource",
-        "select",
-        "shlex",
-        "subprocess",
-        "shutil",
-        "signal",
-        "site",
-        "socket",
-        "stat",
-        "string",
-        "struct",
-        "sys",
-        "termios",
-    ),
-    *(
-        "tempfile",
-        "textwrap",
-        "threading",
-        "time",
-        "tty",
-        "types",
-        "typing",
-        "unicodedata",
-        "urllib",
-        "xml",
-        "zlib",
-    ),
-}
+# `_signal` is what signal is made of, without the enum that it loads.
+STANDARD = set(
+    """
+    _signal argparse base64 bisect codecs collections contextlib ctypes difflib errno fnmatch functools
+    gc gzip hashlib html http importlib io itertools json mmap operator os re resource select
+    shlex shutil signal site socket stat string struct subprocess sys tempfile termios textwrap
+    threading time tty types typing unicodedata urllib xml zlib
+""".split()
+)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -103,6 +55,28 @@ def test_one_file_loads_the_probe() -> None:
 def test_the_standard_library_is_enough() -> None:
     for name, found in all_imports().items():
         assert {each for each in found if not each.startswith(".")} <= STANDARD | {"gdb"}, name
+
+
+def unused(path: Path) -> Iterator[str]:
+    """Names that a file imports and does not say again."""
+    text = path.read_text()
+    for node in ast.walk(ast.parse(text)):
+        is_meant = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        if not isinstance(node, (ast.Import, ast.ImportFrom)) or is_meant:
+            continue
+        if "F401" in text.splitlines()[node.lineno - 1]:  # fixtures
+            continue
+        for alias in node.names:
+            name = (alias.asname or alias.name).split(".")[0]
+            if len(re.findall(rf"\b{name}\b", text)) == 1:
+                yield f"{path}: {name}"
+
+
+def test_nothing_is_imported_for_nobody() -> None:
+    files = [
+        path for folder in ("gdb", "helper", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert [name for path in files for name in unused(path)] == []
 
 
 def test_no_stage_reaches_back() -> None:

@@ -4,7 +4,7 @@
 import json
 import re
 from typing import Any, Dict, List
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings

@@ -7,7 +7,18 @@ from typing import Any, Iterable, List, Optional
 import trace_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image import EPOCH0, MAIN, MS, PID, SITES, T0, FakeTarget, FakeThread, image, record, scope
+from image import (
+    EPOCH0,
+    MAIN,
+    MS,
+    PID,
+    T0,
+    FakeTarget,
+    FakeThread,
+    image,
+    record,
+    scope,
+)
 from threadleak.judge.recording import Recording, recording
 from threadleak.judge.report import Report
 from threadleak.judge.rule_set import RuleSet

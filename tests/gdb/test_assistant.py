@@ -4,7 +4,7 @@
 from typing import Any, Dict, List
 
 import pytest
-from observe import CORE, CORE_ALONE, LIVE, SETTLED, Look, by_name, document
+from observe import CORE, LIVE, SETTLED, Look, by_name, document
 from run_gdb import run_gdb
 from workshop import Workshop
 

@@ -16,7 +16,7 @@ from workshop import Running, Workshop
 
 HOSTILE = "</script><img "  # a thread's name has 15 bytes
 TAB, ENTER, ESCAPE = "\ue004", "\ue007", "\ue00c"
-DOWN, UP, HOME, END = "\ue015", "\ue013", "\ue011", "\ue010"
+DOWN, HOME, END = "\ue015", "\ue011", "\ue010"
 # What is drawn on what, as far as colours say: text whose contrast is below 4.5 (WCAG 2, 1.4.3).
 FAINT = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);

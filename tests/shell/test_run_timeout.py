@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from typing import Any, List
 
 import pytest

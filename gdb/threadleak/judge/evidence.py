@@ -6,7 +6,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..read import abi
 from ..read.model import Copy
 from ..read.threads import ENDING, JOINING, JUST_FINISHED, STARTING, ThreadInfo
-from ..target.base import base_name
 from .classes import ALIVE, CROWD, OUTLIVED, STUCK, UNJOINED, UNTRACKED
 from .crowd import Crowd
 from .durations import duration

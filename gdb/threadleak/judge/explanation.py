@@ -58,7 +58,7 @@ class Explainer:
         found = list(self._when(info, wait))
         if not is_proven:
             found += self._holders(info, wait)
-            found += self._wakers(info, wait)
+            found += self._wakers(wait)
         found += self._hanging(info, wait)
         return Explanation(self.waits(info, wait), found, is_proven)
 
@@ -153,7 +153,7 @@ class Explainer:
 
     # ---- who could wake it -----------------------------------------------------------------------
 
-    def _wakers(self, info: ThreadInfo, wait: Wait) -> Iterator[str]:
+    def _wakers(self, wait: Wait) -> Iterator[str]:
         if wait.kind == kinds.DESCRIPTORS:
             yield from self.descriptors.suspicions(wait)
         if wait.kind in (kinds.CONDITION, kinds.RUST_CONDITION):

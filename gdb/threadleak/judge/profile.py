@@ -7,7 +7,6 @@ from collections import Counter
 from contextlib import suppress
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..read import abi
 from ..read import wait as kinds
 from ..read.model import Copy, Module
 from ..read.records import Kind

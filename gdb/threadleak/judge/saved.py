@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import zlib
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from ..patterns import Pattern
 from ..target.base import TargetError

@@ -43,6 +43,6 @@ def _memory(target: Target, address: int) -> Iterator[Tuple[int, bytes]]:
 
 
 def _placed(table: Table, blocks: Iterable[Optional[bytes]]) -> Iterator[Tuple[int, bytes]]:
-    for (_, address, _), block in zip(table.spans(), blocks):
+    for (address, _), block in zip(table.spans(), blocks):
         if block is not None:
             yield address, block

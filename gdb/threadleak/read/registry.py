@@ -75,7 +75,7 @@ def read_copy(target: Target, address: int, number: int, anomalies: Anomalies) -
     if target.moves:
         blocks = unrecycled(twice, records.read(target), records.entry_size)
     else:
-        blocks = (block for _, block, _ in records.blocks(target))
+        blocks = (block for block, _ in records.blocks(target))
     copy.records = _records((block for block in blocks if block is not None), records, copy)
     return copy
 
@@ -99,51 +99,40 @@ def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
 
 def _modules(target: Target, table: Table) -> List[Optional[Module]]:
     modules: List[Optional[Module]] = []
-    for first, data, count in table.blocks(target):
-        if data is None:
-            modules += [None] * count
-            continue
-        for raw in abi.MODULE.many(data, table.entry_size):
-            if raw.start >= raw.end:
-                if len(modules) > 0 and raw.start | raw.end:
-                    table.anomalies.add("modules without an extent", f"module {len(modules)}")
-                modules.append(None)
-                continue
+    for raw in table.entries(target, abi.MODULE):
+        module = None
+        if raw is not None and raw.start < raw.end:
             build_id = raw.build_id[: raw.build_id_size].hex()
-            name = text_of(raw.name)
-            modules.append(Module(name, raw.start, raw.end, raw.bias, build_id))
+            module = Module(text_of(raw.name), raw.start, raw.end, raw.bias, build_id)
+        elif raw is not None and len(modules) > 0 and raw.start | raw.end:
+            table.anomalies.add("modules without an extent", f"module {len(modules)}")
+        modules.append(module)
     return modules
 
 
 def _scopes(target: Target, table: Table) -> List[Optional[Scope]]:
     scopes: List[Optional[Scope]] = []
-    for first, data, count in table.blocks(target):
-        if data is None:
-            scopes += [None] * count
-            continue
-        for raw in abi.SCOPE.many(data, table.entry_size):
-            scope = None
-            if raw.id:
-                ended = bool(raw.flags & abi.SCOPE_ENDED) or raw.ended_ns != 0
-                name = text_of(raw.name)
-                scope = Scope(raw.id, name, raw.parent, raw.begun_ns, raw.ended_ns, ended)
-                if raw.parent >= table.used:
-                    example = f"scope {len(scopes)} in {raw.parent}"
-                    table.anomalies.add("scopes inside a scope that is not there", example)
-            scopes.append(scope)
+    for raw in table.entries(target, abi.SCOPE):
+        scope = None
+        if raw is not None and raw.id:
+            ended = bool(raw.flags & abi.SCOPE_ENDED) or raw.ended_ns != 0
+            name = text_of(raw.name)
+            scope = Scope(raw.id, name, raw.parent, raw.begun_ns, raw.ended_ns, ended)
+            if raw.parent >= table.used:
+                example = f"scope {len(scopes)} in {raw.parent}"
+                table.anomalies.add("scopes inside a scope that is not there", example)
+        scopes.append(scope)
     return scopes
 
 
 def _marks(target: Target, table: Table) -> List[Optional[Mark]]:
     marks: List[Optional[Mark]] = []
-    for _, data, count in table.blocks(target):
-        if data is None:
-            marks += [None] * count
-            continue
-        for raw in abi.RULE.many(data, table.entry_size):
-            text = text_of(raw.text)
+    for raw in table.entries(target, abi.RULE):
+        mark = None
+        if raw is not None and raw.text[:1] != b"\0":
             unjoined, counted = raw.flags & abi.RULE_UNJOINED, raw.flags & abi.RULE_COUNTED
-            marks.append(Mark(text, bool(unjoined), bool(counted)) if text else None)
+            mark = Mark(text_of(raw.text), bool(unjoined), bool(counted))
+        marks.append(mark)
     return marks
 
 
@@ -154,7 +143,7 @@ def _sites(target: Target, table: Table, header: abi.Header) -> List[Optional[Si
         return []
     sites: List[Optional[Site]] = []
     most = (table.entry_size - frames_at) // 8
-    for first, data, count in table.blocks(target):
+    for data, count in table.blocks(target):
         if data is None:
             sites += [None] * count
             continue

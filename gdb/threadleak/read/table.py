@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A table of the registry: where its chunks lie, and their bytes."""
 
+from itertools import repeat
 from typing import Any, Iterator, List, Optional, Tuple
 
 from ..target.base import Target, TargetError
 from . import abi
-from .layout import Layout
+from .layout import Layout, T
 from .model import Anomalies
 
 # Read at once: a hostile count must not make anybody allocate more than that; and what malloc maps (from 128 KiB
@@ -59,20 +60,21 @@ class Table:
         size = self.entry_size
         return [(chunk.address, chunk.address + chunk.count * size) for chunk in self.chunks]
 
-    def spans(self) -> Iterator[Tuple[int, int, int]]:
-        """(index of the first entry, its address, number of entries) of what is read at once."""
-        index = 0
+    def spans(self) -> Iterator[Tuple[int, int]]:
+        """(address of the first entry, number of entries) of what is read at once."""
+        rest = self.used
         for chunk in self.chunks:
-            address, left = chunk.address, min(chunk.count, self.used - index)
+            address, left = chunk.address, min(chunk.count, rest)
+            rest -= left
             while left > 0:
                 count = min(left, max(1, BLOCK // self.entry_size))
-                yield index, address, count
-                index, left = index + count, left - count
+                yield address, count
+                left -= count
                 address += count * self.entry_size
 
     def read(self, target: Target) -> Iterator[Optional[bytes]]:
         """What blocks() gives, without a word about what cannot be read."""
-        for _, address, count in self.spans():
+        for address, count in self.spans():
             try:
                 data = target.read(address, count * self.entry_size)
             except TargetError:
@@ -82,16 +84,21 @@ class Table:
 
     def read_twice(self, target: Target) -> Iterator[Tuple[Optional[bytes], Optional[bytes]]]:
         """Each block before, and again; most have not changed, and are one object then."""
-        for before, (_, data, _) in zip(self.read(target), self.blocks(target)):
+        for before, (data, _) in zip(self.read(target), self.blocks(target)):
             yield data if before == data else before, data
 
-    def blocks(self, target: Target) -> Iterator[Tuple[int, Optional[bytes], int]]:
-        """(index of the first entry, bytes or None if they cannot be read, number of entries)."""
-        for index, address, count in self.spans():
+    def entries(self, target: Target, layout: "Layout[T]") -> Iterator[Optional[T]]:
+        """Each; None where it cannot be read."""
+        for data, count in self.blocks(target):
+            yield from repeat(None, count) if data is None else layout.many(data, self.entry_size)
+
+    def blocks(self, target: Target) -> Iterator[Tuple[Optional[bytes], int]]:
+        """(bytes, or None if they cannot be read, number of entries)."""
+        for address, count in self.spans():
             data: Optional[bytes] = None
             try:
                 data = target.read(address, count * self.entry_size)
             except TargetError as error:
                 self.anomalies.add(f"{self.name} that cannot be read", str(error), count)
                 self.unreadable += count
-            yield index, data, count
+            yield data, count

@@ -5,7 +5,7 @@ It is printed into the output of tests, where it competes with all else: each th
 equal leaks take no more room than one, and whatever is long is cut.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from ..judge.blame import body, first_own, own_frame
 from ..judge.classes import ALL, UNJOINED

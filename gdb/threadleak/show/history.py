@@ -88,7 +88,7 @@ def columns(points: Sequence[Point], course: Course, number: int, field: str) ->
     found = []
     at = 0
     for index in range(number):
-        begun, end = course.begun_s + index * span, course.begun_s + (index + 1) * span
+        end = course.begun_s + (index + 1) * span
         peak = value if not index else 0
         while at < len(points) and (points[at].begun_s < end or index == number - 1):
             value = getattr(points[at], field)

@@ -11,7 +11,6 @@ from ..judge.blame import is_wrapper, own_frame
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
-from ..read.model import Copy
 from ..read.stacks import Stack
 from ..read.threads import ENDING, FINISHED, ThreadInfo
 from ..target.base import Frame, TargetError
@@ -163,7 +162,7 @@ def threads(data: Data) -> Dict[str, Any]:
             columns[name].append(value)
     return {
         "started": copies[0].epoch_s(1) if copies else None,
-        "now": _ms(copies[0], report.at.now_ns) if copies else None,
+        "now": _ms(report.at.now_ns) if copies else None,
         "live": report.at.live,
         "kindFields": KIND,
         "columns": columns,
@@ -179,7 +178,7 @@ def _number(handle: Optional[str]) -> Any:
     return int(handle) if handle is not None and handle.isdecimal() else handle
 
 
-def _ms(copy: Copy, ns: int) -> Optional[int]:
+def _ms(ns: int) -> Optional[int]:
     return ns // 1_000_000 if ns else None
 
 
@@ -207,8 +206,8 @@ class _Told:
         record = thread.record
         began = ended = None
         if record is not None and thread.copy is not None:
-            began = _ms(thread.copy, record.created_ns)
-            ended = _ms(thread.copy, record.finished_ns)
+            began = _ms(record.created_ns)
+            ended = _ms(record.finished_ns)
         stack = -1
         if thread.kernel is not None and thread.state not in (FINISHED, ENDING):
             found = self._stacks.get(thread.kernel.tid)

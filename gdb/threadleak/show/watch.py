@@ -2,7 +2,7 @@
 """What `watch` says: what it is going to do, a line for each alarm, as text or as JSON, and one at the end."""
 
 import re
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from ..judge.alarms import GROWTH, Alarm
 from ..judge.durations import duration
