@@ -123,6 +123,11 @@ int threadleak_probe_set_registers(struct threadleak_probe *probe, uint32_t inde
  * segments; pages of mapped files that a core lacks come from the file, if that is still the same build. */
 size_t threadleak_probe_read(struct threadleak_probe *probe, uint64_t address, void *buffer, size_t size);
 
+/* The same at each of `count` addresses, `size` bytes each, behind each other in `buffer`. Sets `whole[i]` to
+ * 1 if all of them could be read; else to 0, and what the buffer holds of them means nothing. */
+void threadleak_probe_read_each(struct threadleak_probe *probe, const uint64_t *addresses, uint32_t count,
+                                size_t size, void *buffer, uint8_t *whole);
+
 /* Addresses of a data symbol of that name, in any module's symbol table; at most `most`. */
 int threadleak_probe_find_symbol(struct threadleak_probe *probe, const char *name, uint64_t *addresses,
                                  uint32_t most);

@@ -126,7 +126,7 @@ size_t core_file_read(struct core_file *file, uint64_t offset, void *buffer, siz
         memcpy(buffer, file->data + offset, size);
         return size;
     }
-    if (size >= CORE_BLOCK)
+    if (size >= CORE_DIRECT)
         return read_directly(file, offset, buffer, size);
     size_t done = 0;
     while (done < size) {

@@ -14,6 +14,10 @@
 
 enum { CORE_BLOCK = 4096, CORE_BLOCKS = 64, CORE_AHEAD = 16 };
 
+/* Reads of so many bytes go past the blocks: of ten thousand descriptors of threads, each in a block of its
+ * own, that halves the time, which goes into copying what no cache holds. */
+enum { CORE_DIRECT = 1024 };
+
 struct core_file {
     const char *name;    /* for error messages */
     uint64_t size;       /* when it was opened */

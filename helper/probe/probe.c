@@ -174,3 +174,10 @@ size_t threadleak_probe_read(struct threadleak_probe *probe, uint64_t address, v
 {
     return probe_read(probe, address, buffer, size);
 }
+
+void threadleak_probe_read_each(struct threadleak_probe *probe, const uint64_t *addresses, uint32_t count,
+                                size_t size, void *buffer, uint8_t *whole)
+{
+    for (uint32_t i = 0; i < count; i++)
+        whole[i] = probe_read(probe, addresses[i], (char *)buffer + i * size, size) == size;
+}

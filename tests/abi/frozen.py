@@ -14,7 +14,7 @@ from threadleak.read.history import history_of
 from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
 from threadleak.read.model import Copy, Registry, text_of
-from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread
+from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread, one_by_one
 
 Piece = Tuple[int, bytes]
 
@@ -60,6 +60,9 @@ class FrozenTarget:
             if start <= address and address + size <= start + len(data):
                 return data[address - start : address - start + size]
         raise TargetError(f"memory at {address:#x} cannot be read")
+
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        return one_by_one(self.read, addresses, size)
 
     def symbol(self, name: str) -> List[int]:
         return []

@@ -15,6 +15,7 @@ from threadleak.target.base import (
     SystemCall,
     TargetError,
     Thread,
+    one_by_one,
 )
 from threadleak.target.sidecar import Found
 
@@ -238,6 +239,9 @@ class FakeTarget:
         if len(data) < size:
             raise TargetError(f"memory at {address:#x} cannot be read")
         return data
+
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        return one_by_one(self.read, addresses, size)
 
     def symbol(self, name: str) -> List[int]:
         return self.symbols if name == "threadleak_registry" else []

@@ -125,6 +125,13 @@ static void test_data(void **state)
     assert_int_equal(threadleak_probe_find_symbol(probe, "variable", addresses, 4), 1);
     assert_int_equal(threadleak_probe_read(probe, addresses[0] + 4, &number, sizeof number), sizeof number);
     assert_int_equal(number, 2);
+    uint64_t each[] = {addresses[0] + 4, 0, UINT64_MAX - 1, addresses[0] + 4};
+    int numbers[4];
+    uint8_t whole[4];
+    threadleak_probe_read_each(probe, each, 4, sizeof number, numbers, whole);
+    assert_memory_equal(whole, ((uint8_t[]){1, 0, 0, 1}), 4);
+    assert_int_equal(numbers[0], 2);
+    assert_int_equal(numbers[3], 2);
     assert_string_equal(threadleak_probe_symbol_at(probe, addresses[0] + 7), "variable");
     assert_int_equal(threadleak_probe_find_symbol(probe, "_ZTV5Shape", addresses, 4), 1);
     assert_string_equal(threadleak_probe_symbol_at(probe, addresses[0] + 16), "vtable for Shape");

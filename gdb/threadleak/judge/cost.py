@@ -16,7 +16,6 @@ from ..target.procfs import read_maps, starts
 from ..target.stack_memory import Pagemap, StackMemory
 from ..target.thread_limits import MAPS, SPACE, Limit, limits
 from .durations import size
-from .waiting import pthread_of
 
 SAMPLE = 64  # threads of a group whose memory is read; for more it is estimated
 
@@ -69,13 +68,13 @@ class Costs:
 
     def __init__(self, target: Target):
         self._target = target
-        self._descriptors: Optional[Dict[int, Descriptor]] = None
+        self._descriptors: Dict[int, Descriptor] = {}  # by pthread_t
         self._limits: Optional[List[Limit]] = None
         self._starts: Optional[List[int]] = None  # of mappings
 
     def of(self, infos: Sequence[ThreadInfo]) -> Optional[Cost]:
         """Of threads of one site. None: glibc's descriptors of them cannot be read."""
-        pairs = [(info, self._descriptor(info)) for info in infos if not info.is_main]
+        pairs = zip(infos, self._descriptors_of(infos))
         known = [(info, each) for info, each in pairs if each is not None and each.stack_size]
         if not known:
             return None
@@ -88,25 +87,27 @@ class Costs:
         cost = cost._replace(room=self._room(cost, alive > 0))
         return self._with_memory(cost, known[:SAMPLE])
 
-    def stack_sizes(self) -> Dict[int, int]:
+    def stack_sizes(self, infos: Sequence[ThreadInfo]) -> Dict[int, int]:
         """pthread_t -> bytes of address space, guard included; without stacks that the program itself gave, or, to
         the main thread, the kernel. Those that are missing are not known."""
-        made = (each for each in self._all().values() if not each.own_stack)
-        return {each.pthread: each.stack_size for each in made if each.stack_size}
+        found = (each for each in self._descriptors_of(infos) if each is not None)
+        return {
+            each.pthread: each.stack_size
+            for each in found
+            if each.stack_size and not each.own_stack
+        }
 
-    def _all(self) -> Dict[int, Descriptor]:
-        """By pthread_t, as far as they can be read."""
-        if self._descriptors is None:
-            self._descriptors = {}
-            with suppress(TargetError):
-                found = glibc_of(self._target).threads()
-                self._descriptors = {each.pthread: each for each in found}
-        return self._descriptors
-
-    def _descriptor(self, info: ThreadInfo) -> Optional[Descriptor]:
-        if info.descriptor is not None:
-            return info.descriptor
-        return self._all().get(pthread_of(info))
+    def _descriptors_of(self, infos: Sequence[ThreadInfo]) -> List[Optional[Descriptor]]:
+        """None: it cannot be read, or it is the main thread's."""
+        known = self._descriptors
+        pthreads = [0 if info.is_main else info.pthread or 0 for info in infos]
+        known.update(
+            (info.descriptor.pthread, info.descriptor) for info in infos if info.descriptor
+        )
+        missing = [pthread for pthread in pthreads if pthread and pthread not in known]
+        with suppress(TargetError):
+            known.update(glibc_of(self._target).descriptors(missing) if missing else {})
+        return [known.get(pthread) for pthread in pthreads]
 
     def _with_memory(self, cost: Cost, sample: List[Tuple[ThreadInfo, Descriptor]]) -> Cost:
         if self._target.local_pid is None:

@@ -148,11 +148,9 @@ class Tids:
     def __init__(self, target: Target, glibc: Glibc, calls: Sequence[Optional[SystemCall]]):
         self._glibc = glibc
         leader = target.own_pid()
-        self.by_tid = {
-            thread.own_tid: number
-            for number, (thread, call) in enumerate(zip(target.threads(), calls))
-            if thread.own_tid != leader or call is not None
-        }
+        self.by_tid = {thread.own_tid: number for number, thread in enumerate(target.threads())}
+        if leader in self.by_tid and calls[self.by_tid[leader]] is None:
+            del self.by_tid[leader]
 
     @staticmethod
     def are_told(target: Target) -> bool:

@@ -154,10 +154,7 @@ class _Threads:
         self._starts: Dict[Tuple[object, ...], str] = {}
         self._waits: Dict[int, Wait] = {}
         self._labels: Dict[Tuple[object, ...], Labels] = {}
-        self._pthreads = {
-            copy.number: copy.records.column("pthread") for copy in report.registry.copies
-        }
-        self._sizes = report.costs.stack_sizes()
+        self._sizes = report.costs.stack_sizes([each.thread for each in verdicts])
         if report.settings.waits != NEVER:
             self._read_waits([each.thread for each in verdicts if each.thread.kernel is not None])
         report.read_states(verdicts, len(verdicts))
@@ -171,14 +168,8 @@ class _Threads:
         self._waits = {id(info): wait for info, wait in zip(infos, waits) if wait is not None}
 
     def values(self, thread: ThreadInfo, created: bool) -> Tuple[int, ...]:
-        if thread.is_main:
-            pthread = 0
-        elif thread.copy is not None:
-            pthread = self._pthreads[thread.copy.number][thread.index]
-        else:
-            pthread = thread.pthread or 0
         finished = thread.state == FINISHED
-        return (not finished, finished, created, self._sizes.get(pthread, 0))
+        return (not finished, finished, created, self._sizes.get(thread.pthread or 0, 0))
 
     def labels(self, verdict: Verdict) -> Labels:
         """Equal ones are one object."""

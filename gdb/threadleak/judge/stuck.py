@@ -15,7 +15,7 @@ from .deadlocks import Deadlocks, Search
 from .finding import Finding
 from .graph import graph
 from .owners import Owners
-from .suspects import may_be_any, word_of
+from .suspects import may_be_any, words_of
 from .stuck_words import Words, fix, leads
 from .verdicts import ALWAYS, NEVER
 from .waiting import MOST
@@ -51,7 +51,7 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
         glibc = glibc_of(target)
     except TargetError as error:
         calls = target.system_calls(target.threads())
-        if all(word_of(target.machine, call) is None for call in calls):
+        if not words_of(target.machine, calls):
             return Sought(NOTHING)  # whatever libc that is: nobody waits for good
         return Sought(NOTHING, f"deadlocks cannot be told: {error}")
     if not may_be_any(target, glibc):

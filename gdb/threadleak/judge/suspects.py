@@ -27,12 +27,16 @@ _PARKED = 1024  # bytes from the stack pointer on
 ANYBODY = -2  # an owner that memory does not tell
 
 
-def word_of(machine: int, call: Optional[SystemCall]) -> Optional[int]:
-    """The futex word on which a thread waits, without a timeout."""
-    if call is None or call.number != number_of(machine, "futex"):
-        return None
-    word, operation, _, timeout = call.arguments[:4]
-    return word if operation & COMMAND in _WAITS and not timeout else None
+def words_of(machine: int, calls: Iterable[Optional[SystemCall]]) -> Dict[int, int]:
+    """Number of a thread -> the futex word on which it waits, without a timeout."""
+    futex = number_of(machine, "futex")
+    words = {}
+    for number, call in enumerate(calls):
+        if call is not None and call.number == futex:
+            word, operation, _, timeout, _, _ = call.arguments
+            if not timeout and operation & COMMAND in _WAITS:
+                words[number] = word
+    return words
 
 
 class Suspects:
@@ -43,9 +47,7 @@ class Suspects:
 
     def find(self, calls: Sequence[Optional[SystemCall]]) -> Dict[int, int]:
         """Thread -> its futex word, of those that could be stuck. `calls`: one for each of owners.threads."""
-        machine = self._target.machine
-        found = ((number, word_of(machine, call)) for number, call in enumerate(calls))
-        words = {number: word for number, word in found if word is not None}
+        words = words_of(self._target.machine, calls)
         owners = {word: self._possible(word) for word in set(words.values())}
         for number, word in words.items():
             call = calls[number]
@@ -85,36 +87,27 @@ def may_be_any(target: Target, glibc: Glibc) -> bool:
     """Whether a search is worth its price: of nearly all processes this says no, at a third of it."""
     calls = target.system_calls(target.threads())
     if not Tids.are_told(target):
-        return any(word_of(target.machine, call) is not None for call in calls)
+        return bool(words_of(target.machine, calls))
     return bool(Suspects(target, glibc, Tids(target, glibc, calls)).find(calls))
 
 
 def reaching(words: Dict[int, int], owners: Dict[int, Set[int]]) -> Dict[int, int]:
     """Of the threads those from which a way leads to a cycle, to GONE or to ANYBODY: without those all of whose
     possible owners may go on. Linear."""
-    waiters: Dict[int, Set[int]] = {}  # thread -> words that it may own
+    left: Dict[int, int] = {}  # word -> how many of its possible owners may wait for ever
+    behind: Dict[int, List[int]] = {}  # word -> words that threads which wait there may own
     for word, possible in owners.items():
+        left[word] = sum(each < 0 or each in words for each in possible)
         for each in possible:
-            waiters.setdefault(each, set()).add(word)
-    at: Dict[int, List[int]] = {}
-    for number, word in words.items():
-        at.setdefault(word, []).append(number)
-    left = {word: len(possible) for word, possible in owners.items()}
-    going: List[int] = [each for each in waiters if each >= 0 and each not in words]
-    free: Set[int] = set()
-    for word, count in left.items():
-        if not count:
-            going += at.get(word, ())
-    while going:
-        number = going.pop()
-        if number in free:
-            continue
-        free.add(number)
-        for word in waiters.get(number, ()):
-            left[word] -= 1
-            if not left[word]:
-                going += at.get(word, ())
-    return {number: word for number, word in words.items() if number not in free}
+            if each in words:
+                behind.setdefault(words[each], []).append(word)
+    free = [word for word, count in left.items() if not count]
+    for word in free:  # which grows
+        for each in behind.get(word, ()):
+            left[each] -= 1
+            if not left[each]:
+                free.append(each)
+    return {number: word for number, word in words.items() if left[word]}
 
 
 def one_a_word(words: Dict[int, int]) -> Iterable[int]:

@@ -18,13 +18,6 @@ class Source(Protocol):
         """None: not blocked, or that cannot be told."""
 
 
-def pthread_of(info: ThreadInfo) -> int:
-    """0: not known."""
-    if info.descriptor is not None:
-        return info.descriptor.pthread
-    return info.record.pthread if info.record is not None else 0
-
-
 class Waiting:
     def __init__(self, infos: Sequence[ThreadInfo], source: Source, is_cheap: bool = True):
         self.alive = [info for info in infos if info.kernel is not None]
@@ -36,7 +29,7 @@ class Waiting:
         self._at: Dict[int, List[ThreadInfo]] = {}
         self._for: Dict[int, List[ThreadInfo]] = {}
         for info in infos:
-            pthread = pthread_of(info)
+            pthread = info.pthread
             if pthread and (info.kernel is not None or pthread not in self._by_pthread):
                 self._by_pthread[pthread] = info
             if info.kernel is None and info.record is not None and info.record.tid:

@@ -9,7 +9,7 @@ says of itself that it is one, a ring that does not close is read again and from
 than the threads that Linux can have.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..target.base import Target, TargetError
 from .descriptor import TID_MAX, Descriptor
@@ -109,8 +109,7 @@ class Glibc:
             data = self._target.read(pthread + layout.first, layout.struct.size)
         except TargetError:
             return None
-        fields = layout.unpack(data)
-        return None if layout.has_self and fields.self != pthread else fields
+        return layout.unpack(data, pthread)
 
     def _descriptor(self, pthread: int, fields: Fields) -> Descriptor:
         state, tid = fields.state, fields.tid
@@ -140,21 +139,33 @@ class Glibc:
             raise TargetError(f"there is no descriptor of a thread at {pthread:#x}")
         return self._descriptor(pthread, fields)
 
-    def unjoined_start(self, pthread: int) -> Optional[int]:
-        """What a finished thread that is still there to be joined began with; 0: there is none; None: memory does
+    def descriptors(self, pthreads: Sequence[int]) -> Dict[int, Descriptor]:
+        """What threads() has of these, by pthread_t, without the walk: of a pthread_t that is on no list, anything."""
+        layout, found = self._layout, {}
+        for pthread, data in zip(pthreads, self._read_each(pthreads, layout.struct.size)):
+            fields = layout.unpack(data, pthread) if data is not None else None
+            if fields is not None:
+                found[pthread] = self._descriptor(pthread, fields)
+        return _kept(found)
+
+    def _read_each(self, pthreads: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        first = self._layout.first
+        return self._target.read_each([pthread + first for pthread in pthreads], size)
+
+    def unjoined_starts(self, pthreads: Sequence[int]) -> Iterator[Optional[int]]:
+        """What each finished thread that is still there to be joined began with; 0: there is none; None: memory does
         not tell."""
-        try:
-            fields = self._layout.unpack(
-                self._target.read(pthread + self._layout.first, self._layout.struct.size)
-            )
-        except TargetError:
-            # what a core does not hold may have been there
-            return None if self._target.kind == "core" else 0
-        if self._layout.has_self and fields.self != pthread:
-            return 0
-        has_ended = fields.state == _EXITED if self._has_states else fields.tid == 0
-        is_there = has_ended and fields.state != pthread and fields.tid >= 0
-        return fields.start if is_there else 0
+        # what a core does not hold may have been there
+        unreadable = None if self._target.kind == "core" else 0
+        end, has_self, has_states = self._layout.end, self._layout.has_self, self._has_states
+        for pthread, data in zip(pthreads, self._read_each(pthreads, end.size)):
+            if data is None:
+                yield unreadable
+                continue
+            own, tid, state, start = end.unpack(data)
+            has_ended = state == _EXITED if has_states else tid == 0
+            is_one = own == pthread or not has_self
+            yield start if is_one and has_ended and state != pthread and tid >= 0 else 0
 
     def join_word(self, pthread: int) -> int:
         """The futex word on which a join of that thread waits."""

@@ -8,7 +8,7 @@ symbols than a stripped libc has.
 """
 
 import struct
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ..target.base import Target, TargetError
 
@@ -54,14 +54,21 @@ class Fields(NamedTuple):
     guard_size: int
 
 
+# What tells of a thread that has finished whether it is there still, in a third of the time.
+_END = ("self", "tid", "state", "start")
+
+
 class Layout(NamedTuple):
     offsets: Dict[str, int]
     struct: struct.Struct  # of Fields, from `self` on
+    end: struct.Struct  # of _END, from `self` on
     own_stack: Optional[int]  # value of `user_stack` that says so; None: not known
     has_self: bool  # whether `self` is the descriptor's own address
 
-    def unpack(self, data: bytes) -> Fields:
-        return Fields._make(self.struct.unpack(data))
+    def unpack(self, data: bytes, pthread: int) -> Optional[Fields]:
+        """None: no descriptor lies there."""
+        fields = Fields._make(self.struct.unpack(data))
+        return None if self.has_self and fields.self != pthread else fields
 
     @property
     def first(self) -> int:
@@ -115,12 +122,13 @@ def read_layout(target: Target) -> Layout:
         raise unknown(f"struct pthread has {size} bytes, and fields outside")
     codes = {**_CODES, "user_stack": user_stack[1] if user_stack is not None else "B"}
     own = user_stack[2] if user_stack is not None else None
-    return Layout(offsets, _struct(offsets, codes), own, target.machine == _X86_64)
+    whole, end = (_struct(fields, offsets, codes) for fields in (Fields._fields, _END))
+    return Layout(offsets, whole, end, own, target.machine == _X86_64)
 
 
-def _struct(offsets: Dict[str, int], codes: Dict[str, str]) -> struct.Struct:
+def _struct(fields: Sequence[str], offsets: Dict[str, int], codes: Dict[str, str]) -> struct.Struct:
     format, at = "<", offsets["self"]
-    for field in Fields._fields:
+    for field in fields:
         code = codes.get(field, "Q")
         if offsets[field] < at:
             raise unknown(f"{field} lies in another field of struct pthread, or before it")

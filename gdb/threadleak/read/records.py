@@ -37,8 +37,11 @@ class Records:
         self._data = bytearray()
         for data in blocks:
             self._data += _in_use(data, stride)
-        self.ids = self.column("id")
+        self._index()
         self._kinds: Dict[Tuple[int, ...], Kind] = {}
+
+    def _index(self) -> None:
+        self.ids, self.pthreads = self.column("id"), self.column("pthread")
 
     def __len__(self) -> int:
         return len(self._data) // self._stride
@@ -80,7 +83,7 @@ class Records:
                 kept.append(index)
                 last = ids[index]
         self._data = _picked(self._data, self._stride, kept)
-        self.ids = self.column("id")
+        self._index()
         return impossible
 
 

@@ -38,22 +38,25 @@ def _still_unjoined(
     infos: List[ThreadInfo], registry: Registry, glibc: Glibc
 ) -> Tuple[List[ThreadInfo], int]:
     """Without those that are joined, and how many these are."""
-    kept: List[ThreadInfo] = []
     columns = {copy.number: copy.records.column("pthread") for copy in registry.copies}
     latest: Dict[int, int] = {}  # pthread_t -> index of the youngest record that has it
     for column in columns.values() if len(columns) == 1 else ():
-        latest = {pthread: index for index, pthread in enumerate(column)}
+        latest = dict(zip(column, range(len(column))))
+    finished: List[ThreadInfo] = []
+    pthreads: List[int] = []
     for info in infos:
         if info.state == FINISHED and info.copy is not None and info.kind is not None:
             pthread = columns[info.copy.number][info.index]
             if 0 < pthread < _CLOSED:
-                start = glibc.unjoined_start(pthread)
-                # threads begin in the library, but for those whose creation it did not see
-                is_other = start in (0, info.kind.start)
-                if is_other or latest.get(pthread, info.index) != info.index:
-                    continue
-        kept.append(info)
-    return kept, len(infos) - len(kept)
+                finished.append(info)
+                pthreads.append(pthread)
+    joined = set()
+    for info, pthread, start in zip(finished, pthreads, glibc.unjoined_starts(pthreads)):
+        # threads begin in the library, but for those whose creation it did not see
+        is_other = start == 0 or (info.kind is not None and start == info.kind.start)
+        if is_other or latest.get(pthread, info.index) != info.index:
+            joined.add(info)
+    return [info for info in infos if info not in joined] if joined else infos, len(joined)
 
 
 def _describe(infos: List[ThreadInfo], glibc: Glibc) -> None:

@@ -74,8 +74,8 @@ class ThreadInfo:
 
     @property
     def pthread(self) -> Optional[int]:
-        if self.record is not None:
-            return self.record.pthread or None
+        if self.copy is not None:
+            return self.copy.records.pthreads[self.index] or None
         return self.descriptor.pthread if self.descriptor is not None else None
 
     @property

@@ -7,7 +7,6 @@ from ..judge.cost import Cost
 from ..judge.groups import Group, id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from ..judge.waiting import pthread_of
 from ..read.wait import Wait
 
 
@@ -59,7 +58,7 @@ def _owner(report: Report, wait: Wait) -> Optional[Dict[str, Any]]:
     return {
         "id": int(id) if id and id.isdecimal() else id,
         "tid": info.tid if info is not None else wait.owner_tid,
-        "pthread": _address(pthread_of(info) if info is not None else wait.owner),
+        "pthread": _address(info.pthread if info is not None else wait.owner),
     }
 
 

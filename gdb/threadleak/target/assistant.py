@@ -5,7 +5,7 @@ It looks at the same core file, or at the process that the debugger holds. What 
 the registers of a thread that was stopped outside the kernel, the debugger tells. Names stay the debugger's.
 """
 
-from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .base import CurrentStack, SystemCall, TargetError, Thread
 from .native import NativeTarget
@@ -49,15 +49,18 @@ class Assistant:
 
     def system_calls(
         self, threads: Sequence[Thread], again: bool
-    ) -> List[Tuple[bool, Optional[SystemCall]]]:
-        """With each whether it could be told."""
+    ) -> Dict[int, Optional[SystemCall]]:
+        """By tid, as far as they can be told."""
         shared = [thread for thread in threads if thread.tid in self._known]
         calls = self._native.system_calls(shared, again)
-        found = {
-            thread.tid: (self._native.state_of(thread) != "alive", call)
+        return {
+            thread.tid: call
             for thread, call in zip(shared, calls)
+            if call is not None or self._native.state_of(thread) != "alive"
         }
-        return [found.get(thread.tid, (False, None)) for thread in threads]
+
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        return self._native.read_each(addresses, size)
 
     def data_name(self, address: int) -> Optional[str]:
         return self._native.data_name(address)

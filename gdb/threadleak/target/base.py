@@ -7,8 +7,10 @@ that runs on while it is looked at (`moves`).
 
 from typing import (
     TYPE_CHECKING,
+    Callable,
     Dict,
     Iterable,
+    Iterator,
     List,
     NamedTuple,
     Optional,
@@ -73,6 +75,17 @@ class SystemCall(NamedTuple):
     sp: int
 
 
+def one_by_one(
+    read: Callable[[int, int], bytes], addresses: Iterable[int], size: int
+) -> Iterator[Optional[bytes]]:
+    """Target.read_each() by its read()."""
+    for address in addresses:
+        try:
+            yield read(address, size)
+        except TargetError:
+            yield None
+
+
 class Region(NamedTuple):
     """Addresses."""
 
@@ -122,6 +135,9 @@ class Target(Protocol):
 
     def read(self, address: int, size: int) -> bytes:
         """All of it, across adjacent mappings, or an error."""
+
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        """The same at each of many addresses; None where not all of it can be read."""
 
     def symbol(self, name: str) -> List[int]:
         """The addresses of a data symbol, as far as symbol tables tell: of one copy or of more. Those that a

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 import gdb
 
 from . import elf, procfs, sidecar
-from .base import RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
+from .base import (
+    RETURN,
+    START,
+    CurrentStack,
+    Frame,
+    Region,
+    SystemCall,
+    TargetError,
+    Thread,
+    one_by_one,
+)
 from .debugger_events import is_native, last_ran_ns
 from .debugger_frames import (
     core_path,
@@ -43,7 +53,10 @@ class DebuggerTarget:
         self._helps: "Optional[Assistant]" = None
         self._why_alone = "" if with_probe else "`set threadleak probe off`"
         self.inferior = gdb.selected_inferior()
-        self._handles = {thread.ptid[1] or thread.ptid[2]: thread for thread in self._all()}
+        self._handles = {
+            lwp or tid: thread for thread in self._all() for _, lwp, tid in [thread.ptid]
+        }
+        self._threads: Optional[List[Thread]] = None
         if not self._handles:
             raise TargetError(
                 "there is nothing to look at: attach to a process (gdb -p PID) or load a core"
@@ -135,6 +148,14 @@ class DebuggerTarget:
         except (gdb.error, OverflowError) as error:
             raise TargetError(f"memory at {address:#x} cannot be read: {error}") from None
 
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        assistant = self._helps if len(addresses) <= FEW else self._assistant()
+        if assistant is None:
+            yield from one_by_one(self.read, addresses, size)
+            return
+        for address, found in zip(addresses, assistant.read_each(addresses, size)):
+            yield found if found is not None else next(one_by_one(self.read, [address], size))
+
     def symbol(self, name: str) -> List[int]:
         """One copy's, in GDB's order; the scan for magic bytes finds the others. This call knows symbols
         without debug info too."""
@@ -151,6 +172,11 @@ class DebuggerTarget:
         return []
 
     def threads(self) -> List[Thread]:
+        if self._threads is None:
+            self._threads = self._read_threads()
+        return self._threads
+
+    def _read_threads(self) -> List[Thread]:
         found = list(map(Thread, self._handles, self._handles))
         if self.local and len(procfs.ns_ids(f"{self.pid}")) > 1:
             for index, thread in enumerate(found):
@@ -249,10 +275,7 @@ class DebuggerTarget:
     ) -> List[Optional[SystemCall]]:
         alone = len(threads) <= FEW
         assistant = self._helps if alone else self._assistant()
-        told = assistant.system_calls(threads, again) if assistant is not None else []
-        if len(told) == len(threads) and all(is_told for is_told, _ in told):
-            return [call for _, call in told]
-        known = {each.tid: call for each, (is_told, call) in zip(threads, told) if is_told}
+        known = assistant.system_calls(threads, again) if assistant is not None else {}
         return [
             known[each.tid] if each.tid in known else self._system_call(each) for each in threads
         ]

@@ -136,6 +136,9 @@ class NativeTarget:
             raise TargetError(f"memory at {address + len(data):#x} cannot be read")
         return data
 
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
+        return self._probe.read_each(addresses, size)
+
     def symbol(self, name: str) -> List[int]:
         return self._probe.find_symbol(name)
 
@@ -160,9 +163,13 @@ class NativeTarget:
         return self._threads
 
     def _index(self, thread: Thread) -> int:
+        return self._places()[thread.tid]
+
+    def _places(self) -> Dict[int, int]:
+        """By tid."""
         if not self._indices:
             self._indices = {each.tid: index for index, each in enumerate(self.threads())}
-        return self._indices[thread.tid]
+        return self._indices
 
     def thread_name(self, thread: Thread) -> Optional[str]:
         name = self._probe.thread_name(self._index(thread))
@@ -194,7 +201,8 @@ class NativeTarget:
     def system_calls(
         self, threads: Sequence[Thread], again: bool = False
     ) -> List[Optional[SystemCall]]:
-        indices = [self._index(thread) for thread in threads]
+        places = self._places()
+        indices = [places[thread.tid] for thread in threads]
         if len(indices) == len(self._states) and not again:
             self._probe.look(native.ALL)
         else:

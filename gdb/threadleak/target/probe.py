@@ -23,6 +23,7 @@ ALL = 0xFFFFFFFF
 EXACT = 1 << 63  # in the pc of a frame
 RETURN, START, LINES = 0x1, 0x2, 0x4
 FRAMES_MAX = 65536
+_BLOCK = 96 << 10  # bytes that are read at once, see read/table.py
 
 # Struct of the header -> its fields in order, each with its code of the struct module (P: a pointer).
 FIELDS: Dict[str, Tuple[Tuple[str, str], ...]] = {
@@ -104,6 +105,7 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "thread_name": (c_char_p, (c_uint32,)),
     "set_registers": (c_int, (c_uint32, c_void_p, c_uint32, c_uint64)),
     "read": (c_size_t, (c_uint64, c_char_p, c_size_t)),
+    "read_each": (None, (c_void_p, c_uint32, c_size_t, c_char_p, c_void_p)),
     "find_symbol": (c_int, (c_char_p, POINTER(c_uint64), c_uint32)),
     "symbol_at": (c_char_p, (c_uint64,)),
     "variable_at": (c_char_p, (c_uint64,)),
@@ -246,6 +248,20 @@ class Probe:
         data = _uninitialized(None, size)
         found = self._library.threadleak_probe_read(self._handle, address, data, size)
         return data if found == size else data[:found]  # type: ignore[no-any-return]
+
+    def read_each(self, addresses: Sequence[int], size: int) -> Iterator[Optional[bytes]]:
+        """What is at each of them; None where not all of it can be read."""
+        count = max(1, _BLOCK // size)
+        for first in range(0, len(addresses), count):
+            part = (c_uint64 * min(count, len(addresses) - first))(
+                *addresses[first : first + count]
+            )
+            data, whole = _uninitialized(None, len(part) * size), (ctypes.c_uint8 * len(part))()
+            read_each = self._library.threadleak_probe_read_each
+            read_each(self._handle, part, len(part), size, data, whole)
+            view = memoryview(data)
+            for at, is_whole in enumerate(whole):
+                yield view[at * size : (at + 1) * size] if is_whole else None
 
     def find_symbol(self, name: str, most: int = 16) -> List[int]:
         found = (c_uint64 * most)()
