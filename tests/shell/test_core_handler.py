@@ -7,13 +7,19 @@ import resource
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
+from journal import Journal, entry, why_not
 from run_gdb import ROOT, run_gdb
-from run_shell import BLIND, run_shell
+from run_shell import run_shell
 from workshop import Running, Workshop
+
+sys.path.insert(0, os.path.join(ROOT, "gdb"))
+
+from threadleak.target import coredumpctl, sidecar  # noqa: E402
 
 HANDLER = os.path.join(ROOT, "build", "threadleak-core-handler")
 CORE = os.urandom(5000) + bytes(300_000) + b"end" + bytes(10_000)
@@ -195,6 +201,25 @@ def test_another_sidecar_is_refused(core: str, running: Running, tmp_path: Path)
     assert "its version is 2, and 1 is read here" in run_shell("info", str(mine)).out
 
 
+def test_a_core_of_coredumpctl_gets_its_own_sidecar(
+    core: str, running: Running, tmp_path: Path, monkeypatch: Any
+) -> None:
+    why = why_not()
+    if why is not None:
+        pytest.skip(why)
+    journal = Journal(tmp_path, [entry(42, "/srv/a", 1_000, filename=core)])
+    (tmp_path / "kept").mkdir()
+    mine, later = (f"{tmp_path}/kept/core.a.42.{time}.threadleak" for time in (1, 2))
+    shutil.copy(core + ".threadleak", mine)
+    handle("-p", str(running.pid), "-o", later[: -len(".threadleak")])
+    monkeypatch.setattr(sidecar, "FOLDER", f"{tmp_path}/kept")
+    monkeypatch.setenv("PATH", journal.environment()["PATH"])
+    unpacked = coredumpctl.unpack("42")
+    found = os.readlink(unpacked.core + ".threadleak")
+    unpacked.close()
+    assert os.path.exists(later) and found == mine
+
+
 def test_the_settings_are_printed() -> None:
     shown = run_shell("core-handler")
     assert shown.status == 0 and re.search(
@@ -218,68 +243,3 @@ def test_called_by_the_kernel(workshop: Workshop, tmp_path: Path) -> None:
     core = f"{tmp_path}/core.{dying.pid}"
     shown = run_shell("list", "--all", core)
     assert NAMED.search(shown.out) and shown.err == ""
-
-
-COREDUMPCTL = """#!/bin/sh
-# As coredumpctl(1) of systemd 252 does.
-echo "$@" >> {folder}/calls
-case " $* " in
-    *COREDUMP_FILENAME*) echo {stored} ;;
-    *" dump "*) for word; do case $word in --output=*) cp {core} "${{word#--output=}}" ;; esac; done ;;
-    *" list "*none*) echo "No coredumps found." >&2; exit 1 ;;
-    *" list "*several*) echo '[{{"time":1,"pid":7,"corefile":"present","exe":"/bin/a"}},
-        {{"time":2,"pid":8,"corefile":"present","exe":"/bin/b"}}]' ;;
-    *" list "*lost*) echo '[{{"time":1,"pid":7,"corefile":"missing","exe":"/bin/a"}}]' ;;
-    *" list "*odd*) echo 'TIME PID' ;;
-    *" list "*) echo '[{{"time":1,"pid":7,"corefile":"missing","exe":"/bin/a"}},
-        {{"time":3,"pid":{pid},"corefile":"present","exe":"/bin/a"}}]' ;;
-esac
-"""
-
-
-@pytest.fixture(params=["packed", "open"])
-def coredumpctl(core: str, tmp_path: Path, request: Any) -> Dict[str, str]:
-    """A stand-in in PATH: systemd-coredump would take all cores of this machine."""
-    program = tmp_path / "coredumpctl"
-    is_open = request.param == "open"  # what lies open is not dumped
-    packed, stored = ("/nonexistent", core) if is_open else (core, "/nonexistent.zst")
-    program.write_text(COREDUMPCTL.format(folder=tmp_path, core=packed, pid=42, stored=stored))
-    program.chmod(0o755)
-    (tmp_path / "tmp").mkdir()
-    return {"PATH": f"{tmp_path}:/usr/bin:/bin", "TMPDIR": f"{tmp_path}/tmp"}
-
-
-def test_a_core_of_coredumpctl(core: str, coredumpctl: Dict[str, str], tmp_path: Path) -> None:
-    bare = run_shell("list", "--all", core)
-    found = run_shell("list", "--all", "coredump:a.service", env=coredumpctl)
-    assert found.first_line == bare.first_line and found.status == bare.status
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert calls[0] == "--quiet --no-pager --json=short list COREDUMP_UNIT=a.service"
-    assert calls[1] == (
-        "--quiet --no-pager --field=COREDUMP_FILENAME list COREDUMP_PID=42 COREDUMP_UNIT=a.service"
-    )
-    if len(calls) > 2:
-        assert calls[2].startswith("--quiet --no-pager --output=")
-        assert calls[2].endswith("dump COREDUMP_PID=42 COREDUMP_UNIT=a.service")
-    assert os.path.exists(core)
-    assert os.listdir(tmp_path / "tmp") == []
-
-
-@pytest.mark.parametrize(
-    "match, sentence",
-    [
-        ("none", "coredumpctl knows no core of none"),
-        ("several", "matches cores of 2 programs, 8 (/bin/b), 7 (/bin/a): give a PID"),
-        ("lost", "keeps no core of lost, of which it knows (missing)"),
-        ("odd", "wrote no list that could be read"),
-        ("", "coredump:MATCH takes a PID, a program or a unit"),
-    ],
-)
-def test_no_core_of_coredumpctl(coredumpctl: Dict[str, str], match: str, sentence: str) -> None:
-    done = run_shell("list", f"coredump:{match}", env=coredumpctl)
-    assert done.status == BLIND and sentence in done.err
-
-
-def test_coredumpctl_is_not_there(tmp_path: Path) -> None:
-    done = run_shell("list", "coredump:7", env={"PATH": str(tmp_path)})
-    assert done.status != 0 and ("install systemd-coredump" in done.err or "env" in done.err)

@@ -110,15 +110,17 @@ def _chosen(match: str, found: List[Dump]) -> Dump:
         latest = sorted(kept, key=lambda each: -each.time_us)
         named = ", ".join(each.named() for each in latest[:NAMED])
         more = f" and {len(latest) - NAMED:,} more" if len(latest) > NAMED else ""
+        has_pids = len({each.pid for each in kept}) > 1
         raise TargetError(
-            f"{readable(match)} matches cores of {len(programs)} programs, {named}{more}: give a PID"
+            f"{readable(match)} matches cores of {len(programs)} programs, {named}{more}: give"
+            f" {'a PID' if has_pids else 'the path of one'}"
         )
     return max(kept, key=lambda each: each.time_us)
 
 
 def _dump(program: str, dump: Dump, match: str, path: str) -> None:
-    """The latest with that pid and program is the one that was chosen. What was not compressed coredumpctl 252 cannot
-    dump."""
+    """The latest with that pid and program is the one that was chosen, unless its core is gone, and then this fails.
+    What was not compressed coredumpctl 252 cannot dump."""
     words = [f"COREDUMP_PID={dump.pid}", *_words(match)]
     stored = _stored(program, words)
     if stored is not None:
