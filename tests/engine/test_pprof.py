@@ -7,7 +7,8 @@ from typing import Any, List
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadleak.judge.profile import TYPES, Extent, Sample, Spot
+from threadleak.judge.profile import TYPES, Sample
+from threadleak.judge.spots import Extent, Spot
 from threadleak.show import pprof
 from threadleak.show.sanitize import clean
 from threadleak.show.pprof_schema import new_profile

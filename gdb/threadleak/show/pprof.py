@@ -7,7 +7,8 @@ Samples whose stacks and labels are the same objects are one. Everything that ca
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..escapes import readable
-from ..judge.profile import TYPES, Extent, Sample, Spot
+from ..judge.profile import TYPES, Sample
+from ..judge.spots import Extent, Spot
 from ..target.base import Frame
 from .pprof_schema import new_profile
 from .sanitize import clean
