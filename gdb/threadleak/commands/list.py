@@ -59,7 +59,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if options.format == profile.FORMAT:
         return profile.outcome(report, verdicts, options)
     if not (options.all or getattr(options, "class") or options.state):
-        verdicts = [verdict for verdict in verdicts if verdict.leaked]
+        verdicts = [verdict for verdict in verdicts if verdict.decision.leaked]
     verdicts = ordered(report, verdicts, options.sort, options.format == "text")
     report.read_states(verdicts)
     status = report.status(report.leaked)

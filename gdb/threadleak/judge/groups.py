@@ -4,7 +4,7 @@
 from collections import Counter
 from itertools import chain
 from operator import attrgetter
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple, Union
 
 from ..read.model import Copy
 from ..read.records import Kind
@@ -59,34 +59,43 @@ def _order(decision: Decision) -> Tuple[bool, int]:
 
 def group(verdicts: Iterable[Verdict]) -> List[Group]:
     """By creation stack and start routine."""
-    kinds: Dict[Tuple[Optional[Copy], Optional[Kind], bool], List[Verdict]] = {}
+    # a kind is of one copy, and whether it is the main thread's is part of it
+    kinds: Dict[Union[Kind, bool], List[Verdict]] = {}
     for verdict in verdicts:
         thread = verdict.thread
-        kinds.setdefault((thread.copy, thread.kind, thread.is_main), []).append(verdict)
+        kinds.setdefault(thread.kind or thread.is_main, []).append(verdict)
     members: Dict[Key, List[Verdict]] = {}
-    for (copy, kind, is_main), found in kinds.items():
-        key = Key(0, 0, 0, is_main)
+    for found in kinds.values():
+        thread = found[0].thread
+        copy, kind = thread.copy, thread.kind
+        key = Key(0, 0, 0, thread.is_main)
         if kind is not None:
-            key = Key(copy.number if copy is not None else 0, kind.site, kind.start, is_main)
+            key = Key(copy.number if copy is not None else 0, kind.site, kind.start, thread.is_main)
         members.setdefault(key, []).extend(found)
-    return _sorted(members)
+    return _sorted(Group(key, found) for key, found in members.items())
 
 
 def merge_alike(groups: Iterable[Group], alike: Alike) -> List[Group]:
     """Those that look the same to whoever reads them become one; this names all their stacks."""
-    members: Dict[Key, List[Verdict]] = {}
+    members: Dict[Key, List[Group]] = {}
     for each in groups:
         key, copy = each.key, each.verdicts[0].thread.copy
         key = key._replace(site=alike.first(copy, key.site))
-        members.setdefault(key, []).extend(each.verdicts)
-    return _sorted(members)
+        members.setdefault(key, []).append(each)
+    return _sorted(_merged(key, found) for key, found in members.items())
 
 
-def _sorted(members: Dict[Key, List[Verdict]]) -> List[Group]:
+def _merged(key: Key, groups: List[Group]) -> Group:
+    if len(groups) == 1:
+        return groups[0]
+    return Group(key, [verdict for each in groups for verdict in each.verdicts])
+
+
+def _sorted(groups: Iterable[Group]) -> List[Group]:
     """Leaked threads first, then the larger; then the main thread, and untracked ones."""
-    groups = [Group(key, found) for key, found in members.items()]
-    groups.sort(key=lambda each: (-each.leaked, _last(each.key), -len(each.verdicts), each.key))
-    return groups
+    return sorted(
+        groups, key=lambda each: (-each.leaked, _last(each.key), -len(each.verdicts), each.key)
+    )
 
 
 def _last(key: Key) -> int:

@@ -105,6 +105,8 @@ class Report:
 
     def _findings(self) -> List[Finding]:
         """Those that concern threads of this report."""
+        if not self.stuck.findings:
+            return []
         mine = {info.kernel.tid for info in self.look.threads.infos if info.kernel is not None}
         return [
             each

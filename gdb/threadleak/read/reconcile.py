@@ -18,6 +18,11 @@ from .threads import ALIVE, ENDING, FINISHED, STARTING, ThreadInfo, Threads
 REGISTERS_MAX = 64  # threads whose registers are read to find out whose they are
 GIVEN_BACK = 1  # see self_offset in threadleak_abi.h
 _FORGOTTEN = abi.JOINED | abi.DETACHED  # once such a thread has finished
+_OVER = abi.JOINED | abi.FINISHED
+_MAIN, _STARTED = (
+    abi.MAIN,
+    abi.STARTED,
+)  # a module's names cost time: there are ten thousand records
 
 
 def reconcile(registry: Registry, target: Target) -> Threads:
@@ -107,14 +112,14 @@ class _Reconciler:
             state = kind.state
             if index in others:
                 continue
-            if state & abi.MAIN:
+            if state & _MAIN:
                 self._main(copy, index, kind)
-            elif state & (abi.JOINED | abi.FINISHED):
+            elif state & _OVER:
                 if tid in by_tid:
                     finished.append(index)
                 elif not state & _FORGOTTEN:
                     infos.append(ThreadInfo(copy, index, kind, None, FINISHED))
-            elif not (state & abi.STARTED and tid):
+            elif not (state & _STARTED and tid):
                 infos.append(ThreadInfo(copy, index, kind, None, STARTING))
             elif tid in by_tid:
                 infos.append(ThreadInfo(copy, index, kind, by_tid.pop(tid), ALIVE))

@@ -192,6 +192,8 @@ def listing(
 
 def findings(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
     """Those about threads that are shown."""
+    if not report.findings:
+        return []
     tids = {each.thread.kernel.tid for each in verdicts if each.thread.kernel is not None}
     found = [
         f"{each.kind}: {clean(each.text)}"

@@ -42,7 +42,7 @@ class Assistant:
         else:
             raise TargetError("it reads local processes and core files alone")
         self._told: Set[int] = set()
-        self._known = {thread.tid for thread in self._native.threads()}
+        self._known = self._native.indices
 
     def state_of(self, thread: Thread) -> Optional[str]:
         return self._native.state_of(thread) if thread.tid in self._known else None

@@ -163,12 +163,14 @@ class NativeTarget:
         return self._threads
 
     def _index(self, thread: Thread) -> int:
-        return self._places()[thread.tid]
+        return self.indices[thread.tid]
 
-    def _places(self) -> Dict[int, int]:
-        """By tid."""
+    @property
+    def indices(self) -> Dict[int, int]:
+        """tid -> number of the thread as the probe has it."""
         if not self._indices:
-            self._indices = {each.tid: index for index, each in enumerate(self.threads())}
+            tids = self._probe.thread_column("tid")
+            self._indices = dict(zip(tids, range(len(tids))))
         return self._indices
 
     def thread_name(self, thread: Thread) -> Optional[str]:
@@ -201,8 +203,8 @@ class NativeTarget:
     def system_calls(
         self, threads: Sequence[Thread], again: bool = False
     ) -> List[Optional[SystemCall]]:
-        places = self._places()
-        indices = [places[thread.tid] for thread in threads]
+        known = self.indices
+        indices = [known[thread.tid] for thread in threads]
         if len(indices) == len(self._states) and not again:
             self._probe.look(native.ALL)
         else:
