@@ -83,6 +83,42 @@ def test_many_that_are_blocked_at_one_place(workshop: Workshop, preload: Any) ->
     assert watch(*LOOKS, "--threshold", 0, crowd.pid).status == CLEAN
 
 
+@pytest.mark.parametrize("preload", [None, ""])
+def test_what_a_rule_expects_is_none(workshop: Workshop, tmp_path: Any, preload: Any) -> None:
+    """All threads of a place, of whatever class they are: of another place there still is one."""
+    rules = tmp_path / "known.rules"
+    leaking = workshop.start(workshop.program("comes_and_goes"), "leaks", preload=preload)
+    words = (*LOOKS, "--rules", rules, leaking.pid)
+    rules.write_text("class=alive,unjoined start:finish it is a demonstration\n")
+    done = watch(*words)
+    assert (done.status, done.out.count("alarm:")) == (CLEAN, 0), done.out
+    (note,) = [line for line in done.out.splitlines() if " rose in each of 5 looks" in line]
+    assert note.startswith("note: comes_and_goes, process ")
+    assert (
+        f": expected by class=alive,unjoined start:finish it is a demonstration ({rules}:1)" in note
+    )
+    rules.write_text("class=alive start:finish those that are alive alone\n")
+    assert watch(*words).status == LEAKS
+
+
+def test_rules_that_cannot_be_read(leaking: Running, tmp_path: Any) -> None:
+    done = watch(*LOOKS, "--rules", tmp_path / "none", leaking.pid)
+    assert (done.status, done.out) == (USAGE, "") and str(tmp_path / "none") in done.err
+
+
+def test_a_process_that_is_stopped(leaking: Running) -> None:
+    """Nothing can rise in it, so that there is nothing to be told."""
+    os.kill(leaking.pid, signal.SIGSTOP)
+    done = watch(*LOOKS, leaking.pid)
+    why = "it is stopped, by a signal or a debugger, so nothing changes: this look does not count"
+    assert done.out.splitlines()[1:] == [
+        f"note: process {leaking.pid}: {why}",
+        f"note: process {leaking.pid}: 0 looks are too few",
+        "threadleak watch: 0 alarms in 5 looks at 1 process",
+    ]
+    assert (done.status, done.err.count("\n")) == (BLIND, 1)
+
+
 def test_a_pool_that_has_only_grown_before(growing: Growing) -> None:
     growing.make("uuuuaaaa")
     done = watch(*LOOKS, growing.pid)
@@ -141,6 +177,9 @@ class Watching:
 
     def interrupt(self) -> Run:
         self._process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self) -> Run:
         out, err = self._process.communicate(timeout=READY_S)
         return Run(self._process.returncode, out, err)
 
@@ -171,6 +210,16 @@ def test_an_interrupt_before_it_can_be_told(workshop: Workshop) -> None:
         "threadleak watch: 0 alarms in 1 look at 1 process",
     ]
     assert done.err.startswith("threadleak: cannot tell: interrupted after 1 look; ")
+
+
+def test_a_process_that_goes_on(leaking: Running) -> None:
+    os.kill(leaking.pid, signal.SIGSTOP)
+    watching = Watching("--every", "100ms", "--for", "300ms", "--until-alarm", leaking.pid)
+    assert watching.out.readline().startswith("threadleak watch: looks at ")
+    assert "it is stopped" in watching.out.readline()
+    os.kill(leaking.pid, signal.SIGCONT)
+    done = watching.end()
+    assert (done.status, done.out.count("alarm: ")) == (LEAKS, 1)
 
 
 def test_an_interrupt_in_json(leaking: Running) -> None:

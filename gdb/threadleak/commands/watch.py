@@ -15,6 +15,7 @@ from ..judge.report import BLIND, CLEAN, LEAKS
 from ..judge.rule_set import load_all
 from ..judge.streaks import LOOKS
 from ..show import watch as show
+from ..show.sanitize import clean
 from ..show.stacks import counted
 from ..show.style import of_stdout
 from ..target import processes
@@ -76,6 +77,13 @@ def parser() -> Parser:
         help="N threads blocked at one place (0: none; default %(default)s)",
     )
     group.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="rules that say which threads are expected: no alarm where all are; may be repeated",
+    )
+    group.add_argument(
         "--exec",
         metavar="CMD",
         help="have the shell run CMD, once for each place: THREADLEAK_TEXT, _PID, _SITE, ... are in its environment",
@@ -106,10 +114,11 @@ class _Watch:
         self._options = options
         self._wanted = looks
         self._taken = 0
-        self._rules = load_all()
+        self._rules = load_all(options.rules)
         self._watched: Dict[int, Watched] = {}
         self._ever = 0
-        self._alarms: Set[object] = set()
+        self._alarms = 0
+        self._told: Set[object] = set()
         self._notes = Notes(options.format == "json")
         self._interrupt = Interrupt()
         self._told_enough = False  # at least one process had enough looks
@@ -224,10 +233,17 @@ class _Watch:
     def _tell(self, alarms: List[Alarm]) -> None:
         """Each once."""
         for alarm in alarms:
-            key = (alarm.kind, alarm.pid, alarm.what, show.where_of(alarm))
-            if key in self._alarms:
+            rule = alarm.expected_by
+            key = (alarm.kind, alarm.pid, alarm.what, show.where_of(alarm), rule)
+            if key in self._told:
                 continue
-            self._alarms.add(key)
+            self._told.add(key)
+            if rule:
+                self._notes.add(
+                    self._notes.remarks, f"{show.sentence(alarm)}: expected by {clean(rule)}"
+                )
+                continue
+            self._alarms += 1
             is_json = self._options.format == "json"
             sys.stdout.write(show.alarm_line(alarm, time.time(), of_stdout(), is_json))
             sys.stdout.flush()
@@ -243,6 +259,6 @@ class _Watch:
         self._notes.tell_more()
         status = LEAKS if self._alarms else BLIND if self._notes.unknown.number else CLEAN
         told = (self._notes.unknown.told(), self._notes.remarks.told())
-        sums = show.Sum(self._ever, self._taken, len(self._alarms), *told)
+        sums = show.Sum(self._ever, self._taken, self._alarms, *told)
         error = f"cannot tell: {'; '.join(told[0])}" if status == BLIND else None
         return Outcome(show.last_line(sums, status, self._options.format == "json"), status, error)

@@ -2,24 +2,28 @@
 """A process that is looked at again and again, for what is alarming in it."""
 
 from collections import Counter
-from typing import Dict, List, Optional, Tuple
+from contextlib import suppress
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 from ..judge.alarms import BLOCKED, GROWTH, Alarm
 from ..judge.classes import UNTRACKED
 from ..judge.crowd import blocked
-from ..judge.groups import group
+from ..judge.groups import Group, group
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
 from ..judge.streaks import LOOKS, Streaks
 from ..judge.verdicts import Settings
 from ..read.counts import Counts
+from ..target import procfs
 from ..target.base import Frame, TargetError
 from .counting import Counting
 from .session import Session
 from .targets import Named, Opened
 
+T = TypeVar("T")
 Key = Tuple[object, ...]  # what the threads have in common that one number is of
 CREATED, STARTED, ALL = "created", "started", "all"
+STOPPED = "it is stopped, by a signal or a debugger, so nothing changes: this look does not count"
 
 
 class Watched:
@@ -36,6 +40,7 @@ class Watched:
         self._streaks: Streaks[Key] = Streaks()
         self._kind = ""
         self._crowds: List[Alarm] = []
+        self._expected: Dict[Key, str] = {}  # by which rule
         self._frames: Dict[Key, Optional[Frame]] = {}
 
     @property
@@ -49,6 +54,9 @@ class Watched:
     def look(self) -> bool:
         """False: it has ended."""
         self._crowds = []
+        if procfs.is_stopped(self.pid):
+            self.remark = STOPPED
+            return True
         if not self.counting.look():
             return False
         samples = self.counting.samples
@@ -56,6 +64,7 @@ class Watched:
         if len(samples.all) == 1:  # another program, too
             self._streaks = Streaks()
         self._streaks.add(numbers)
+        self._expect()
         return True
 
     def _numbers(self, counts: Counts) -> Dict[Key, int]:
@@ -64,8 +73,10 @@ class Watched:
         is_seen = counts.created or not counts.untracked  # else the calls go past the library
         if counts.unjoined is not None and is_seen:
             if self._threshold and counts.alive >= self._threshold:
-                if self._judge() is None:
-                    self.blind = f"where its threads are blocked cannot be told: {self.blind}"
+                try:
+                    self._judge(self._by_start)
+                except TargetError as error:
+                    self.blind = f"where its threads are blocked cannot be told: {error}"
             self.blind = self.blind or "; ".join(self.counting.doubts())
             self._begin(CREATED)
             found: Dict[Key, int] = {
@@ -73,10 +84,11 @@ class Watched:
                 for place, each in counts.sites.items()
             }
             return {**found, (UNTRACKED,): max(0, counts.untracked or 0)}
-        by_start = self._judge()
-        if by_start is None:
+        try:
+            by_start = self._judge(self._by_start)
+        except TargetError as error:
             self._begin(ALL)
-            self.blind = f"its finished threads cannot be seen: {self.blind}"
+            self.blind = f"its finished threads cannot be seen: {error}"
             return {(ALL,): counts.alive}
         self._begin(STARTED)
         self.remark = "no library in it: by what glibc's own lists of threads tell"
@@ -87,31 +99,46 @@ class Watched:
         if kind != self._kind:
             self._kind, self._streaks = kind, Streaks()
 
-    def _judge(self) -> Optional[Dict[Key, int]]:
-        """Finds what is blocked, and counts by start routine. None, and a reason to be blind: that cannot be told."""
+    def _judge(self, use: Callable[[Report], T]) -> T:
+        """Finds what is blocked, too."""
+        self._crowds = []
         settings = Settings(seek_crowds=False)
-        try:
-            with Opened(Named(str(self.pid), pid=self.pid)) as opened:
-                report = Session(opened.again).judge(None, settings, self._rules)
-                for crowd in blocked(report.judge, report.verdicts, self._threshold):
-                    number = len(crowd.verdicts)
-                    self._crowds.append(self._alarm(BLOCKED, "", crowd.place, None, number))
-                return self._by_start(report)
-        except TargetError as error:
-            self.blind = str(error)
-            return None
+        with Opened(Named(str(self.pid), pid=self.pid)) as opened:
+            report = Session(opened.again).judge(None, settings, self._rules)
+            for crowd in blocked(report.judge, report.verdicts, self._threshold):
+                number = len(crowd.verdicts)
+                self._crowds.append(self._alarm(BLOCKED, "", crowd.place, None, number))
+            return use(report)
 
     def _by_start(self, report: Report) -> Dict[Key, int]:
         numbers: "Counter[Key]" = Counter()
-        for each in group(report.verdicts):
+        for each in _groups(report):
             thread = each.verdicts[0].thread
             key: Key = (UNTRACKED,) if thread.kind is None else (STARTED, each.key.start)
-            if each.key.main:
-                continue
             numbers[key] += len(each.verdicts)
             if thread.kind is not None:  # anew: another program may have taken the place
                 self._frames[key] = report.stacks.start(thread.copy, thread.kind)
         return numbers
+
+    def _expect(self) -> None:
+        """Of what rises: whether the rules that were given expect all its threads. That holds on where it can no longer
+        be told, since the process has ended."""
+        rising = self._streaks.rising(LOOKS)
+        if rising and self._rules.given:
+            with suppress(TargetError):
+                self._expected.update(self._judge(self._rules_of))
+
+    def _rules_of(self, report: Report) -> Dict[Key, str]:
+        """The rule that expects all threads of a place; empty where some are not expected."""
+        found: Dict[Key, str] = {}
+        for each in _groups(report):
+            key: Key = (CREATED, each.key.copy, each.key.site)
+            if not each.key.copy:
+                is_known = self._kind == STARTED and each.verdicts[0].thread.kind is not None
+                key = (STARTED, each.key.start) if is_known else (UNTRACKED,)
+            rules = [verdict.expected_by or "" for verdict in each.verdicts]
+            found[key] = rules[0] if all([*rules, found.get(key, "?")]) else ""
+        return found
 
     # ---- alarms ------------------------------------------------------------------------------------
 
@@ -124,7 +151,8 @@ class Watched:
         found = []
         for key, streak in self._streaks.rising(looks):
             alarm = self._alarm(GROWTH, str(key[0]), self._frame(key), streak.first, streak.last)
-            found.append(alarm._replace(looks=looks))
+            rule = self._expected.get(key, "")
+            found.append(alarm._replace(looks=looks, expected_by=rule))
         return found
 
     def rising_in_all(self, looks: int) -> Optional[List[Alarm]]:
@@ -141,3 +169,8 @@ class Watched:
         if key[0] != CREATED:
             return self._frames.get(key)
         return self.counting.frame_at((int(str(key[1])), int(str(key[2]))))
+
+
+def _groups(report: Report) -> Iterator[Group]:
+    """Of all threads but the main one."""
+    return (each for each in group(report.verdicts) if not each.key.main)

@@ -17,3 +17,4 @@ class Alarm(NamedTuple):
     before: Optional[int]  # threads in the first look
     threads: int
     looks: int = 1
+    expected_by: str = ""  # the rule that all these threads are, so that it is none

@@ -235,6 +235,14 @@ def has_died(pid: int) -> bool:
     return all(_is_zombie(f"/proc/{pid}/task/{tid}") for tid in tasks)
 
 
+def is_stopped(pid: int) -> bool:
+    """By a signal, or by whoever traces it (proc(5), T and t)."""
+    try:
+        return stat_fields(f"/proc/{pid}")[:1] in (["T"], ["t"])
+    except OSError:
+        return False
+
+
 def _is_zombie(folder: str) -> bool:
     try:
         return stat_fields(folder)[:1] in (["Z"], ["X"])
