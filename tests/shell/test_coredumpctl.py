@@ -4,7 +4,6 @@ demand, and where it cannot be had."""
 
 import lzma
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Dict
