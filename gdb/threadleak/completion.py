@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
-from .commands.options import Parser
+from .commands.command_line import Parser
 from .libraries import library
 from .target.procfs import command, read_maps
 from .target.base import TargetError

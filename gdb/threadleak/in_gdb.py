@@ -16,7 +16,7 @@ from . import commands
 from .commands import execution
 from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
-from .commands.options import Outcome
+from .commands.command_line import Outcome
 from .commands.session import Session
 from .judge.report import BLIND
 from .judge.rule_set import load_all

@@ -14,7 +14,8 @@ from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from . import VERSION, commands
 from .commands import execution
-from .commands.options import ALONE, MANY, ONE, USAGE, Outcome, Parser, UsageError
+from .commands.command_line import MANY, ONE, USAGE, Outcome, Parser, UsageError
+from .commands.options import ALONE
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .escapes import ESCAPED

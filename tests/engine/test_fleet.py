@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schema import errors
 from test_subcommands import Bench, schema
 from threadleak.commands import merge
-from threadleak.commands.options import Outcome
+from threadleak.commands.command_line import Outcome
 from threadleak.judge.fleet import Fleet, Ranked, Ranking
 from threadleak.judge.saved import documents
 from threadleak.show.json import dump

@@ -22,7 +22,7 @@ from image import (
 from schema import errors
 from threadleak import commands
 from threadleak.commands import execution
-from threadleak.commands.options import Outcome
+from threadleak.commands.command_line import Outcome
 from threadleak.commands.session import Session
 from threadleak.read import abi
 from threadleak.target.base import TargetError

@@ -213,7 +213,7 @@ def test_many_at_once(growing: Growing) -> None:
     [
         ((), "give PIDs, or --name GLOB, or --all; see `threadleak metrics --help`"),
         (("--all", "1"), "give PIDs, or --name GLOB, or --all; see `threadleak metrics --help`"),
-        (("x",), "'x' is no PID"),
+        (("x",), "argument PID: 'x' is no PID; see `threadleak metrics --help`"),
         (("--listen", "0", "-o", "x", "1"), "--listen writes no file, and takes no --format"),
         (("--listen", "203.0.113.7:1", "1"), "203.0.113.7:1 cannot be listened at: "),
     ],

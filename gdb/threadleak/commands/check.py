@@ -9,20 +9,11 @@ from ..judge.report import BLIND, CLEAN, LEAKS, Report
 from ..judge.verdicts import Verdict
 from ..show import cases, failure, json, text
 from ..show.sanitize import clean
-from .list import ordered
 from . import known
-from .options import (
-    MANY,
-    Outcome,
-    Parser,
-    add_judging,
-    add_output,
-    add_selection,
-    add_source_root,
-    class_option,
-    page,
-    select,
-)
+from .command_line import MANY, Outcome, Parser
+from .list import ordered
+from .options import add_judging, add_output, add_source_root, page
+from .selection import add_selection, class_option, select
 from .session import Session
 
 NAME = "check"

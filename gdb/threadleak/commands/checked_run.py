@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Container, List, Optional
 from ..judge.programs import HANGS, STILL_RUNS, Program, Programs
 from ..target.base import TargetError
 from ..target.family import have_in_environment
-from .options import Outcome
+from .command_line import Outcome
 from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
 from .results import Results
 from .run_report import RunReport

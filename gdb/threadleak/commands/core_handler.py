@@ -9,7 +9,7 @@ from ..libraries import core_handler
 from ..show.sanitize import clean
 from ..target.base import TargetError
 from ..target.sidecar import FOLDER
-from .options import Outcome, Parser
+from .command_line import Outcome, Parser
 
 NAME = "core-handler"
 PATTERN = "/proc/sys/kernel/core_pattern"

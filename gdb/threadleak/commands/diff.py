@@ -11,7 +11,8 @@ from ..judge.side import Side, is_document, of_document, of_report
 from ..show import diff, json_diff
 from ..show.progress import progress
 from ..show.style import PLAIN, Style
-from .options import Outcome, Parser, UsageError, add_judging, add_output, count
+from .command_line import Outcome, Parser, UsageError
+from .options import add_judging, add_limit, add_output
 from .session import Session
 from .targets import Named, Opened, targets
 
@@ -39,13 +40,7 @@ def parser(shell: bool = False) -> Parser:
     if not shell:
         parser.add_argument("before", metavar="FILE", help=argparse.SUPPRESS)
     group = parser.add_argument_group("what is shown and what fails")
-    group.add_argument(
-        "--limit",
-        type=count,
-        default=SHOWN,
-        metavar="N",
-        help="show N places (0: all; default %(default)s)",
-    )
+    add_limit(group, SHOWN, "places")
     group.add_argument(
         "--fail-on-growth",
         action="store_true",

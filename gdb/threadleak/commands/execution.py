@@ -12,7 +12,7 @@ from ..judge.report import BLIND
 from ..judge.rules import RuleError
 from ..show import cases, json
 from ..target.base import TargetError
-from .options import USAGE, Outcome, UsageError
+from .command_line import USAGE, Outcome, UsageError
 from .session import Session
 
 

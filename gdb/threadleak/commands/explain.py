@@ -5,7 +5,9 @@ import argparse
 
 from ..judge.report import BLIND, CLEAN
 from ..show import explain, json
-from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each, page
+from .command_line import ONE, Outcome, Parser
+from .options import add_judging, add_output, page
+from .selection import add_ids, asked_ids, each
 from .session import Session
 
 NAME = "explain"

@@ -9,7 +9,7 @@ from ..judge import builtin
 from ..judge.rule_files import Line, load_lines, load_rules, save_lines
 from ..judge.rules import FIELDS, OPTIONS, Rule, parse_rule
 from ..show.sanitize import clean
-from .options import Outcome, Parser, UsageError
+from .command_line import Outcome, Parser, UsageError
 from .session import Session
 
 NAME = "filter"

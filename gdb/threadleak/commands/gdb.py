@@ -9,7 +9,7 @@ from ..target.base import TargetError
 from ..target.elf import is_core
 from ..target.native import NativeTarget
 from ..target.procfs import thread_count
-from .options import Outcome, Parser, UsageError
+from .command_line import Outcome, Parser, UsageError
 from .preload import NOT_FOUND, execute, find, original_environment
 
 NAME = "gdb"

@@ -12,17 +12,9 @@ from ..judge.wait_graph import wait_graph
 from ..show import graph as show
 from ..show import text
 from ..target.base import TargetError
-from .options import (
-    ONE,
-    Outcome,
-    Parser,
-    UsageError,
-    add_judging,
-    add_output,
-    add_selection,
-    page,
-    select,
-)
+from .command_line import ONE, Outcome, Parser, UsageError
+from .options import add_judging, add_output, page
+from .selection import add_selection, select
 from .session import Session
 
 NAME = "graph"

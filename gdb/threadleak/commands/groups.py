@@ -6,17 +6,9 @@ import argparse
 from ..judge.groups import group, merge_alike
 from ..show import groups, json, text
 from . import profile
-from .options import (
-    MANY,
-    Outcome,
-    Parser,
-    add_judging,
-    add_output,
-    add_selection,
-    count,
-    page,
-    select,
-)
+from .command_line import MANY, Outcome, Parser
+from .options import add_judging, add_limit, add_output, page
+from .selection import add_selection, select
 from .session import Session
 
 NAME = "groups"
@@ -34,13 +26,7 @@ def parser(shell: bool = False) -> Parser:
     add_selection(parser, sort=False)
     shown = parser.add_argument_group("what is shown of them")
     shown.add_argument("--all", action="store_true", help="not only those with leaked threads")
-    shown.add_argument(
-        "--limit",
-        type=count,
-        default=SHOWN,
-        metavar="N",
-        help="show N groups (0: all; default %(default)s)",
-    )
+    add_limit(shown, SHOWN, "groups")
     add_judging(parser)
     add_output(parser, ("text", "json", "html", profile.FORMAT))
     profile.add_by(parser)

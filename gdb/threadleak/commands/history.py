@@ -18,7 +18,8 @@ from ..read.stacks import Stacks
 from ..show import history as show
 from ..target.base import Frame, Target, TargetError, base_name
 from .charset import is_utf8
-from .options import ONE, Outcome, Parser, add_output, count
+from .command_line import ONE, Outcome, Parser
+from .options import add_limit, add_output
 from .session import Session
 
 NAME = "history"
@@ -47,13 +48,7 @@ def parser(shell: bool = False) -> Parser:
         " auto (the default): all that is kept",
     )
     group.add_argument("--site", metavar="GLOB", help="only what was made through such a function")
-    group.add_argument(
-        "--limit",
-        type=count,
-        default=SHOWN,
-        metavar="N",
-        help="show N places (0: all; default %(default)s)",
-    )
+    add_limit(group, SHOWN, "places")
     add_output(parser, FORMATS)
     return parser
 

@@ -18,7 +18,8 @@ from ..show.sanitize import clean
 from ..show.times import clock
 from ..target.base import Target, TargetError
 from ..target.sidecar import Sidecar
-from .options import ONE, Outcome, Parser, add_output
+from .command_line import ONE, Outcome, Parser
+from .options import add_output
 from .session import Session
 
 NAME = "info"

@@ -11,7 +11,7 @@ from ..judge.programs import Programs
 from ..judge.report import CLEAN, LEAKS, Report
 from ..judge.verdicts import Verdict
 from ..target.base import TargetError
-from .options import UsageError
+from .command_line import UsageError
 
 
 LEFT = "the baseline is left as it is, since leaks may be missing: "

@@ -9,17 +9,9 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import json, text
 from . import profile
-from .options import (
-    MANY,
-    Outcome,
-    Parser,
-    add_judging,
-    add_output,
-    add_selection,
-    count,
-    page,
-    select,
-)
+from .command_line import MANY, Outcome, Parser
+from .options import add_judging, add_limit, add_output, page
+from .selection import add_selection, select
 from .session import Session
 
 NAME = "list"
@@ -39,13 +31,7 @@ def parser(shell: bool = False) -> Parser:
     group.add_argument(
         "--stacks", action="store_true", help="with the current stacks of those shown"
     )
-    group.add_argument(
-        "--limit",
-        type=count,
-        default=text.EQUAL_ROWS,
-        metavar="N",
-        help="show N threads of those that are equal (0: all; default %(default)s)",
-    )
+    add_limit(group, text.EQUAL_ROWS, "threads of those that are equal")
     add_judging(parser)
     add_output(parser, ("text", "json", "html", profile.FORMAT))
     profile.add_by(parser)

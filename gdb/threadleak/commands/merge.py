@@ -12,7 +12,8 @@ from ..show import fleet, json_fleet
 from ..show.progress import progress
 from ..show.sanitize import clean
 from ..target.base import TargetError
-from .options import Outcome, Parser, UsageError, add_file, count
+from .command_line import Outcome, Parser, UsageError
+from .options import add_file, add_limit
 
 NAME = "merge"
 SHOWN = 20
@@ -32,13 +33,7 @@ def parser() -> Parser:
     )
     parser.add_argument("files", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
     group = parser.add_argument_group("what is shown")
-    group.add_argument(
-        "--limit",
-        type=count,
-        default=SHOWN,
-        metavar="N",
-        help="show N places (0: all; default %(default)s)",
-    )
+    add_limit(group, SHOWN, "places")
     group = parser.add_argument_group("output")
     formats = ("text", "json")
     group.add_argument("--format", choices=formats, default="text", metavar="|".join(formats))

@@ -11,7 +11,8 @@ from .. import packages
 from ..judge.report import BLIND, CLEAN
 from ..show.metrics import Found
 from . import scraped
-from .options import STDOUT, Outcome, Parser, UsageError, count
+from .command_line import STDOUT, Outcome, Parser, UsageError
+from .words import count, pid
 
 NAME = "metrics"
 TOP_SITES = 10
@@ -33,7 +34,7 @@ def parser() -> Parser:
         "reason. Exit status: 2 if that was so, or no process has the name, else 0. Rules and dashboard:\n"
         "docs/production.md."
     )
-    parser.add_argument("pids", nargs="*", metavar="PID", help=argparse.SUPPRESS)
+    parser.add_argument("pids", nargs="*", type=pid, metavar="PID", help=argparse.SUPPRESS)
     group = parser.add_argument_group("which processes")
     group.add_argument("--name", metavar="GLOB", help="those with such a name at each time")
     group.add_argument("--all", action="store_true", help="all that have the library")
@@ -118,15 +119,12 @@ def _error(found: Found, name: Optional[str]) -> Optional[str]:
 
 
 def _find(options: argparse.Namespace) -> scraped.Find:
-    for word in options.pids:
-        if not re.fullmatch("[0-9]{1,9}", word) or not int(word):
-            raise UsageError(f"threadleak metrics: {word!r} is no PID")
     if bool(options.pids) + (options.name is not None) + options.all != 1:
         raise UsageError(
             "threadleak metrics: give PIDs, or --name GLOB, or --all; see `threadleak metrics --help`"
         )
     if options.pids:
-        return scraped.find_pids(list(dict.fromkeys(map(int, options.pids))))
+        return scraped.find_pids(list(dict.fromkeys(options.pids)))
     return scraped.find_all() if options.all else scraped.find_named(options.name)
 
 

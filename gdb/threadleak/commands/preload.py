@@ -7,7 +7,7 @@ from errno import ENOEXEC
 from typing import Dict, List, Optional
 
 from ..libraries import library
-from .options import Outcome, UsageError
+from .command_line import Outcome, UsageError
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as the shell has it
 OPTIONS = b"THREADLEAK_OPTIONS"

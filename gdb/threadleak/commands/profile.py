@@ -12,7 +12,7 @@ from ..judge.same_stack import Seen
 from ..judge.verdicts import Verdict
 from ..show.json import STACK_FRAMES
 from ..target.base import CurrentStack, Target
-from .options import Outcome, Parser, UsageError
+from .command_line import Outcome, Parser, UsageError
 
 FORMAT = "pprof"
 CREATION, BLOCKED = "creation", "blocked"

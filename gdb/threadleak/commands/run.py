@@ -9,17 +9,10 @@ import sys
 from ..show import cases
 from ..target.program import why_not_preloaded
 from . import known
-from .options import (
-    DOCUMENTS,
-    STDOUT,
-    Outcome,
-    Parser,
-    UsageError,
-    add_no_builtin,
-    add_source_root,
-    count,
-)
+from .command_line import STDOUT, Outcome, Parser, UsageError
+from .options import DOCUMENTS, add_allow, add_expected, add_source_root
 from .preload import NOT_FOUND, execute, find, original_environment, watched, with_options
+from .words import count, length_of_time
 
 NAME = "run"
 FORMATS = ("text", "json", "html", *cases.FORMATS)
@@ -43,9 +36,7 @@ def parser() -> Parser:
     )
     group.add_argument("--no-check", action="store_true", help="nothing: only become CMD")
     group = parser.add_argument_group("how to judge")
-    group.add_argument(
-        "--allow", choices=("detached",), metavar="detached", help="detached threads may outlive"
-    )
+    add_allow(group)
     group.add_argument(
         "--settle-ms",
         type=count,
@@ -53,15 +44,7 @@ def parser() -> Parser:
         help="threads may take N ms to end once the program exits (default 500)",
     )
     group.add_argument("--strict", action="store_true", help="untracked threads: cannot tell")
-    group.add_argument(
-        "--rules",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="rules that say which threads are expected; may be repeated",
-    )
-    add_no_builtin(group)
-    group.add_argument("--baseline", metavar="FILE", help="leaks that are known, and expected")
+    add_expected(group)
     known.add_updating(group)
     group = parser.add_argument_group("what is done")
     group.add_argument(
@@ -86,9 +69,9 @@ def parser() -> Parser:
     )
     group.add_argument(
         "--timeout",
-        type=_seconds,
-        metavar="SECONDS",
-        help="then show all threads that still run, write core files, end it; status 124",
+        type=length_of_time,
+        metavar="TIME",
+        help="30s, 10m: then show all threads that still run, write core files, end it; status 124",
     )
     group.add_argument(
         "--options",
@@ -104,16 +87,6 @@ def _status(text: str) -> int:
     if status > 255:
         raise argparse.ArgumentTypeError(f"{text} is no exit status")
     return status
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time")
-    return seconds
 
 
 def run(session: None, options: argparse.Namespace) -> Outcome:

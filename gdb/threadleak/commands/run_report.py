@@ -15,7 +15,8 @@ from ..escapes import ESCAPED
 from ..judge.programs import Programs
 from ..show import programs as shown
 from ..target.base import TargetError
-from .options import DOCUMENTS, UsageError
+from .command_line import UsageError
+from .options import DOCUMENTS
 from .preload import option
 
 if TYPE_CHECKING:

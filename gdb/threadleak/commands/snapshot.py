@@ -8,9 +8,10 @@ from ..read.locate import read_registry
 from ..read.memory import registry_memory
 from ..show.stacks import counted
 from ..target.base import Target, TargetError
-from .options import STDOUT, Outcome, Parser, UsageError
+from .command_line import STDOUT, Outcome, Parser, UsageError
 from .session import Session
 from .targets import Named
+from .words import pid
 
 if TYPE_CHECKING:
     from ..target.native import NativeTarget
@@ -31,17 +32,15 @@ def parser() -> Parser:
     group.add_argument(
         "--stop", action="store_true", help="stop the process meanwhile: all of it at one moment"
     )
-    parser.add_argument("pid", metavar="PID", help="of the process")
+    parser.add_argument("pid", type=pid, metavar="PID", help="of the process")
     return parser
 
 
 def run(session: Optional[Session], options: argparse.Namespace) -> Outcome:
-    if not (options.pid.isascii() and options.pid.isdecimal() and len(options.pid) < 10):
-        raise UsageError(f"threadleak snapshot: {options.pid!r} is no PID")
     if options.file == STDOUT:
         raise UsageError("threadleak snapshot: the header of a core is written last: -o FILE")
     path = options.file or f"threadleak.{options.pid}.core"
-    target = Named(options.pid, pid=int(options.pid)).open(options.stop)
+    target = Named(str(options.pid), pid=options.pid).open(options.stop)
     try:
         made, note = write(target, path)
     finally:

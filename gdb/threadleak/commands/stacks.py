@@ -14,8 +14,10 @@ from ..show import json_stacks, stacks, text
 from ..show.sanitize import clean
 from ..target.base import CurrentStack, Target, TargetError, Thread
 from . import profile
-from .options import MANY, Outcome, Parser, add_judging, add_output, count
+from .command_line import MANY, Outcome, Parser
+from .options import add_judging, add_limit, add_output
 from .session import Session
+from .words import count
 
 NAME = "stacks"
 SHOWN = 20
@@ -35,13 +37,7 @@ def parser(shell: bool = False) -> Parser:
     states = (RUNNING, BLOCKED, ALIVE)
     group.add_argument("--state", choices=states, metavar="STATE", help=", ".join(states))
     group = parser.add_argument_group("what is shown of them")
-    group.add_argument(
-        "--limit",
-        type=count,
-        default=SHOWN,
-        metavar="N",
-        help="show N stacks (0: all; default %(default)s)",
-    )
+    add_limit(group, SHOWN, "stacks")
     group.add_argument(
         "--frames",
         type=count,

@@ -6,7 +6,9 @@ import argparse
 from ..judge.report import BLIND, CLEAN
 from ..judge.suggest import suggest
 from ..show.sanitize import clean
-from .options import ONE, Outcome, Parser, add_ids, add_judging, add_output, asked_ids, each
+from .command_line import ONE, Outcome, Parser
+from .options import add_judging, add_output
+from .selection import add_ids, asked_ids, each
 from .session import Session
 
 NAME = "suggest"

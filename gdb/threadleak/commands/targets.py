@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Iterable, Iterator, List, NamedTuple, Optional
 from ..escapes import readable
 from ..target import elf
 from ..target.base import Target, TargetError
-from .options import UsageError
+from .command_line import UsageError
 
 if TYPE_CHECKING:
     from ..target.native import NativeTarget

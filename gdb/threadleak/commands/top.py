@@ -3,7 +3,6 @@
 
 import argparse
 import os
-import re
 import shutil
 import sys
 import time
@@ -13,9 +12,10 @@ from ..judge.rates import SORT_KEYS
 from ..show import top
 from ..show.style import PLAIN, Ansi
 from .charset import is_utf8
+from .command_line import Outcome, Parser
 from .counting import Counting
-from .options import Outcome, Parser, UsageError, count
 from .terminal import Terminal
+from .words import count, length_of_time, pid
 
 NAME = "top"
 KEYS = "q quit   space pause   s sort   +/- interval"
@@ -34,10 +34,10 @@ def parser() -> Parser:
     group = parser.add_argument_group("what is shown")
     group.add_argument(
         "--interval",
-        type=_seconds,
+        type=length_of_time,
         default=1.0,
-        metavar="S",
-        help="between two samples (default 1)",
+        metavar="TIME",
+        help="between two samples: 500ms, 1s (default), 1m",
     )
     group.add_argument("--samples", type=count, metavar="N", help="end after N samples")
     group.add_argument(
@@ -47,24 +47,12 @@ def parser() -> Parser:
         "--sort", choices=SORT_KEYS, default=SORT_KEYS[0], metavar="KEY", help=", ".join(SORT_KEYS)
     )
     group.add_argument("--format", choices=("text", "json"), default="text", metavar="text|json")
-    parser.add_argument("pid", metavar="PID", help=argparse.SUPPRESS)
+    parser.add_argument("pid", type=pid, metavar="PID", help=argparse.SUPPRESS)
     return parser
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.05 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.05 to 86400")
-    return seconds
-
-
 def run(session: None, options: argparse.Namespace) -> Outcome:
-    if not re.fullmatch("[0-9]{1,9}", options.pid) or not int(options.pid):
-        raise UsageError(f"threadleak top: {options.pid!r} is no PID")
-    counting = Counting(int(options.pid))
+    counting = Counting(options.pid)
     samples = 1 if options.once else options.samples
     screen = samples is None and options.format == "text" and _has_screen()
     try:

@@ -11,8 +11,10 @@ from ..read.events import events_of
 from ..show.stacks import counted
 from ..show.trace import Trace
 from ..target.base import TargetError
-from .options import ONE, STDOUT, Outcome, Parser, UsageError, add_judging, address
+from .command_line import ONE, STDOUT, Outcome, Parser, UsageError
+from .options import add_judging
 from .session import Session
+from .words import address
 
 NAME = "trace"
 BUFFER = 1 << 18

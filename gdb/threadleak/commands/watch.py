@@ -2,7 +2,6 @@
 """`threadleak watch`: looks at processes again and again, and warns of what rises in every look."""
 
 import argparse
-import re
 import resource
 import select
 import sys
@@ -21,10 +20,11 @@ from ..show.style import of_stdout
 from ..target import processes
 from ..target.base import TargetError
 from .alarm_command import AlarmCommand
+from .command_line import Outcome, Parser, UsageError
 from .interrupt import Interrupt
-from .options import Outcome, Parser, UsageError, count, length_of_time
 from .watch_notes import Notes
 from .watched import Watched
+from .words import count, length_of_time, pid
 
 NAME = "watch"
 THRESHOLD = 10_000  # as LeakProf has it, of goroutines
@@ -44,7 +44,7 @@ def parser() -> Parser:
         "No process is stopped. Exit status: 3 after an alarm, 2 if it cannot be told, else 0."
     )
     group = parser.add_argument_group("which processes, and when")
-    parser.add_argument("pids", nargs="*", metavar="PID", help=argparse.SUPPRESS)
+    parser.add_argument("pids", nargs="*", type=pid, metavar="PID", help=argparse.SUPPRESS)
     group.add_argument(
         "--name", metavar="GLOB", help="those with such a name, also those that begin meanwhile"
     )
@@ -93,9 +93,6 @@ def parser() -> Parser:
 
 
 def run(session: None, options: argparse.Namespace) -> Outcome:
-    for word in options.pids:
-        if not re.fullmatch("[0-9]{1,9}", word) or not int(word):
-            raise UsageError(f"threadleak watch: {word!r} is no PID")
     if bool(options.pids) == (options.name is not None):
         raise UsageError(
             "threadleak watch: give PIDs, or --name GLOB; see `threadleak watch --help`"
@@ -127,8 +124,8 @@ class _Watch:
     def run(self) -> Outcome:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))  # each takes a few
-        for word in dict.fromkeys(self._options.pids):
-            self._begin(int(word))
+        for pid in dict.fromkeys(self._options.pids):
+            self._begin(pid)
         self._tell_plan()
         due = time.monotonic()
         while self._look():
