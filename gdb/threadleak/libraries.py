@@ -19,7 +19,7 @@ def library() -> str:
 def preload() -> str:
     """What a program is to be started with, in the environment: LD_PRELOAD=libthreadleak.so. With the path, where the
     dynamic linker would not find it."""
-    path = os.path.join(os.path.realpath(LIBRARY_DIR), "libthreadleak.so")
+    path = _path(LIBRARY_DIR, "libthreadleak.so")
     if not os.path.exists(path):  # a package without headers
         path = library()
     folder, name = os.path.split(path)

@@ -3,7 +3,8 @@
 program runs only if its pattern is a plain name.
 """
 
-from typing import Any, Iterator
+import tempfile
+from typing import Iterator
 
 import pytest
 from workshop import Workshop
@@ -30,7 +31,9 @@ def plain_core_pattern() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def workshop(plain_core_pattern: None, tmp_path_factory: Any) -> Iterator[Workshop]:
-    made = Workshop(str(tmp_path_factory.mktemp("workshop")))
-    yield made
-    made.close()
+def workshop(plain_core_pattern: None) -> Iterator[Workshop]:
+    """In a folder with a short name: reports cut long paths."""
+    with tempfile.TemporaryDirectory(prefix="threadleak-") as folder:
+        made = Workshop(folder)
+        yield made
+        made.close()
