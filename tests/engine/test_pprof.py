@@ -53,11 +53,18 @@ def test_whatever_it_says(found: List[Sample], program: Any, said: List[str]) ->
     for sample in profile.sample:
         assert all(1 <= id <= len(profile.location) for id in sample.location_id)
         assert all(label.key < len(strings) and label.str < len(strings) for label in sample.label)
-        values = [strings[label.str] for label in sample.label]
-        assert not any('"' in value or value.endswith("\\") for value in values), "pprof -svg"
     for location in profile.location:
         assert location.mapping_id <= len(profile.mapping)
         assert all(1 <= line.function_id <= len(profile.function) for line in location.line)
+    drawn = [
+        number
+        for sample in profile.sample
+        for each in sample.label
+        for number in (each.key, each.str)
+    ]
+    drawn += [each.filename for each in (*profile.mapping, *profile.function)]
+    for text in (strings[number] for number in (*drawn, *profile.comment)):
+        assert '"' not in text and not text.endswith("\\"), "pprof -svg"
     for at in range(len(TYPES)):
         sums = sum(each.values[at] for each in found)
         assert sum(each.value[at] for each in profile.sample) == sums

@@ -157,8 +157,8 @@ def test_damaged_cores(tmp_path: Path, edits: List[Tuple[int, int]]) -> None:
 # ---- /proc ---------------------------------------------------------------------------------------
 
 MAPS = """\
-55d000-55e000 r-xp 00000000 fe:01 100      /srv/a server (deleted)
-55e000-55f000 rw-p 00001000 fe:01 100      /srv/a server (deleted)
+55d000-55e000 r-xp 00000000 fe:01 100      /srv/a\\012server (deleted)
+55e000-55f000 rw-p 00001000 fe:01 100      /srv/a\\012server (deleted)
 55f000-560000 rw-p 00000000 00:00 0        [heap]
 560000-561000 rw-p 00000000 00:00 0 
 700000-701000 ---p 00000000 00:00 0 
@@ -174,7 +174,7 @@ def test_maps() -> None:
         Region(0x702000, 0x703000),
     ]
     mappings = procfs.Mappings(procfs.files(MAPS))
-    assert mappings.at(0x55E010) == procfs.Mapping("/srv/a server", 0x55D000)
+    assert mappings.at(0x55E010) == procfs.Mapping("/srv/a\nserver", 0x55D000)
     assert mappings.at(0x55F000) is None and mappings.at(0x10) is None
 
 

@@ -7,13 +7,14 @@ import pty
 import re
 import shutil
 import subprocess
+import xml.dom.minidom
 from typing import Dict, List, NamedTuple, Tuple
 
 import pytest
 from growing import Growing
 from run_gdb import run_gdb
 from run_shell import CLEAN, LEAKS, SETTLED, SHELL, USAGE, environment, run_shell
-from workshop import Workshop, line_of
+from workshop import Workshop, line_of, source_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("go"), reason="needs Go's pprof: golang-go")
 COLUMNS = ("alive", "unjoined", "created", "stack")
@@ -115,23 +116,41 @@ def test_what_pprof_makes_of_it(growing: Growing, tmp_path: object) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("dot"), reason="needs graphviz")
-def test_a_picture(workshop: Workshop, tmp_path: object) -> None:
-    """Names of threads go into it as labels: what Graphviz takes for its own syntax is none of theirs."""
-    link = f'{tmp_path}/a"b\\'  # gives the process its name, and the file keeps its own
-    os.symlink(workshop.program("grows").path, link)
-    named = Growing(link)
+@pytest.mark.parametrize(
+    "name, drawn, shown",
+    [
+        ('a"b\\', "a'b/", "a'b"),  # pprof takes what follows the last slash for the file's name
+        ("a\nb\udcffc", "a\\x0ab\\xffc", "a\\x0ab\\xffc"),
+        ("<&\x1b\u202e", "<&\\x1b\\u202e", "<&\\x1b\\u202e"),
+    ],
+)
+@pytest.mark.parametrize("strip", [False, True])
+def test_pictures(
+    workshop: Workshop, tmp_path: object, name: str, drawn: str, shown: str, strip: bool
+) -> None:
+    """Names of threads, of the program and of source files go into them: what Graphviz takes for its own syntax is none of
+    theirs."""
+    source = f"-fdebug-prefix-map={source_of('grows')}=/src/{name}.c"
+    path = f"{tmp_path}/{name}"
+    shutil.copy(workshop.program("grows", strip=strip, flags=(source,)).path, path)
+    named = Growing(path)
     try:
         named.make("ua")
-        path = profile(tmp_path, "a", "groups", *SETTLED, named.pid)
+        created = profile(tmp_path, "a", "groups", *SETTLED, named.pid)
+        blocked = profile(tmp_path, "b", "stacks", named.pid, status=CLEAN)
     finally:
         named.kill()
-    assert {row.labels["name"] for row in rows(path) if "name" in row.labels} == {"a'b/"}
-    picture = pprof("-svg", "-sample_index=created", path)
-    assert (
-        picture.startswith("<?xml")
-        and "leave_unjoined" in picture
-        and "a'b/" in html.unescape(picture)
-    )
+    assert {row.labels["name"] for row in rows(created) if "name" in row.labels} == {drawn}
+    assert f"\nFile: {shown}\n" in "\n" + pprof("-top", created)
+    for what, index in ((created, "created"), (blocked, "alive")):
+        for granularity in ("-functions", "-lines", "-files", "-addresses"):
+            picture = pprof("-svg", granularity, "-sample_index", index, what)
+            seen = xml.dom.minidom.parseString(picture).toxml()
+            assert ("keep_alive" in seen) == (
+                not strip and index == "created" and granularity != "-files"
+            )
+            # it takes a backslash for one of Graphviz's
+            assert drawn.replace("\\", "") in html.unescape(seen)
 
 
 def test_what_is_shown_first(growing: Growing, tmp_path: object) -> None:

@@ -27,10 +27,13 @@ class _Profile:
         self._stacks: Dict[int, Tuple[Tuple[Spot, ...], List[int]]] = {}
 
     def text(self, text: str) -> int:
+        """All but names of functions."""
         if text not in self._texts:
-            made = clean(readable(text))
-            self._texts[text] = self._strings.setdefault(made, len(self._strings))
+            self._texts[text] = self._string(_drawable(clean(readable(text))))
         return self._texts[text]
+
+    def _string(self, made: str) -> int:
+        return self._strings.setdefault(made, len(self._strings))
 
     def stack(self, spots: Tuple[Spot, ...]) -> List[int]:
         known = self._stacks.get(id(spots))
@@ -59,7 +62,7 @@ class _Profile:
         key = (frame.function or "", frame.file or "")
         if key not in self._functions:
             number = self._functions[key] = len(self._functions) + 1
-            name = self.text(key[0])
+            name = self._string(clean(readable(key[0])))
             self.proto.function.add(
                 id=number, name=name, system_name=name, filename=self.text(key[1])
             )
@@ -80,7 +83,7 @@ class _Profile:
     def sample(self, sample: Sample, values: Sequence[int]) -> None:
         made = self.proto.sample.add(location_id=self.stack(sample.stack), value=values)
         for key, value in sample.labels:
-            made.label.add(key=self.text(key), str=self.text(_label(value)))
+            made.label.add(key=self.text(key), str=self.text(value))
 
     def bytes(self) -> bytes:
         import gzip
@@ -115,11 +118,12 @@ def document(
     return profile.bytes()
 
 
-def _label(value: str) -> str:
-    """go tool pprof (of Go 1.19) writes the values of labels into quoted strings of Graphviz as they are: a quote, or a
-    backslash before the closing one, would be a syntax error, and there would be no picture."""
-    value = value.replace('"', "'")
-    return value[:-1] + "/" if value.endswith("\\") else value
+def _drawable(text: str) -> str:
+    """go tool pprof (of Go 1.19) writes labels, and names of the program, of files and of source files, into quoted strings
+    of Graphviz as they are: a quote, or a backslash before the closing one, would be a syntax error, and there would be
+    no picture. Names of functions it writes with escapes."""
+    text = text.replace('"', "'")
+    return text[:-1] + "/" if text.endswith("\\") else text
 
 
 def _summed(samples: Sequence[Sample]) -> Iterable[Tuple[Sample, List[int]]]:

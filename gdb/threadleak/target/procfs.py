@@ -97,7 +97,8 @@ def files(text: str) -> List[Tuple[int, int, str]]:
         start, end, _, inode, path = _fields(line)
         if inode:
             path = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
-            found.append((start, end, path))
+            # the kernel writes a newline so, and nothing else (fs/proc/task_mmu.c)
+            found.append((start, end, path.replace("\\012", "\n")))
     return found
 
 
