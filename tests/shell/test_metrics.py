@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 from growing import Growing
@@ -117,6 +117,21 @@ def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:
     for each, is_there in ((growing, True), (embedded, True), (bare, False)):
         assert (f'threadleak_up{{pid="{each.pid}",process="grows"}} 1.0' in found) == is_there
     assert f'threadleak_up{{pid="{bare.pid}",process="grows"}} 0.0' in named
+
+
+def test_whoever_reads_the_library_does_not_have_it(growing: Growing) -> None:
+    """As whoever debugs a process does: it maps the files of that as data."""
+    words = [SHELL, "top", "--interval", "0.1", growing.pid]
+    how: Dict[str, Any] = dict(stdout=subprocess.PIPE, env=environment(), text=True)
+    with subprocess.Popen(words, **how) as top:
+        try:
+            assert top.stdout is not None and "threadleak top: grows" in top.stdout.readline()
+            with open(f"/proc/{top.pid}/maps", encoding="utf-8") as maps:
+                assert "/libthreadleak.so" in maps.read()
+            found = run_shell("metrics", "--all").out
+        finally:
+            top.kill()
+    assert f'pid="{growing.pid}"' in found and f'pid="{top.pid}"' not in found
 
 
 def test_a_name_that_nobody_has() -> None:

@@ -42,7 +42,8 @@ class Holders:
         found, closed = [], 0
         for pid in every():
             try:
-                has = self._mark in procfs.read_maps(pid) or self._is_inside(f"/proc/{pid}/exe")
+                maps = procfs.read_maps(pid)
+                has = procfs.runs_code_of(maps, self._mark) or self._is_inside(f"/proc/{pid}/exe")
                 found += [pid] if has else []
             except (TargetError, OSError):
                 closed += os.path.exists(f"/proc/{pid}")

@@ -102,6 +102,15 @@ def files(text: str) -> List[Tuple[int, int, str]]:
     return found
 
 
+def runs_code_of(text: str, mark: str) -> bool:
+    """Whether a file with `mark` in its path is mapped so that its code can run. A debugger maps files that others run
+    as data."""
+    if mark not in text:
+        return False
+    fields = map(_fields, _lines_of_files(text))
+    return any("x" in permissions and mark in path for _, _, permissions, _, path in fields)
+
+
 def _lines_of_files(text: str) -> Iterator[str]:
     """Those with a path: most lines of a process with many threads are their stacks."""
     at = text.find("/")
