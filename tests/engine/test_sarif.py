@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import errors_of
+from image import record
 from test_cases import HOSTILE, no_controls
+from test_judge import CLOSED, INNER, report
 from threadleak.judge.classes import ALL
+from threadleak.read import abi
+from threadleak.show import sarif
 from threadleak.show.cases import BLIND, FAILED, PASSED, Case, document
 from threadleak.show.sarif import is_readable
 from threadleak.show.source_root import below
@@ -287,3 +291,20 @@ def test_what_cannot_be_told_is_no_success() -> None:
         "message": {"text": "server: cannot tell: lost records"},
     }
     assert run_of([Case("other", PASSED)])["invocations"][0]["executionSuccessful"]
+
+
+def test_one_thread_of_a_place_is_explained_whatever_their_scopes(monkeypatch: Any) -> None:
+    """Explaining 10,000, each with a scope of its own, took seconds, and nothing of it was shown."""
+    asked: List[Any] = []
+    of_verdicts = sarif.json.of_verdicts
+
+    def spy(*arguments: Any, samples: Any) -> Any:
+        asked.extend(each.thread.record.id for each in samples)
+        return of_verdicts(*arguments, samples=samples)
+
+    monkeypatch.setattr(sarif.json, "of_verdicts", spy)
+    seen = report([record(2, abi.FINISHED, scope=CLOSED), record(3, abi.FINISHED, scope=INNER)])
+    shown = sarif.of_verdicts(seen, seen.verdicts)
+    assert [each["scope"] for each in shown["threads"]] == [None, "closed", "inner"]
+    assert [each["class"] for each in shown["threads"]] == ["alive", "unjoined", "unjoined"]
+    assert sorted(asked) == [1, 2]

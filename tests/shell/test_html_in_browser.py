@@ -248,6 +248,22 @@ def test_each_width_and_theme(browser: Browser, page: str, width: int, theme: st
     assert (dark == "rgb(15, 20, 25)") == (theme == "dark")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_columns_are_as_wide_however_many_rows_there_are(
+    browser: Browser, workshop: Workshop, tmp_path: Any, width: int
+) -> None:
+    """Rows out of sight are but room, which may not take that of the columns that a narrow table hides."""
+    crowd = workshop.start(workshop.program("crowd"), "0", "300")
+    path = written(tmp_path, "list", *SETTLED, str(crowd.pid))
+    wide = "return [...document.querySelectorAll('#table th[scope=col]')].map((head) => head.offsetWidth)"
+    browser.open(path, width)
+    browser.all("#table .open")[0].click()
+    many = browser.run(wide)
+    browser.one("#search").send_keys("300")
+    assert count(browser) == "1 thread of 301"
+    assert many == browser.run(wide) and many.count(0) > 0
+
+
 def test_the_button_changes_the_theme(browser: Browser, page: str) -> None:
     browser.open(page)
     seen = []

@@ -2,7 +2,7 @@
 """SARIF 2.1.0 (docs.oasis-open.org/sarif), for code scanning: one run, whatever was checked, since GitHub takes no two
 runs of one tool in a file. The threads are those of the JSON documents of the cases."""
 
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from .. import VERSION
 from ..judge.classes import STUCK
@@ -42,9 +42,21 @@ def document(cases: List[Case], root: Optional[str] = None) -> str:
 
 def of_verdicts(report: Report, verdicts: List[Verdict]) -> Dict[str, Any]:
     """What a case shows. One thread of a result speaks for the others, and of those that are stuck each for itself."""
-    firsts = {(each.decision, each.thread.copy, each.thread.kind): each for each in verdicts[::-1]}
+    firsts = {_made(each): each for each in verdicts[::-1]}
     stuck = [each for each in verdicts if each.class_ == STUCK][:STUCK_MAX]
     return json.of_verdicts(report, verdicts, True, samples=[*firsts.values(), *stuck])
+
+
+def _made(verdict: Verdict) -> Tuple[object, ...]:
+    """At least as fine as the results are: its scope and its name tell no threads apart there."""
+    thread, decision = verdict.thread, verdict.decision
+    made = (
+        None
+        if thread.kind is None
+        else (thread.kind.site, thread.kind.start_module, thread.kind.start)
+    )
+    said = (decision.class_, decision.leaked, decision.confidence, decision.expected_by)
+    return (*said, thread.copy, made)
 
 
 def is_readable(shown: Any) -> bool:

@@ -84,7 +84,7 @@ function drawTable() {
 }
 
 function spacer(rows) {
-  const made = element('tr', { class: 'spacer', 'aria-hidden': 'true' }, element('td', { colspan: FIELDS.length }));
+  const made = element('tr', { class: 'spacer', 'aria-hidden': 'true' }, element('td', {}));
   made.firstChild.style.height = rows * ROW_PX + 'px';
   made.hidden = rows === 0;
   return made;
