@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 
 import gdb
 
-from . import elf, procfs, sidecar
+from . import procfs
 from .base import (
     RETURN,
     START,
     CurrentStack,
     Frame,
-    Region,
     SystemCall,
     TargetError,
     Thread,
     one_by_one,
 )
-from .debugger_events import is_native, last_ran_ns
 from .debugger_frames import (
-    core_path,
     current_stack,
     functions_at,
     keep_selection,
@@ -35,6 +32,7 @@ from .debugger_frames import (
     text,
 )
 from .debugger_registers import machine_of, system_call_of
+from .debugger_source import Source
 from .debugger_variables import Variables
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ _WORD = 0xFFFFFFFFFFFFFFFF
 FEW = 4  # threads whose stacks are sooner read by GDB than the probe is opened
 
 
-class DebuggerTarget:
+class DebuggerTarget(Source):
     """The selected inferior, as it is now."""
 
     moves = False
@@ -62,85 +60,17 @@ class DebuggerTarget:
                 "there is nothing to look at: attach to a process (gdb -p PID) or load a core"
                 " file (gdb PROGRAM CORE)"
             )
-        connection = self.inferior.connection
-        self.kind = "core" if connection is not None and connection.type == "core" else "process"
-        self.local = is_native(self.inferior)
-        self._made: Optional[elf.Made] = None
-        self.pid: Optional[int] = self.inferior.pid
-        if self.local and procfs.has_died(self.inferior.pid):
-            raise TargetError(f"process {self.pid} has died")
+        super().__init__(self.inferior)
         self.exe: Optional[str] = text(lambda: gdb.current_progspace().filename)
         self.machine = machine_of(self.inferior.architecture())
-        self._core: Optional[elf.Core] = None
-        self._core_path: Optional[str] = None
         self._files: Optional[Dict[str, Optional[str]]] = None
-        self._mappings: Optional[procfs.Mappings] = None
-        self._beside: Optional[sidecar.Found] = None
         self._variables = Variables()
-        if self.kind == "core":
-            with contextlib.suppress(TargetError):
-                self._made = self._core_file().made()
-        self.blurred = self._made is not None and not self._made.stopped_ns
 
     def _all(self) -> Iterable[Any]:
         threads = self.inferior.threads()
         if any(thread.is_running() for thread in threads[:1]):
             raise TargetError("the process runs: stop it first (Ctrl-C, or `interrupt`)")
         return threads  # type: ignore[no-any-return]
-
-    @property
-    def core(self) -> Optional[str]:
-        if self.kind == "core" and self._core_path is None:
-            self._core_path = core_path()
-        return self._core_path or None
-
-    def _core_file(self) -> elf.Core:
-        if self._core is None:
-            if self.core is None:
-                raise TargetError("GDB does not tell the name of the core file")
-            self._core = elf.Core(self.core)
-        return self._core
-
-    @property
-    def local_pid(self) -> Optional[int]:
-        return self.pid if self.local else None
-
-    @property
-    def host(self) -> Optional[str]:
-        if self.local_pid is not None:
-            return procfs.host()
-        return self.beside.sidecar.host if self.beside.sidecar is not None else None
-
-    @property
-    def beside(self) -> sidecar.Found:
-        if self._beside is None:
-            self._beside = sidecar.Found(None)
-            if self.kind == "core":
-                with contextlib.suppress(TargetError):
-                    core = self._core_file()
-                    self._beside = sidecar.of_core(self.core, core, self.own_pid())
-        return self._beside
-
-    def own_pid(self) -> int:
-        if self._made is not None:
-            return self._made.own_pid
-        ids = procfs.ns_ids(f"{self.pid}") if self.local else []
-        return ids[-1] if ids else self.pid or 0
-
-    def now_ns(self) -> Optional[int]:
-        if self._made is not None:
-            return self._made.monotonic_ns
-        if self.local and procfs.has_our_clock(self.inferior.pid):
-            return last_ran_ns(self.inferior)
-        return None
-
-    def limits(self) -> List[str]:
-        if self.kind != "core":
-            return []
-        try:
-            return self._core_file().limits()
-        except TargetError as error:
-            return [str(error)]
 
     def read(self, address: int, size: int) -> bytes:
         try:
@@ -162,13 +92,6 @@ class DebuggerTarget:
         with contextlib.suppress(gdb.error):
             with gdb.with_parameter("language", "c"):
                 return [int(gdb.parse_and_eval(f"(unsigned long)&{name}"))]
-        return []
-
-    def writable_regions(self, of_file: bool) -> Iterable[Region]:
-        if self.kind == "core":
-            return self._core_file().writable_regions(of_file)
-        if self.local:
-            return procfs.writable_regions(procfs.read_maps(self.inferior.pid), of_file)
         return []
 
     def threads(self) -> List[Thread]:
@@ -313,21 +236,6 @@ class DebuggerTarget:
         if mapping is None:
             return Frame(pc, function, None, None, file, line)
         return Frame(pc, function, mapping.path, pc - mapping.base, file, line)
-
-    def _mapping(self, pc: int) -> Optional[procfs.Mapping]:
-        """The file that is mapped at `pc`, by the kernel's word, which holds without symbols too."""
-        if self._mappings is None:
-            self._mappings = procfs.Mappings(self._mapped_files())
-        return self._mappings.at(pc)
-
-    def _mapped_files(self) -> Iterable[Tuple[int, int, str]]:
-        if self.kind == "core":
-            with contextlib.suppress(TargetError):
-                return self._core_file().files()
-        elif self.local:
-            with contextlib.suppress(TargetError):
-                return procfs.files(procfs.read_maps(self.inferior.pid))
-        return []
 
     def data_symbol(self, address: int) -> Optional[str]:
         return symbol_at(address)
