@@ -52,11 +52,9 @@ def site(frames: Iterable[int], flags: int = abi.SITE_COMPLETE, **values: Any) -
     return (head + struct.pack(f"<{len(words)}Q", *words)).ljust(SITE_SIZE, b"\0")
 
 
-def scope(id: int, name: bytes, parent: int = 0, ended_ns: int = 0) -> bytes:
-    flags = abi.SCOPE_ENDED if ended_ns else 0
-    return pack(
-        abi.SCOPE, id=id, name=name, parent=parent, begun_ns=T0, ended_ns=ended_ns, flags=flags
-    )
+def scope(id: int, name: bytes, parent: int = 0, ended_ns: int = 0, begun_ns: int = T0) -> bytes:
+    times = dict(begun_ns=begun_ns, ended_ns=ended_ns, flags=abi.SCOPE_ENDED if ended_ns else 0)
+    return pack(abi.SCOPE, id=id, name=name, parent=parent, **times)
 
 
 def module(name: bytes, start: int, build_id: bytes = b"\1\2\3\4") -> bytes:

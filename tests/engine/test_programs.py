@@ -36,6 +36,21 @@ def some() -> Programs:
     return programs
 
 
+def test_how_long_they_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what is heard of them first to their check; one that was not checked, or of which nothing else is heard, is 0."""
+    clock = iter((10.0, 20.0, 20.25, 30.0, 40.0, 50.0))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    programs = Programs()
+    for pid in 7, 8:
+        programs.creates(pid, "/bin/a")
+    programs.checked(8, "/bin/a", FOUND)
+    programs.checked(9, "/bin/a", FOUND)
+    programs.checked(7, "/bin/a", Checked(0, 0, ""))
+    programs.creates(7, "/bin/a")
+    cases = ElementTree.fromstring(run_documents.document("junit", programs, {}))[0]
+    assert [case.get("time") for case in cases] == ["30.000", "0.250", "0", "0"]
+
+
 def test_each_kind() -> None:
     programs = some()
     leaky, clean, unchecked, shell = programs.all

@@ -140,6 +140,7 @@ def test_check_in_formats_of_tests(
     shown = Bench().run(f"check --format junit {options}")
     case = tree.fromstring(shown.text).find("testsuite/testcase")
     assert case is not None and [child.tag for child in case] == ([outcome] if outcome else [])
+    assert case.get("time") == ("0" if outcome == "error" else "5.000")
     assert message is None or case[0].get("message", "").startswith(message)
     assert shown.status == {"failure": 3, "error": 2, None: 0}[outcome]
     tap = Bench().run(f"check --format tap {options}").text.splitlines()

@@ -51,7 +51,11 @@ from threadleak.target.base import RETURN, CurrentStack, Frame, TargetError, Thr
 
 ENDED = abi.STARTED | abi.FINISHED
 DETACHED = abi.STARTED | abi.DETACHED
-SCOPES = [scope(11, b"Pool.Restart"), scope(12, b"inner", parent=1), scope(13, b"other")]
+SCOPES = [
+    scope(11, b"Pool.Restart", begun_ns=T0 + 1000 * MS),
+    scope(12, b"inner", parent=1),
+    scope(13, b"other"),
+]
 TEST, INNER, OTHER = 1, 2, 3
 LATER = T0 + 5000 * MS
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/json-schema.json").read_text())
@@ -454,7 +458,9 @@ def test_formats(check: Checks) -> None:
     assert errors(shown, SCHEMA, SCHEMA) == []
     assert shown["threads"][0]["stack"]
     junit = tree.fromstring(check(records, "format=junit").report)
+    case = junit.find("testsuite/testcase[@name='Pool.Restart']")
     failure = junit.find("testsuite/testcase[@name='Pool.Restart']/failure")
+    assert case is not None and case.get("time") == "4.000"
     assert failure is not None and "its stack now:" in (failure.text or "")
     tap = check(records, "format=tap").report.splitlines()
     assert tap[0] == "not ok - Pool.Restart" and tap[1].startswith("# threadleak: 1 leaked thread")

@@ -83,7 +83,7 @@ def _case(
     if failing:
         shown = failure.failure(report, failing, name, f"in {name}")
         return failure.case(shown, "\n".join(failure.lines(shown)) + "\n")
-    return cases.Case(name, _OUTCOMES[status], sentence)
+    return cases.Case(name, _OUTCOMES[status], sentence, ran_s=report.ran_s)
 
 
 def _sarif_case(

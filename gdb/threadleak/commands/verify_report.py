@@ -80,7 +80,7 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
         if all.request.format == WITH_PAGE:
             told["page"] = _page(all, shown, leaked)
         return json.dump(told)
-    case = failure.case(shown, text)
+    case = failure.case(shown, text)._replace(ran_s=_ran_s(all))
     if all.request.format == "sarif":
         from ..show import sarif
 
@@ -126,7 +126,14 @@ def unsure(all: Found, leaked: List[Verdict], but: str, lines: List[str]) -> Uns
     shown = _shown(all, leaked)
     shown = shown._replace(where=shown.where + but)
     message = failure.headline(shown, claims=False).partition(": ")[2]
-    return Unsure(cases.Case(shown.name, cases.BLIND, message, _joined(lines[1:])))
+    case = cases.Case(shown.name, cases.BLIND, message, _joined(lines[1:]), ran_s=_ran_s(all))
+    return Unsure(case)
+
+
+def _ran_s(all: Found) -> Optional[float]:
+    """The test, or the process."""
+    begun_ns = all.request.part.begun_ns(all.report.registry.copies[0])
+    return (all.report.at.now_ns - begun_ns) / 1e9 if begun_ns else all.report.ran_s
 
 
 def show(request: Request, text: str) -> None:

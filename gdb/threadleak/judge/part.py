@@ -32,6 +32,12 @@ class Part(NamedTuple):
 
         return threads._replace(infos=list(filter(counts, threads.infos)))
 
+    def begun_ns(self, copy: Copy) -> int:
+        """0: when the process began."""
+        found = (each for each in copy.scopes if each is not None and each.id == self.scope)
+        scope = next(found, None) if self.scope else None
+        return scope.begun_ns if scope is not None else 0
+
     def _scopes(self, copy: Copy) -> Optional[Set[int]]:
         """Indices of the scope and of those inside it; None: all."""
         if not self.scope:

@@ -5,6 +5,7 @@ A program is what a process executes from one exec to the next, or to its end. O
 has nothing to leak, however it ended. `only`: globs of the programs that are judged; others tell nothing.
 """
 
+import time
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from .report import BLIND, CLEAN, LEAKS
@@ -28,6 +29,8 @@ class Program:
         self.path = path
         self.command = ""  # its command line, once it has created threads
         self.comm = ""  # the kernel's name for it when it began
+        self.begun_s = time.monotonic()
+        self.ran_s: Optional[float] = None  # from what was heard of it first to its check
         self.creates = False
         self.checked: Optional[Checked] = None
         self.why = ""  # there was no check
@@ -72,6 +75,8 @@ class Programs:
         program = self._latest.get(pid)
         if program is None or program.checked is not None:
             program = self.begun(pid, path)
+        else:
+            program.ran_s = time.monotonic() - program.begun_s
         program.checked = what
         return program
 

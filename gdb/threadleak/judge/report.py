@@ -99,6 +99,14 @@ class Report:
         return len(self.verdicts)
 
     @property
+    def ran_s(self) -> Optional[float]:
+        """Since the library came into the process; of a core, as long as it is known to have run."""
+        copies = self.registry.copies
+        if not copies:
+            return None
+        return max(0, self.at.now_ns - copies[0].header.start_monotonic_ns) / 1e9
+
+    @property
     def program(self) -> str:
         """The name of its file; empty if that is not known."""
         return base_name(self.target.exe)

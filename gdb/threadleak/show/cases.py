@@ -30,6 +30,7 @@ class Case(NamedTuple):
         Dict[str, Any]
     ] = None  # the report as show/json.py has it, where a format needs that
     has_baseline: bool = False  # it was compared with leaks that are known
+    ran_s: Optional[float] = None  # how long what was checked had run then; None: not known
 
 
 def document(

@@ -260,4 +260,4 @@ def case(shown: Failure, body: str) -> Case:
         frame = _own_frame(shown.report, each)
         if frame is not None and frame.file and frame.line:
             spots.append(Spot(frame.file, frame.line, f"{_title(shown.report, each)} made here"))
-    return Case(shown.name, FAILED, headline(shown), body, tuple(spots))
+    return Case(shown.name, FAILED, headline(shown), body, tuple(spots), ran_s=shown.report.ran_s)

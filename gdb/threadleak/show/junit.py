@@ -2,7 +2,7 @@
 """JUnit's XML, as CI servers read it: one suite, one test case for each check.
 
 It has no schema of its own; this is what the readers' have in common (Jenkins' junit-10.xsd, which knows no `file` of a
-test case, and Maven's surefire-test-report.xsd, which requires `skipped` and `time`)."""
+test case, and Maven's surefire-test-report.xsd, which requires `skipped` and `time`, so that what is not known is 0)."""
 
 from typing import List
 
@@ -26,7 +26,8 @@ def document(cases: List[Case]) -> str:
 
 
 def _case(case: Case) -> List[str]:
-    named = _attributes(name=case.name, time="0")
+    time = "0" if case.ran_s is None else f"{case.ran_s:.3f}"
+    named = _attributes(name=case.name, time=time)
     head = f'  <testcase classname="threadleak"{named}'
     element = _ELEMENTS.get(case.outcome)
     if element is None:

@@ -102,13 +102,11 @@ def _cases(programs: Programs, bodies: Mapping[int, Written]) -> Iterator[Case]:
 
 def _cases_of(programs: Programs, bodies: Mapping[int, Written]) -> Iterator[Tuple[Program, Case]]:
     for each in told(programs):
-        title = name(each)
-        if each.leaked:
-            yield each, Case(title, FAILED, message(each), _body(each, bodies))
-        elif each.blind:
-            yield each, Case(title, BLIND, message(each), _body(each, bodies))
-        else:
-            yield each, Case(title, PASSED)
+        case = Case(name(each), PASSED, ran_s=each.ran_s)
+        if each.leaked or each.blind:
+            outcome = FAILED if each.leaked else BLIND
+            case = case._replace(outcome=outcome, message=message(each), body=_body(each, bodies))
+        yield each, case
 
 
 def _body(program: Program, bodies: Mapping[int, Written]) -> str:
