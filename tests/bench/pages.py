@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
+import sys
 import tempfile
 
 from looks import PROGRAM, RUNS, THREADLEAK, make_core, times
-from measure import row, spread
+from measure import ROOT, row, spread
+
+sys.path.insert(0, str(ROOT / "tests" / "shell"))
+
+import web_driver  # noqa: E402
 
 PAINT = """
 const paint = performance.getEntriesByName('first-contentful-paint')[0];
@@ -19,16 +23,10 @@ return [paint ? paint.startTime : NaN, loaded];
 
 def paints(path: pathlib.Path) -> list[tuple[float, float]]:
     """Milliseconds until the first paint, and until all has run, of a browser that has been started."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.support.ui import WebDriverWait
 
-    options = webdriver.ChromeOptions()
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu"):
-        options.add_argument(word)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     found = []
-    try:
+    with web_driver.started() as driver:
         for _ in range(RUNS):
             driver.get("about:blank")
             driver.get(f"file://{path}")
@@ -40,8 +38,6 @@ def paints(path: pathlib.Path) -> list[tuple[float, float]]:
                     )
                 )
             )
-    finally:
-        driver.quit()
     return [(first, all) for first, all in found]
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Chromium without a window, through WebDriver."""
+"""A page in Chromium, as whoever reads it sees it, and can do with it."""
 
 import json
-import shutil
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List
 
 import pytest
+import web_driver
 
 WIDTHS, THEMES = (1280, 420), ("light", "dark")
 HIGH = 900
@@ -79,18 +79,8 @@ class Browser:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("chromium and chromium-driver are not installed: scripts/setup test")
-    pytest.importorskip("selenium", reason="python3-selenium is not installed: scripts/setup test")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
+    if web_driver.why_not():
+        pytest.skip(web_driver.why_not())
+    logs = {"browser": "ALL", "performance": "ALL"}
+    with web_driver.started("--hide-scrollbars", **{"goog:loggingPrefs": logs}) as driver:
         yield Browser(driver)
-    finally:
-        driver.quit()

@@ -14,6 +14,8 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
+import web_driver
+
 LOADED_S = 60
 PAGE = """<!DOCTYPE html>
 <html><head>
@@ -77,13 +79,7 @@ def why_not() -> str:
     """Why there is no viewer here; empty: there is one."""
     if _folder() is None:
         return "no trace viewer (Debian: golang-src)"
-    if shutil.which("chromedriver") is None or shutil.which("chromium") is None:
-        return "no browser (Debian: chromium, chromium-driver)"
-    try:
-        import selenium  # noqa: F401
-    except ImportError:
-        return "no selenium (Debian: python3-selenium)"
-    return ""
+    return web_driver.why_not()
 
 
 def _folder() -> Optional[str]:
@@ -114,7 +110,6 @@ def _served(folder: str) -> Iterator[str]:
 @contextmanager
 def opened(document: str, scratch: str, size: str = "1400,900") -> Iterator[Any]:
     """A browser that has the document open; `scratch`: an empty folder."""
-    from selenium import webdriver
     from selenium.webdriver.support.ui import WebDriverWait
 
     for name in ("trace_viewer_full.html", "webcomponents.min.js"):
@@ -122,22 +117,14 @@ def opened(document: str, scratch: str, size: str = "1400,900") -> Iterator[Any]
     shutil.copy(document, os.path.join(scratch, "trace.json"))
     with open(os.path.join(scratch, "page.html"), "w", encoding="utf-8") as page:
         page.write(PAGE)
-    how = webdriver.ChromeOptions()
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={size}"):
-        how.add_argument(word)
-    with _served(scratch) as address:
-        browser = webdriver.Chrome(options=how)
-        try:
-            browser.get(address)
-            WebDriverWait(browser, LOADED_S).until(
-                lambda it: it.execute_script("return Boolean(window.loaded || window.failed)")
-                and True
-            )
-            failed = browser.execute_script("return window.failed || ''")
-            assert not failed, f"the viewer refuses it: {failed}"
-            yield browser
-        finally:
-            browser.quit()
+    with _served(scratch) as address, web_driver.started(f"--window-size={size}") as browser:
+        browser.get(address)
+        WebDriverWait(browser, LOADED_S).until(
+            lambda it: it.execute_script("return Boolean(window.loaded || window.failed)")
+        )
+        failed = browser.execute_script("return window.failed || ''")
+        assert not failed, f"the viewer refuses it: {failed}"
+        yield browser
 
 
 def seen(browser: Any) -> Seen:
