@@ -8,6 +8,7 @@ The property tests try the same examples each time, so that whoever changes one 
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "gdb"))
@@ -16,3 +17,10 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 settings.register_profile("same", UNHURRIED, derandomize=True)
 settings.register_profile("explore", UNHURRIED, print_blob=True)
 settings.load_profile("same")
+
+from verifying import Checks  # noqa: E402
+
+
+@pytest.fixture
+def check(capfd: "pytest.CaptureFixture[str]") -> Checks:
+    return Checks(capfd)
