@@ -48,7 +48,7 @@ def row(what: str, figure: str, note: str = "") -> None:
     print(f"{what:<58} {figure:<28} {note}".rstrip(), flush=True)
 
 
-# As the README says for large cores.
+# As `threadleak gdb` does for large cores.
 GDB = [
     *("gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off"),
     *("-iex", "set libthread-db-search-path /nonexistent", "-iex", "set print thread-events off"),

@@ -8,7 +8,7 @@ from workshop import Workshop, line_of
 
 ALIVE = UNJOINED = 10_000
 SUMMARY = "threadleak: 10,000 leaked threads (10,000 unjoined) of 20,001"
-LARGE = ("set libthread-db-search-path /nonexistent",)  # as the README says for large cores
+LARGE = ("set libthread-db-search-path /nonexistent",)  # as `threadleak gdb` does for large cores
 
 
 @pytest.fixture(scope="module")
