@@ -299,9 +299,8 @@ struct threadleak_history {
 #define THREADLEAK_EVENT_NAME 4u          /* `other` is called `name` */
 #define THREADLEAK_EVENT_DETACH 5u        /* `other` */
 #define THREADLEAK_EVENT_FINISH 6u
-#define THREADLEAK_EVENT_JOIN_BEGIN 7u   /* of `other`, and the next two; a tryjoin has none */
-#define THREADLEAK_EVENT_JOIN_END 8u     /* it is joined */
-#define THREADLEAK_EVENT_JOIN_FAILED 9u  /* or not: timed out, cancelled, an error */
+#define THREADLEAK_EVENT_JOIN_END 8u     /* `other` is joined */
+#define THREADLEAK_EVENT_JOIN_FAILED 9u  /* or not: timed out, cancelled; if it took a while */
 #define THREADLEAK_EVENT_SCOPE_BEGIN 10u /* `other` is the scope's id, `scope` that of the enclosing one */
 #define THREADLEAK_EVENT_SCOPE_END 11u
 #define THREADLEAK_EVENT_MORE 12u /* the event before goes on: from `thread` on bytes of its name */
@@ -317,8 +316,8 @@ struct threadleak_event {
     uint64_t thread;
     uint64_t other;
     uint32_t site;
-    uint32_t scope; /* low half of the scope's id, 0: none */
-    char name[THREADLEAK_NAME_SIZE];
+    uint32_t scope;                  /* low half of the scope's id, 0: none */
+    char name[THREADLEAK_NAME_SIZE]; /* of a join: 8 bytes, the ticks when it began; 0: did not wait */
 };
 
 /* Word i of an event, seal not counted and the first one 1, times 2 * i + 1 times this, all added up. */

@@ -73,9 +73,9 @@ static inline uint64_t reserve(uint64_t count)
 }
 
 void event_write(uint64_t ticks, uint64_t kind_and_tid, uint64_t thread, uint64_t other,
-                 uint64_t site_and_scope)
+                 uint64_t site_and_scope, uint64_t began)
 {
-    const uint64_t words[WORDS] = {0, ticks, kind_and_tid, thread, other, site_and_scope};
+    const uint64_t words[WORDS] = {0, ticks, kind_and_tid, thread, other, site_and_scope, began};
     uint64_t *ring = (uint64_t *)(uintptr_t)events.entries; /* which stays */
     write_event(ring, reserve(1), words);
 }

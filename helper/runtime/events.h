@@ -35,16 +35,17 @@ struct event {
     uint32_t kind, tid;
     uint64_t thread, other;
     uint32_t site, scope;
+    uint64_t began;
 };
 
 void event_write(uint64_t ticks, uint64_t kind_and_tid, uint64_t thread, uint64_t other,
-                 uint64_t site_and_scope);
+                 uint64_t site_and_scope, uint64_t began);
 
 static inline void event_note(struct moment at, struct event event)
 {
     if (__builtin_expect(events_are_noted(), 1))
         event_write(at.ticks, event.kind | (uint64_t)event.tid << 32, event.thread, event.other,
-                    event.site | (uint64_t)event.scope << 32);
+                    event.site | (uint64_t)event.scope << 32, event.began);
 }
 
 /* With a name, of which at most 72 bytes are kept. */

@@ -94,17 +94,10 @@ static void fill(struct threadleak_record *record, const struct capture_start *c
 }
 
 /* The calling thread does that to the thread `other`. */
-static void note_at(struct moment now, uint32_t kind, uint64_t other)
+static void note(struct moment now, uint32_t kind, uint64_t other, uint64_t began)
 {
     if (events_are_noted())
-        event_note(now, (struct event){.kind = kind, .thread = thread_id(), .other = other});
-}
-
-static struct moment note(uint32_t kind, uint64_t other)
-{
-    struct moment now = moment_to_note();
-    note_at(now, kind, other);
-    return now;
+        event_note(now, (struct event){.kind = kind, .thread = thread_id(), .other = other, .began = began});
 }
 
 static void note_creation(const struct threadleak_record *record, uint64_t id, struct moment now)
@@ -150,7 +143,7 @@ __attribute__((noinline, cold)) static void creation_failed(const struct creatio
         return;
     struct threadleak_registry *registry = &threadleak_registry;
     if (creation->record) {
-        note(THREADLEAK_EVENT_CREATE_FAILED, creation->id);
+        note(moment_to_note(), THREADLEAK_EVENT_CREATE_FAILED, creation->id, 0);
         record_cancel(creation->record);
     }
     __atomic_fetch_add(&registry->failed_creates, 1, __ATOMIC_RELAXED);
@@ -265,7 +258,8 @@ static struct thread_found find_for(enum misuse_use use, pthread_t pthread, uint
 
 struct joining {
     struct thread_found found;
-    uint64_t before_id; /* the thread's id is lower */
+    struct moment begun; /* without ticks: it does not wait */
+    uint64_t before_id;  /* the thread's id is lower */
     uintptr_t pc;
     bool is_first; /* no other thread's join of it was under way */
 };
@@ -280,24 +274,27 @@ static void join_begin(struct joining *joining, pthread_t pthread)
         return;
     /* That of a thread which has finished does not wait, and has no beginning. */
     bool waits = !(__atomic_load_n(&record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_FINISHED);
-    uint64_t now_ns = waits && events_are_noted() ? note(THREADLEAK_EVENT_JOIN_BEGIN, joining->found.id).ns
-                                                  : registry_now();
+    joining->begun = waits && events_are_noted() ? moment_now() : (struct moment){0, registry_now()};
     joining->is_first = !__atomic_load_n(&record->join_begun_ns, __ATOMIC_RELAXED);
     if (joining->is_first) {
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
-        __atomic_store_n(&record->join_begun_ns, now_ns, __ATOMIC_RELEASE);
+        __atomic_store_n(&record->join_begun_ns, joining->begun.ns, __ATOMIC_RELEASE);
     } else {
         misuse_look_at_joiner(pthread, joining->found, joining->pc);
     }
 }
+
+/* Who asks every millisecond whether a thread has ended would fill the ring with that. */
+#define LEAST_VAIN_NS 10000000
 
 /* The join came to nothing: it failed, timed out, or its thread was cancelled in it. */
 static void join_undo(void *argument)
 {
     const struct joining *joining = argument;
     const struct thread_found *found = &joining->found;
-    if (found->record)
-        note(THREADLEAK_EVENT_JOIN_FAILED, found->id);
+    struct moment now = moment_to_note();
+    if (found->record && joining->begun.ticks && now.ns - joining->begun.ns >= LEAST_VAIN_NS)
+        note(now, THREADLEAK_EVENT_JOIN_FAILED, found->id, joining->begun.ticks);
     if (joining->is_first && __atomic_load_n(&found->record->id, __ATOMIC_ACQUIRE) == found->id)
         __atomic_store_n(&found->record->join_begun_ns, 0, __ATOMIC_RELAXED);
 }
@@ -317,16 +314,15 @@ __attribute__((noinline)) static void note_fate(struct thread_found found, uint3
 }
 
 /* `bit` holds for the thread from now on, and its pthread_t is of no more use. */
-static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uintptr_t pc)
+static void over(struct thread_found found, uint32_t bit, pthread_t pthread, uintptr_t pc, uint64_t began)
 {
     if (__atomic_load_n(&found.record->id, __ATOMIC_ACQUIRE) != found.id)
         return; /* said already, by another thread */
-    uint32_t site = found.record->site;
     note_fate(found, bit, pthread, pc);
     struct moment now = moment_to_note();
     bool is_join = bit == THREADLEAK_STATE_JOINED;
-    note_at(now, is_join ? THREADLEAK_EVENT_JOIN_END : THREADLEAK_EVENT_DETACH, found.id);
-    history_meet(site, now.ns);
+    note(now, is_join ? THREADLEAK_EVENT_JOIN_END : THREADLEAK_EVENT_DETACH, found.id, began);
+    history_meet(found.record->site, now.ns);
     record_mark(found.record, found.id, bit, now.ns);
 }
 
@@ -336,7 +332,7 @@ static void join_done(const struct joining *joining, pthread_t pthread)
     if (!found.record && library_ready())
         found = thread_find_joined(pthread, joining->before_id);
     if (found.record)
-        over(found, THREADLEAK_STATE_JOINED, pthread, joining->pc);
+        over(found, THREADLEAK_STATE_JOINED, pthread, joining->pc, joining->begun.ticks);
 }
 
 /* Of glibc, for ever (nptl/cleanup_compat.c): pthread_cleanup_push without a jmp_buf, which would take half
@@ -382,7 +378,8 @@ EXPORT int WRAPPER(thrd_join)(thrd_t thr, int *value)
 EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 {
     uintptr_t pc = (uintptr_t)__builtin_return_address(0);
-    struct joining joining = {find_for(MISUSE_JOIN, pthread, pc), threadleak_registry.next_id, pc, false};
+    struct joining joining = {
+        .found = find_for(MISUSE_JOIN, pthread, pc), .before_id = threadleak_registry.next_id, .pc = pc};
     int error = REAL(pthread_tryjoin_np)(pthread, value);
     if (!error)
         join_done(&joining, pthread);
@@ -395,7 +392,7 @@ EXPORT int WRAPPER(pthread_detach)(pthread_t pthread)
     struct thread_found found = find_for(MISUSE_DETACH, pthread, pc);
     int error = REAL(pthread_detach)(pthread);
     if (!error && found.record)
-        over(found, THREADLEAK_STATE_DETACHED, pthread, pc);
+        over(found, THREADLEAK_STATE_DETACHED, pthread, pc, 0);
     return error;
 }
 
@@ -405,6 +402,6 @@ EXPORT int WRAPPER(thrd_detach)(thrd_t thr)
     struct thread_found found = find_for(MISUSE_DETACH, (pthread_t)thr, pc);
     int result = REAL(thrd_detach)(thr);
     if (result == thrd_success && found.record)
-        over(found, THREADLEAK_STATE_DETACHED, (pthread_t)thr, pc);
+        over(found, THREADLEAK_STATE_DETACHED, (pthread_t)thr, pc, 0);
     return result;
 }

@@ -213,6 +213,20 @@ def test_a_join_that_began_before_the_events() -> None:
     assert [(each.name, ms(each.begun)) for each in shown.track(1)] == [("main", 0), ("join #2", 0)]
 
 
+def test_a_trace_does_not_begin_with_a_join_that_is_over() -> None:
+    """It has one event, of its end, which tells when it began: before all that the ring still has."""
+    events = [
+        event(-3600_000, "join_begin", 1, 2),
+        event(10, "detach", 1, 3),
+        event(20, "finish", 2),
+        event(21, "join_end", 1, 2),
+    ]
+    shown = recorded(events, overwritten=5)
+    assert [(each.name, ms(each.begun), ms(each.ended)) for each in shown.track(1)] == [
+        *(("main", 0, 990), ("join #2", 0, 11), ("#2 has finished", 10, 11)),
+    ]
+
+
 def test_calls_that_fail() -> None:
     events = [
         *BOTH,

@@ -114,33 +114,64 @@ static void *joins(void *arg)
     return NULL;
 }
 
+/* Ticks, 0: it did not wait. */
+static uint64_t began(struct threadleak_event join)
+{
+    uint64_t ticks;
+    memcpy(&ticks, join.name, sizeof ticks);
+    return ticks;
+}
+
 static void a_join_that_waits_has_a_beginning(void **state)
 {
     (void)state;
     pthread_t pthread, joiner;
     uint64_t from = next(), id = create(&pthread, at_gate, NULL);
     uint64_t joiner_id = create(&joiner, joins, &pthread);
-    AWAIT(has(THREADLEAK_EVENT_JOIN_BEGIN, from));
-    struct threadleak_event begin = expect(THREADLEAK_EVENT_JOIN_BEGIN, from);
-    assert_int_equal(begin.thread, joiner_id);
-    assert_int_equal(begin.other, id);
+    AWAIT(view_record(id)->join_begun_ns);
+    assert_int_equal(view_record(id)->joiner, joiner_id);
     assert_false(has(THREADLEAK_EVENT_JOIN_END, from));
     sem_post(&gate);
     pthread_join(joiner, NULL);
-    assert_int_equal(expect(THREADLEAK_EVENT_JOIN_END, from).thread, joiner_id);
+    struct threadleak_event join = expect(THREADLEAK_EVENT_JOIN_END, from);
+    assert_int_equal(join.thread, joiner_id);
+    assert_int_equal(join.other, id);
+    assert_in_range(began(join), expect(THREADLEAK_EVENT_CREATE, from).ticks + 1, join.ticks - 1);
 }
 
 static void a_join_may_come_to_nothing(void **state)
 {
     (void)state;
-    const struct timespec past = {0, 0};
+    struct timespec until;
     pthread_t pthread;
     uint64_t from = next(), id = create(&pthread, at_gate, NULL);
-    assert_int_not_equal(pthread_timedjoin_np(pthread, NULL, &past), 0);
-    assert_int_equal(expect(THREADLEAK_EVENT_JOIN_FAILED, from).other, id);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    assert_int_not_equal(pthread_timedjoin_np(pthread, NULL, &until), 0);
+    struct threadleak_event join = expect(THREADLEAK_EVENT_JOIN_FAILED, from);
+    assert_int_equal(join.other, id);
+    assert_in_range(began(join), 1, join.ticks - 1);
     assert_false(has(THREADLEAK_EVENT_JOIN_END, from));
     sem_post(&gate);
     pthread_join(pthread, NULL);
+}
+
+static void who_polls_leaves_only_the_join(void **state)
+{
+    (void)state;
+    const struct timespec past = {0, 0};
+    pthread_t pthread;
+    uint64_t from = next();
+    create(&pthread, at_gate, NULL);
+    for (int i = 0; i < 100; i++) {
+        assert_int_not_equal(pthread_timedjoin_np(pthread, NULL, &past), 0);
+        assert_int_not_equal(pthread_tryjoin_np(pthread, NULL), 0);
+    }
+    sem_post(&gate);
+    while (pthread_tryjoin_np(pthread, NULL))
+        sched_yield();
+    assert_in_range(next() - from, 4, 50); /* created, started, finished, joined; some took their time */
+    assert_int_equal(began(expect(THREADLEAK_EVENT_JOIN_END, from)), 0);
 }
 
 static void a_thread_is_detached(void **state)
@@ -411,6 +442,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_thread_from_creation_to_join),
         cmocka_unit_test(a_join_that_waits_has_a_beginning),
         cmocka_unit_test(a_join_may_come_to_nothing),
+        cmocka_unit_test(who_polls_leaves_only_the_join),
         cmocka_unit_test(a_thread_is_detached),
         cmocka_unit_test(a_thread_may_not_come_to_be),
         cmocka_unit_test(scopes_have_names_of_any_length),

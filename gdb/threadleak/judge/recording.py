@@ -4,7 +4,7 @@
 from typing import Iterator, List, NamedTuple, Optional
 
 from ..read import abi
-from ..read.events import Events
+from ..read.events import JOIN_BEGIN, Events
 from ..read.model import Copy
 from ..read.threads import FINISHED, ENDING, ThreadInfo
 from .pairing import KnownScope
@@ -27,12 +27,13 @@ def recording(report: Report, found: Events) -> Recording:
     """From the first event that was not overwritten, which else is the start of the process, until now."""
     header = found.copy.header
     epoch_ns = header.start_realtime_ns - header.start_monotonic_ns
-    times = [event.time_ns for event in found.events]
+    # a join that is over tells when it began, which may be long before
+    times = [event.time_ns for event in found.events if event.kind != JOIN_BEGIN]
     begun = min(times, default=header.start_realtime_ns)
     length = max([report.at.now_ns + epoch_ns, *times[-1:]]) - begun
     since = begun - epoch_ns
     drawn = timeline(
-        ((event.time_ns - begun, event) for event in found.events),
+        ((max(0, event.time_ns - begun), event) for event in found.events),
         list(_known(report, found.copy, since)),
         _scopes(found.copy, since),
         length,

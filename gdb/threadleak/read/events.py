@@ -26,12 +26,12 @@ KINDS = {
     abi.EVENT_NAME: "name",
     abi.EVENT_DETACH: "detach",
     abi.EVENT_FINISH: "finish",
-    abi.EVENT_JOIN_BEGIN: "join_begin",
     abi.EVENT_JOIN_END: "join_end",
     abi.EVENT_JOIN_FAILED: "join_failed",
     abi.EVENT_SCOPE_BEGIN: "scope_begin",
     abi.EVENT_SCOPE_END: "scope_end",
 }
+JOIN_BEGIN = "join_begin"  # made of what an event of its end, or its failure, says
 _WORDS = struct.Struct("<8Q")
 _FACTORS = [abi.EVENT_FACTOR * (2 * at + 1) for at in range(1, 8)]
 _ALL = (1 << 64) - 1
@@ -146,6 +146,9 @@ def _events(entries: Dict[int, bytes], ticks: Ticks, epoch_ns: int) -> Iterator[
         kind = KINDS.get(raw.kind)
         if kind is None:
             continue  # a later version's, or the rest of a name
+        if raw.kind in (abi.EVENT_JOIN_END, abi.EVENT_JOIN_FAILED):
+            yield from _join(raw, kind, number, ticks, epoch_ns)
+            continue
         name = raw.name
         while len(name) < _LONGEST and b"\0" not in name:
             name += _more_of(entries.get(number + 1 + len(name) // _MORE))
@@ -160,6 +163,14 @@ def _events(entries: Dict[int, bytes], ticks: Ticks, epoch_ns: int) -> Iterator[
             text_of(name) if name[0] else "",
             number,
         )
+
+
+def _join(raw: abi.Event, kind: str, number: int, ticks: Ticks, epoch_ns: int) -> Iterator[Event]:
+    """Its beginning, if it waited, and its end."""
+    began = int.from_bytes(raw.name[:8], "little")
+    times = [(began, JOIN_BEGIN)] if began else []
+    for at, what in [*times, (raw.ticks, kind)]:
+        yield Event(ticks.ns(at) + epoch_ns, what, raw.thread, raw.other, 0, 0, 0, "", number)
 
 
 _MORE = abi.EVENT.size - abi.EVENT.fields[4].offset  # bytes of a name in an event of that kind
