@@ -13,6 +13,7 @@
 #include "options.h"
 #include "real.h"
 #include "registry.h"
+#include "start_folder.h"
 #include "system_call.h"
 #include "text.h"
 
@@ -29,7 +30,7 @@ static char places[SPAWN_PATHS][PATH_SIZE];
 static char *arguments[ARGUMENTS + 1];
 static char arguments_text[ARGUMENTS_SIZE];
 static char *environment[VARIABLES + 1];
-static char log_file[OPTIONS_TEXT + 16], trace_file[OPTIONS_TEXT + 16];
+static char log_file[LOG_PATH_SIZE], trace_file[LOG_PATH_SIZE];
 static struct spawn_command command;
 
 /* ---- where it is ------------------------------------------------------------------------------------*/
@@ -56,17 +57,10 @@ static const char *library_path(void)
 
 #endif
 
-/* The program may change its working directory later. */
 static void add_folder(struct text *place, const char *path)
 {
-    char folder[PATH_SIZE];
     const char *slash = strrchr(path, '/');
-    if (path[0] != '/') {
-        if (!getcwd(folder, sizeof folder))
-            return;
-        text_add(place, folder);
-        text_add(place, "/");
-    }
+    start_folder_add(place, path);
     text_add_bytes(place, path, slash ? (size_t)(slash + 1 - path) : 0);
 }
 
@@ -257,6 +251,7 @@ const struct spawn_command *engine_command_trace(void)
     begin_argument(&list, "--registry=");
     text_add_address(&list.text, (uintptr_t)&threadleak_registry);
     add_text(&list, "--output=", trace_file);
+    add_text(&list, "--keep", ""); /* of another process that was told the same name */
     add_rules(&list, "--rules=");
     if (options.no_builtin)
         add_text(&list, "--no-builtin", "");

@@ -2,8 +2,9 @@
  *
  * exit_trace.h - the option trace: as the process ends, the engine writes its events to a file, as
  * `threadleak trace` does. Whatever else happens at exit comes before, so that the trace has it. A process
- * that is killed leaves its events in the core. A fork child writes one of its own if the name has a %p,
- * which tells them apart.
+ * that is killed or aborts leaves its events in the core. A fork child writes one of its own if the name has
+ * a %p. Programs that one starts of another each write one: the engine makes a new file of what is there
+ * already.
  */
 #ifndef THREADLEAK_EXIT_TRACE_H
 #define THREADLEAK_EXIT_TRACE_H

@@ -23,6 +23,7 @@
 #include "registry.h"
 #include "result_socket.h"
 #include "settle.h"
+#include "start_folder.h"
 #include "start_main.h"
 #include "thread.h"
 
@@ -123,6 +124,7 @@ static void start(void)
 {
     int saved = errno;
     thread.starting = 1;
+    start_folder_init();
     options_read();
     real_init();
     bool is_first = registry_init();

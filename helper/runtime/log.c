@@ -14,6 +14,7 @@
 
 void log_add_path(struct text *path, const char *option)
 {
+    start_folder_add(path, option);
     for (const char *from = option; *from; from++) {
         if (from[0] == '%' && from[1] == 'p') {
             text_add_number(path, (uint64_t)getpid());
@@ -27,7 +28,7 @@ void log_add_path(struct text *path, const char *option)
 /* Apart from its caller, whose frame stays small for the threads that print nothing to a file. */
 __attribute__((noinline)) static void open_file(struct log *log)
 {
-    char path[OPTIONS_TEXT + 16];
+    char path[LOG_PATH_SIZE];
     struct text text = text_in(path, sizeof path);
     log_add_path(&text, options.log_path);
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+#include "start_folder.h"
 #include "text.h"
 
 /* A text under way: gathered, and written in few pieces to options.log_path or stderr; to stderr
@@ -28,7 +30,9 @@ void log_number(struct log *log, uint64_t number);
 void log_address(struct log *log, uint64_t address);
 void log_end(struct log *log);
 
-/* Adds the path that an option says, with the process id in place of %p. */
+#define LOG_PATH_SIZE (START_FOLDER_SIZE + OPTIONS_TEXT + 16)
+
+/* Adds the path that an option says, with the process id in place of %p, as it was meant at the start. */
 void log_add_path(struct text *path, const char *option);
 
 /* One line: "threadleak: TEXT". */

@@ -175,6 +175,12 @@ static void exit_of_children(void)
     printf("children: %d %d %d\n", first, second, status_of(copy));
 }
 
+static void exit_elsewhere(void)
+{
+    must(chdir("later") == 0);
+    exit(0);
+}
+
 static void die_by_term(void)
 {
     raise(SIGTERM);
@@ -253,6 +259,8 @@ static const struct way {
     {"disarmed", exit_disarmed},
     {"in_signal_handler", exit_in_signal_handler},
     {"children", exit_of_children},
+    {"elsewhere", exit_elsewhere},
+    {"abort", abort},
     {"term", die_by_term},
     {"handle_term", handle_term},
     {"hang", hang},

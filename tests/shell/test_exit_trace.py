@@ -42,7 +42,10 @@ def ends(path: Any) -> Dict[int, str]:
 
 def test_a_trace_alone(workshop: Workshop, tmp_path: Any) -> None:
     done = run(workshop, tmp_path, "trace=t.json", "0")
-    assert done.returncode == 0 and "threadleak: written to t.json: 3 threads" in done.stderr
+    assert (
+        done.returncode == 0
+        and f"threadleak: written to {tmp_path}/t.json: 3 threads" in done.stderr
+    )
     assert ends(tmp_path / "t.json") == {1: "main", 2: "finish (unjoined)", 3: "stay (outlived)"}
 
 
@@ -58,6 +61,47 @@ def test_rules_hold_for_it(workshop: Workshop, tmp_path: Any) -> None:
     [stay] = [each for each in parsed(tmp_path / "t.json").lives() if each.name == "stay"]
     assert "writes statistics until the end" in stay.args["expected by"]
     assert stay.args["leaked"] is False and not stay.colour
+
+
+def test_each_program_of_a_run_has_its_own(workshop: Workshop, tmp_path: Any) -> None:
+    """The shell exits last; what it started wrote before."""
+    (tmp_path / "t.json").write_text("mine")
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=t.json")
+    program = workshop.program("grows").path
+    command = ["/bin/sh", "-c", f"{program} 0 <letters; true"]
+    (tmp_path / "letters").write_text("ua\n")
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, stderr=subprocess.PIPE, text=True
+    )
+    assert f"written to {tmp_path}/t-2.json: 3 threads" in done.stderr
+    assert f"written to {tmp_path}/t-3.json: 1 thread " in done.stderr
+    assert (tmp_path / "t.json").read_text() == "mine"
+    assert len(ends(tmp_path / "t-2.json")) == 3 and len(ends(tmp_path / "t-3.json")) == 1
+
+
+@pytest.mark.parametrize(
+    "options, name",
+    [("trace=t.json", "t.json"), ("at_exit=report:format=json:log_path=l.json", "l.json")],
+)
+def test_paths_are_meant_where_it_started(
+    workshop: Workshop, tmp_path: Any, options: str, name: str
+) -> None:
+    folder = tmp_path / "100%pure" / "later"
+    folder.mkdir(parents=True)
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS=options)
+    command = [workshop.program("exits").path, "unjoined", "elsewhere"]
+    subprocess.run(command, env=env, cwd=folder.parent, timeout=TIMEOUT_S)
+    assert sorted(os.listdir(folder.parent)) == sorted([name, "later"]) and not os.listdir(folder)
+
+
+def test_a_pipe_is_written_to_as_it_is(workshop: Workshop, tmp_path: Any) -> None:
+    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=pipe")
+    os.mkfifo(tmp_path / "pipe")
+    command = [workshop.program("exits").path, "joined", "return"]
+    with subprocess.Popen(command, env=env, cwd=tmp_path) as process:
+        shown = parsed(tmp_path / "pipe")
+    assert process.returncode == 0 and len(shown.lives()) == 2
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_run_hands_it_on(workshop: Workshop, tmp_path: Any) -> None:
@@ -103,7 +147,7 @@ def test_however_it_ends(workshop: Workshop, tmp_path: Any, how: str, status: in
     command = [workshop.program("exits").path, "joined", how]
     done = subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
     assert done.returncode == status
-    assert done.stderr.count(b"written to t.json") == 1
+    assert done.stderr.count(b"/t.json: ") == 1
     [joined] = [each for each in parsed(tmp_path / "t.json").lives() if each.args["id"] == 2]
     assert "joined" in str(joined.args)
 
@@ -112,8 +156,22 @@ def test_sigterm_without_a_check(workshop: Workshop, tmp_path: Any) -> None:
     env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=t.json:sigterm=1")
     command = [workshop.program("exits").path, "joined", "term"]
     done = subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
-    assert done.returncode == -15 and b"written to t.json" in done.stderr
+    assert done.returncode == -15 and b"/t.json: " in done.stderr
     assert ends(tmp_path / "t.json")
+
+
+def test_the_core_of_an_abort_has_it(workshop: Workshop, tmp_path: Any) -> None:
+    with open("/proc/sys/kernel/core_pattern", encoding="ascii") as file:
+        if file.read().strip() != "core":
+            pytest.skip("cores go elsewhere here")
+    path = workshop.program("exits").path
+    command = ["/bin/sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", path, "joined", "abort"]
+    env = environment(THREADLEAK_OPTIONS="trace=t.json")
+    command[-3:-3] = ["env", f"LD_PRELOAD={LIBRARY}"]
+    assert subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S).returncode == -6
+    [core] = os.listdir(tmp_path)
+    done = run_shell("trace", "-o", str(tmp_path / "t.json"), path, str(tmp_path / core))
+    assert done.status == 0 and len(parsed(tmp_path / "t.json").lives()) == 2
 
 
 @pytest.mark.parametrize("name, files", [("t.json", 1), ("t.%p.json", 3)])

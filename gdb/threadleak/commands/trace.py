@@ -2,7 +2,7 @@
 """`threadleak trace`"""
 
 import argparse
-from typing import Iterator
+from typing import Iterator, Union
 
 from ..judge.durations import duration
 from ..judge.recording import Recording, recording
@@ -12,6 +12,7 @@ from ..show.stacks import counted
 from ..show.trace import Trace
 from ..target.base import TargetError
 from .command_line import ONE, STDOUT, Outcome, Parser, UsageError
+from .new_file import open_new
 from .options import add_judging
 from .session import Session
 from .words import address
@@ -37,6 +38,11 @@ def parser(shell: bool = False) -> Parser:
         help="default: threadleak.PID.trace.json; - is standard output",
     )
     group.add_argument(
+        "--keep",
+        action="store_true",
+        help="a FILE that is there stays as it is: write FILE-2, FILE-3, ... (before the extension)",
+    )
+    group.add_argument(
         "--registry", type=address, metavar="ADDR", help="where the registry is, if it is not found"
     )
     return parser
@@ -51,7 +57,10 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         return Outcome("".join(chunks), report.status(()), note=note)
     path = options.file or f"threadleak.{report.target.pid}.trace.json"
     try:
-        with open(path, "w", encoding="ascii", buffering=BUFFER) as file:
+        place: Union[int, str] = path
+        if options.keep:
+            place, path = open_new(path)
+        with open(place, "w", encoding="ascii", buffering=BUFFER) as file:
             file.writelines(chunks)
     except OSError as failure:
         raise UsageError(f"{path} cannot be written: {failure.strerror}") from None

@@ -2,8 +2,6 @@
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
 import _signal  # type: ignore[import]  # signal loads enum
-import os
-from itertools import count
 from typing import List, NamedTuple, Optional
 
 from ..escapes import encoded
@@ -12,6 +10,7 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..show import cases, failure
 from ..show.sanitize import clean, shorten
+from .new_file import open_new
 from .verify import TITLE_WIDTH
 from .verify_lines import PROCESS, QUIET, STRICT, Answer, Request, escaped, write
 
@@ -148,18 +147,11 @@ def say(request: Request, text: str) -> None:
 
 
 def _new_file(path: str) -> int:
-    """leaks.xml, or leaks-2.xml, leaks-3.xml, ...: what is there already stays as it is, whosever it is. Where no
-    file can be made, standard output."""
-    stem, extension = os.path.splitext(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC  # O_EXCL follows no link (open(2))
-    for number in count(2):
-        try:
-            return os.open(path, flags, 0o666)
-        except FileExistsError:
-            path = f"{stem}-{number}{extension}"
-        except OSError:
-            break
-    return STDOUT
+    """Where no file can be made, standard output."""
+    try:
+        return open_new(path)[0]
+    except OSError:
+        return STDOUT
 
 
 def _shown(all: Found, leaked: List[Verdict]) -> failure.Failure:
