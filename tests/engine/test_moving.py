@@ -2,13 +2,13 @@
 """A process that runs on while it is looked at: nothing of what it changes meanwhile becomes a verdict."""
 
 from random import Random
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import MAIN, MS, PID, T0, FakeTarget, FakeThread, image, record
-from threadleak.read import abi, look, settled
+from threadleak.read import abi, look, second_source, settled
 from threadleak.read.descriptor import Descriptor
 from threadleak.read.records import Records
 from threadleak.read.threads import ALIVE, FINISHED
@@ -155,6 +155,34 @@ def test_a_detached_thread_that_ends_between_two_reads_did_not_end_unseen() -> N
     target = FakeTarget(image([MAIN, detached]), [FakeThread(PID)])
     target.blurred = True
     assert look.look(lambda: target).threads.detached_gone == []
+
+
+class AllJoined:
+    """glibc's lists where every thread that has finished was joined."""
+
+    def unjoined_starts(self, pthreads: Sequence[int]) -> List[int]:
+        return [0 for _ in pthreads]
+
+    def threads(self) -> List[Descriptor]:
+        return []
+
+
+@pytest.mark.parametrize(
+    "shots, unseen, count",
+    [
+        ([[record(2, ENDED)], []], 0, 2),  # the join came between two reads
+        ([[record(2, ENDED)], [record(2, ENDED)]], 1, 2),
+        ([[record(2, ENDED, join_begun_ns=T0)]], 0, 1),  # is about to return
+        ([[record(number, ENDED)] for number in range(2, 11)], 0, 1 + len(look.PAUSES_S)),
+    ],
+)
+def test_joined_unseen_is_what_two_looks_in_a_row_say(
+    monkeypatch: pytest.MonkeyPatch, shots: List[List[bytes]], unseen: int, count: int
+) -> None:
+    monkeypatch.setattr(second_source, "glibc_of", lambda target: AllJoined())
+    taken, looked = looks(*((records, []) for records in shots))
+    assert (len(taken.threads.joined_unseen), looked) == (unseen, count)
+    assert states(taken) == []
 
 
 def test_gone_are_not_threads_of_the_program_that_was_there_before() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import pytest
 from observe import CORE, LIVE, Look
 from run_gdb import run_gdb
-from run_shell import BLIND, CLEAN, LEAKS, Run, run_shell, targets
+from run_shell import BLIND, CLEAN, LEAKS, SETTLED, Run, run_shell, targets
 from schema import errors
 from workshop import ROOT, Program, Workshop, symbol_offsets
 
@@ -141,6 +141,15 @@ def test_what_is_shown(workshop: Workshop, form: Form) -> None:
     assert "8 (5 unjoined, 3 alive)" in run_shell("info", *words).out
     at_end = run_shell("check", "--at-end", "--allow", "detached", "--proof-only", *words)
     assert at_end.first_line == "threadleak: 6 leaked threads (5 unjoined, 1 outlived) of 8"
+
+
+def test_joined_past_the_library(workshop: Workshop) -> None:
+    running = workshop.start(workshop.program("goes_past"), "joined")
+    said = "note: 5 finished threads joined or detached by a path that the library does not see"
+    for words in ((str(running.pid),), ("--stop", str(running.pid))):
+        run = run_shell("check", *SETTLED, *words)
+        assert (run.first_line, run.status) == ("threadleak: 0 leaked threads of 2", CLEAN)
+        assert said in run.out
 
 
 def test_a_thread_is_called_by_its_pthread_t_or_its_tid(workshop: Workshop, form: Form) -> None:

@@ -110,9 +110,9 @@ def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:
         text += " there may be more threads"
         yield Notice("cut_list", text, 1, blind=True)
     if threads.joined_unseen:
-        text = _plural(threads.joined_unseen, "finished thread")
+        text = _plural(len(threads.joined_unseen), "finished thread")
         text += " joined or detached by a path that the library does not see: not counted"
-        yield Notice("joined_unseen", text, threads.joined_unseen)
+        yield Notice("joined_unseen", text, len(threads.joined_unseen))
 
 
 def _names(report: "Report") -> Iterable[Notice]:

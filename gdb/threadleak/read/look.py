@@ -2,12 +2,12 @@
 """One look at a process: its registry and its kernel's threads, compared; without a registry, glibc's lists and the
 kernel's threads.
 
-Of a process that runs on meanwhile the two are not of one moment: a thread that ends in between looks as if
-the registry did not know it, one that begins as if its end had gone unseen; and the kernel keeps a thread for
-up to milliseconds after it ended. So that is believed only of threads of which two looks in a row say so; of a
-core that was made while the process ran on there is one look, so it is believed of none. The same holds for what glibc's
-lists alone tell of threads that have finished: each that is joined soon looks for a moment as if it never were
-(settled.py).
+Of a process that runs on meanwhile the two are not of one moment: a thread that ends in between looks as if the
+registry did not know it, one that begins as if its end had gone unseen, and one that is joined as if the library had
+missed that; and the kernel keeps a thread for up to milliseconds after it ended. So that is believed only of threads of
+which two looks in a row say so; of a core that was made while the process ran on there is one look, so it is believed
+of none. The same holds for what glibc's lists alone tell of threads that have finished: each that is joined soon looks
+for a moment as if it never were (settled.py).
 """
 
 import time
@@ -112,7 +112,9 @@ def compared(taken: Look) -> Look:
     infos = [info for info in threads.infos if _doubt(info) in sure]
     gone = [info for info in threads.detached_gone if _doubt(info) in sure]
     return taken._replace(
-        threads=threads._replace(infos=infos, detached_gone=gone),
+        threads=threads._replace(
+            infos=infos, detached_gone=gone, joined_unseen=threads.joined_unseen & taken.believed
+        ),
         left_out=len(threads.infos) - len(infos),
         untold=_untold(taken, threads.infos, sure),
     )
@@ -162,15 +164,14 @@ def look(open_target: Callable[[], Target], address: Optional[int] = None) -> Lo
 def _doubts(threads: Threads) -> Set[Hashable]:
     found = set(map(_doubt, (*threads.infos, *threads.detached_gone)))
     found.discard(None)
-    return found | threads.strangers
+    return found | threads.strangers | threads.joined_unseen
 
 
 def _doubt(info: ThreadInfo) -> Hashable:
     """Names the thread, if it looks untracked, or as if its end had gone unseen, or as if nobody joined it and glibc
-    alone says so. A program that another one (exec) takes the place of has threads with the same ids.
-    """
+    alone says so."""
     if info.copy is not None:
-        return (info.copy.header.start_monotonic_ns, info.id) if info.end_unseen else None
+        return info.key if info.end_unseen else None
     if info.state == ALIVE and not info.is_main and (info.untracked or info.descriptor is None):
         return info.tid
     if info.state == FINISHED and info.descriptor is not None:

@@ -8,7 +8,7 @@ record: then its creation went unseen. That costs a read for each thread, so it 
 thread that is alive went unseen too, or there are few.
 """
 
-from typing import Dict, List, Tuple
+from typing import Dict, FrozenSet, List, Tuple
 
 from ..target.base import Target, TargetError
 from .descriptor import Descriptor
@@ -36,8 +36,9 @@ def compared_with_glibc(threads: Threads, registry: Registry, target: Target) ->
 
 def _still_unjoined(
     infos: List[ThreadInfo], registry: Registry, glibc: Glibc
-) -> Tuple[List[ThreadInfo], int]:
-    """Without those that are joined, and how many these are."""
+) -> Tuple[List[ThreadInfo], FrozenSet[Tuple[int, str]]]:
+    """Without those that are joined, and the keys of these, but for those whose join the library sees: it is about to
+    return."""
     columns = {copy.number: copy.records.column("pthread") for copy in registry.copies}
     latest: Dict[int, int] = {}  # pthread_t -> index of the youngest record that has it
     for column in columns.values() if len(columns) == 1 else ():
@@ -56,7 +57,10 @@ def _still_unjoined(
         is_other = start == 0 or (info.kind is not None and start == info.kind.start)
         if is_other or latest.get(pthread, info.index) != info.index:
             joined.add(info)
-    return [info for info in infos if info not in joined] if joined else infos, len(joined)
+    if not joined:
+        return infos, frozenset()
+    unseen = [info.key for info in joined if info.record is None or not info.record.join_begun_ns]
+    return [info for info in infos if info not in joined], frozenset(filter(None, unseen))
 
 
 def _describe(infos: List[ThreadInfo], glibc: Glibc) -> None:

@@ -67,6 +67,13 @@ class ThreadInfo:
         )
 
     @property
+    def key(self) -> Optional[Tuple[int, str]]:
+        """The same in each look at its program: one that takes the place (exec) has threads with the same ids."""
+        if self.copy is None or self.id is None:
+            return None
+        return self.copy.header.start_monotonic_ns, self.id
+
+    @property
     def tid(self) -> Optional[int]:
         if self.kernel is not None:
             return self.kernel.tid
@@ -103,6 +110,5 @@ class Threads(NamedTuple):
     breaks_off: Optional[int] = None  # where glibc's lists could not be followed
     # (pthread_t, tid) of threads said to be alive that the kernel has not: a pthread_t alone is soon another thread's
     strangers: FrozenSet[Tuple[int, int]] = frozenset()
-    joined_unseen: int = (
-        0  # finished ones whose records say that nobody joined them, and glibc that somebody did
-    )
+    # `key` of finished ones whose records say that nobody joined them, and glibc that somebody did
+    joined_unseen: FrozenSet[Tuple[int, str]] = frozenset()
