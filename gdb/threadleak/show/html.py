@@ -12,7 +12,7 @@ import hashlib
 import os
 from html import escape
 from string import Template
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
@@ -57,8 +57,8 @@ def document(
     }
     name = " ".join(filter(None, (report.program or "process", title)))
     return _page(
-        title=escape(clean(f"{text.summary(report)} - {name}")),
-        headline=_headline(report),
+        title=escape(clean(f"threadleak: {' - '.join((*_headline(report), name))}")),
+        headline=" ".join(_h1(*_headline(report))),
         mood="bad" if report.leaked else "blind" if _is_blind(report) else "good",
         about=_about(report, title),
         classes=_classes(report),
@@ -116,12 +116,16 @@ def _is_blind(report: Report) -> bool:
     return any(notice.blind for notice in report.notices)
 
 
-def _headline(report: Report) -> str:
-    """Never a zero that looks like all is well where that cannot be told."""
-    said = escape(text.summary(report).partition(": ")[2])
+def _headline(report: Report) -> Tuple[str, ...]:
+    """And what is less than that. Never a zero that looks like all is well where that cannot be told."""
+    said = text.summary(report).partition(": ")[2]
     if not report.leaked and _is_blind(report):
-        return f"Cannot tell <small>{said} were seen</small>"
-    return said[0].upper() + said[1:]
+        return "Cannot tell", f"{said} were seen"
+    return (said[0].upper() + said[1:],)
+
+
+def _h1(said: str, *less: str) -> Iterable[str]:
+    return (escape(said), *(f"<small>{escape(each)}</small>" for each in less))
 
 
 def _about(report: Report, title: Optional[str]) -> str:

@@ -1,5 +1,5 @@
 // Threads over time. A level: [begun, span, alive, unjoined, peak] of each bucket, times in seconds.
-const NAMES = ['seconds', 'minutes', 'half-hours'], HIGH_PX = 180, MARGIN = { left: 52, right: 12, top: 10, bottom: 24 };
+const NAMES = ['seconds', 'minutes', 'half-hours'], HIGH_PX = 180, LINES = 4, MARGIN = { left: 52, right: 12, top: 10, bottom: 24 };
 let level = 0;
 
 function setUpHistory() {
@@ -20,15 +20,22 @@ function svg(tag, attributes, ...children) {
   return made;
 }
 
+// The least of 1, 2, 5, 10, 20, ... that is not below: threads are whole.
+function roundStep(least) {
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(least)));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step >= least);
+}
+
 function drawHistory() {
   const buckets = data.history.levels[level], wide = Math.max(byId('chart').clientWidth, 200);
   const begin = buckets[0][0], end = buckets[buckets.length - 1][0] + buckets[buckets.length - 1][1];
   const most = Math.max(1, ...buckets.map((each) => Math.max(each[4], each[2] + each[3])));
   const x = (time) => MARGIN.left + (wide - MARGIN.left - MARGIN.right) * (time - begin) / (end - begin || 1);
-  const y = (count) => HIGH_PX - MARGIN.bottom - (HIGH_PX - MARGIN.top - MARGIN.bottom) * count / most;
+  const step = roundStep(most / LINES), top = Math.ceil(most / step) * step;
+  const y = (count) => HIGH_PX - MARGIN.bottom - (HIGH_PX - MARGIN.top - MARGIN.bottom) * count / top;
   const line = (of) => buckets.map((each) => `${x(each[0] + each[1]).toFixed(1)},${y(of(each)).toFixed(1)}`);
   const area = [`${x(begin + buckets[0][1]).toFixed(1)},${y(0)}`, ...line((each) => each[3]), `${x(end)},${y(0)}`];
-  const grid = [0, Math.round(most / 2), most].filter((value, at, all) => all.indexOf(value) === at).map((value) => svg('g', { class: 'tick' },
+  const grid = Array.from({ length: top / step + 1 }, (_, at) => at * step).map((value) => svg('g', { class: 'tick' },
     svg('line', { x1: MARGIN.left, x2: wide - MARGIN.right, y1: y(value), y2: y(value) }),
     svg('text', { x: MARGIN.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, number.format(value))));
   const clock = (time) => new Date(time * 1000).toLocaleString('sv').slice(end - begin > 86400 ? 5 : 11, end - begin > 86400 ? 16 : 19);
