@@ -111,10 +111,9 @@ def compared(taken: Look) -> Look:
     sure = {None, *taken.believed}
     infos = [info for info in threads.infos if _doubt(info) in sure]
     gone = [info for info in threads.detached_gone if _doubt(info) in sure]
+    unseen = frozenset(each for each in threads.joined_unseen if each in sure)
     return taken._replace(
-        threads=threads._replace(
-            infos=infos, detached_gone=gone, joined_unseen=threads.joined_unseen & taken.believed
-        ),
+        threads=threads._replace(infos=infos, detached_gone=gone, joined_unseen=unseen),
         left_out=len(threads.infos) - len(infos),
         untold=_untold(taken, threads.infos, sure),
     )
