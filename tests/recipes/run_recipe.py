@@ -11,7 +11,7 @@ import glob
 import os
 import shutil
 import subprocess
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -24,11 +24,12 @@ class Ran(NamedTuple):
     kept: Dict[str, List[str]]  # what takes files -> their paths
 
 
-def recipe(name: str) -> Any:
+def recipe(name: str, text: Optional[str] = None) -> Any:
+    """`text`: instead of the file's."""
     import yaml  # Debian's python3-yaml
 
     with open(os.path.join(HERE, name), encoding="utf-8") as file:
-        shown = yaml.safe_load(file)
+        shown = yaml.safe_load(text or file)
     if True in shown:  # YAML 1.1 takes `on` for a truth value, GitHub does not
         shown["on"] = shown.pop(True)
     return shown
@@ -109,7 +110,6 @@ def on_github(workflow: Any, repository: str, folder: str) -> Ran:
     }
     conditions = {
         None: lambda: not failed,
-        "failure()": lambda: failed,
         "${{ !cancelled() }}": lambda: True,
     }
     failed = False

@@ -99,6 +99,22 @@ def test_a_project_that_leaks_fails_and_says_all(name: str, sample: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", SERVERS)
+def test_a_job_fails_also_where_its_driver_does_not_mind(
+    name: str, sample: str, tmp_path: Path
+) -> None:
+    known(sample, EMPTY)
+    driver = "ctest --test-dir build --output-on-failure"
+    text = Path(ROOT, "tests", "recipes", name).read_text()
+    shown = recipe(name, text.replace(driver, f"sh -c '{driver} || echo it said $?'"))
+    commit(sample)
+    (tmp_path / "ci").mkdir()
+    ran = SERVERS[name](shown, sample, str(tmp_path / "ci"))
+    assert ran.failed and "it said 8" in ran.log, ran.log
+    assert outcomes(ran) == {"test_pool": ["failure"], "test_log": []} and len(sarif(ran)) == 1
+    assert any(path.endswith(".html") for path in ran.kept["artifact"])
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_project_that_is_mended_passes(name: str, sample: str, tmp_path: Path) -> None:
     known(sample, EMPTY)
     mend(sample)
