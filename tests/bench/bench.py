@@ -22,6 +22,7 @@ import exports
 import looks
 import pages
 import merging
+import sidecars
 import traces
 import watching
 from measure import BUILD, GDB, LIBRARY, ROOT, Command, cpu_seconds, row, spread
@@ -197,6 +198,7 @@ def main() -> None:
     checks.main()
     pages.main()
     merging.main()
+    sidecars.main()
     watching.main()
     with tempfile.TemporaryDirectory() as folder:
         traces.main(pathlib.Path(folder))

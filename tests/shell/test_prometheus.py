@@ -19,6 +19,7 @@ from run_shell import run_shell
 from test_metrics import server
 from workshop import Workshop
 
+yaml = pytest.importorskip("yaml", reason="needs python3-yaml")
 pytestmark = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("promtool"), reason="needs prometheus"
 )
@@ -195,6 +196,7 @@ tests:
   - {{eval_time: 14m, alertname: NoThreadsAreCounted}}
   - {{eval_time: 20m, alertname: NoThreadsAreCounted, exp_alerts: [{alerts}]}}
 """
+NOBODY = "4194304"  # no PID of Linux
 NEXT = "see which processes its --name, --all or PIDs find, and whether it runs"
 
 
@@ -221,6 +223,41 @@ def test_the_alert_on_silence(tmp_path: Any, series: str, summary: str) -> None:
 
 def names_in(expression: str) -> Set[str]:
     return set(re.findall(r"\bthreadleak_\w+", expression))
+
+
+def written(text: str) -> Dict[str, Set[str]]:
+    """Name of a series -> NAME="VALUE" of its labels, and NAME."""
+    found: Dict[str, Set[str]] = {}
+    for name, labels in re.findall(r"^(\w+)\{(.*)\} ", text, re.M):
+        pairs = re.findall(r'(\w+)(="[^"]*")', labels)
+        found.setdefault(name, set()).update(*pairs, *([key + value] for key, value in pairs))
+    return found
+
+
+def test_rules_and_dashboard_name_labels_that_there_are(pools: Growing) -> None:
+    """Prometheus takes any, and shows nothing."""
+    known = written(run_shell("metrics", pools.pid, NOBODY).out)
+    with open(DASHBOARD, encoding="utf-8") as file:
+        board = json.load(file)
+    asked = [
+        (target["expr"], re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+        for panel in board["panels"]
+        for target in panel["targets"]
+    ]
+    with open(RULES, encoding="utf-8") as file:
+        rules = [rule for group in yaml.safe_load(file)["groups"] for rule in group["rules"]]
+    for rule in rules:
+        told = " ".join(rule["annotations"].values())
+        asked.append((rule["expr"], re.findall(r"\$labels\.(\w+)", told)))
+    for expression, shown in asked:
+        shown = [label for label in shown if label != "instance"]  # Prometheus's own
+        for name in names_in(expression):
+            assert set(shown) <= known.get(name, set()), expression
+        for name, inner in re.findall(r"(threadleak_\w+)\{([^}]*)\}", expression):
+            for label, how, value in re.findall(r'(\w+)(=~?)("[^"]*")', inner):
+                needed = label if "$" in value else label + how + value
+                assert needed in known[name], expression
+    assert len(asked) > 12
 
 
 def test_rules_and_dashboard_name_what_there_is(prometheus: Prometheus, pools: Growing) -> None:

@@ -159,15 +159,17 @@ def by_place(
     if report is not None:
         threads = _Threads(report, [each.verdict for each in seen if each.verdict is not None])
     places = Places(target, report.stacks if report is not None else Stacks(target, []))
+    distinct = {id(stack): stack for stack in found}
+    stacks = {key: places.current(stack) for key, stack in distinct.items()}
     known: Dict[Labels, Labels] = {}
-    for each, stack in zip(seen, found):
-        verdict = each.verdict
+    for each, raw in zip(seen, found):
+        verdict, stack = each.verdict, stacks[id(raw)]
         if verdict is None or threads is None:
             labels = _labels(("name", target.thread_name(each.thread) or ""), ("state", each.state))
-            yield Sample(places.current(stack), known.setdefault(labels, labels), (1, 0, 0, 0))
+            yield Sample(stack, known.setdefault(labels, labels), (1, 0, 0, 0))
             continue
         values = threads.values(verdict.thread, _is_created(verdict.thread))
-        yield Sample(places.current(stack), threads.labels(verdict), values)
+        yield Sample(stack, threads.labels(verdict), values)
 
 
 def seen_of(report: Report, verdicts: Iterable[Verdict]) -> List[Seen]:
