@@ -36,7 +36,11 @@ def test_what_leaks_now_is_known_and_what_comes_is_not(grows: str, tmp_path: Pat
     assert done.status == CLEAN
     assert done.lines[-1] == "threadleak: baseline known: 3 leaked threads are known (+3)"
     assert known(tmp_path) == [["unjoined", "2"], ["outlived", "1"]]
-    assert run(tmp_path, grows, "uua", "u", "uu").status == CLEAN
+    done = run(tmp_path, grows, "uua", "u", "uu")
+    assert done.status == CLEAN
+    assert done.lines[-1].startswith(
+        "threadleak: no threads leaked but those of baseline known in 3 processes with threads"
+    )
     done = run(tmp_path, grows, "uu", "uuu")
     assert done.status == LEAKS and "1 leaked thread (1 unjoined)" in done.err
 
@@ -73,3 +77,20 @@ def test_words_that_do_not_go_together(tmp_path: Path) -> None:
     for words in (["--update-baseline"], ["--baseline", "known"], ["--force"]):
         done = Done(tmp_path, *words, "--", "echo", "ran")
         assert (done.status, done.out) == (USAGE, "") and done.err.count("\n") == 1
+
+
+def test_an_empty_file_knows_of_none(grows: str, tmp_path: Path) -> None:
+    (tmp_path / "known").touch()
+    assert run(tmp_path, grows, "u").status == LEAKS
+    assert run(tmp_path, grows, "j").status == CLEAN
+
+
+def test_what_is_no_baseline_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("what?\n")
+    for name, why in (
+        ("bad", "bad is no baseline"),
+        ("none", "there is no baseline none: check or run with --update-baseline writes it"),
+    ):
+        done = Done(tmp_path, "--baseline", name, "--", "echo", "ran")
+        assert (done.status, done.out) == (USAGE, "") and done.err.count("\n") == 1
+        assert why in done.err

@@ -34,7 +34,8 @@ class CheckedRun:
         self._command = command
         self._why = why  # it cannot be preloaded
         self._options = options
-        self._programs = Programs(options.only)
+        self._baseline = None if options.update_baseline else options.baseline
+        self._programs = Programs(options.only, self._baseline)
         self._results = Results(self._programs)
         self._report = RunReport(self._programs, options)
         self._cores: "Optional[CoreOfLeaky]" = None
@@ -110,8 +111,8 @@ class CheckedRun:
         if options.no_builtin:
             given.append("no_builtin=1")
         files = [("rules", path) for path in options.rules]
-        if options.baseline is not None and not options.update_baseline:
-            files.append(("baseline", options.baseline))
+        if self._baseline is not None:
+            files.append(("baseline", self._baseline))
         for name, path in files:
             given.append(option(name, os.path.abspath(path)))  # whoever reads it may be elsewhere
         return given

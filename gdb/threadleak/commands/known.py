@@ -81,7 +81,8 @@ def _written(
     if new.entries != old.entries or is_new:
         new.save()
     threads, before = _threads(new.entries), _threads(old.entries)
-    said = f"baseline {path}: {threads:,} leaked threads are known ({threads - before:+,})"
+    number = "1 leaked thread is" if threads == 1 else f"{threads:,} leaked threads are"
+    said = f"baseline {path}: {number} known ({threads - before:+,})"
     refused = _threads(found) - threads
     if refused:
         new_ones = "1 new one is" if refused == 1 else f"{refused:,} new ones are"

@@ -96,9 +96,13 @@ def load(path: str) -> Baseline:
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
+    except FileNotFoundError:
+        raise RuleError(
+            f"there is no baseline {path}: check or run with --update-baseline writes it"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"the baseline {path} cannot be read: {error}") from None
-    if lines[:1] != [HEAD]:
+    if lines[:1] != [HEAD] and any(lines):  # an empty file has no leaks
         raise RuleError(f"{path} is no baseline: its first line is not `{HEAD}`")
     entries: Dict[Key, Entry] = {}
     for number, line in enumerate(lines, 1):

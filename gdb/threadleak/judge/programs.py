@@ -3,6 +3,7 @@
 
 A program is what a process executes from one exec to the next, or to its end. One that never created a thread
 has nothing to leak, however it ended. `only`: globs of the programs that are judged; others tell nothing.
+`baseline`: the file whose leaks are no leaks here.
 """
 
 import time
@@ -53,8 +54,9 @@ class Program:
 
 
 class Programs:
-    def __init__(self, only: Sequence[str] = ()):
+    def __init__(self, only: Sequence[str] = (), baseline: Optional[str] = None):
         self.only = list(only)
+        self.baseline = baseline
         self._all: List[Program] = []
         self._latest: Dict[int, Program] = {}
 

@@ -38,7 +38,8 @@ def headline(programs: Programs) -> str:
         return f"threadleak: {leaked:,} of {number} leaked some{more}{aside}"
     if blind:
         return f"threadleak: cannot tell whether threads leaked in {blind:,} of {number}{aside}"
-    return f"threadleak: no threads leaked in {number}{aside}"
+    but = f" but those of baseline {clean(programs.baseline)}" if programs.baseline else ""
+    return f"threadleak: no threads leaked{but} in {number}{aside}"
 
 
 def is_worth_a_summary(programs: Programs) -> bool:
