@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../programs/scenario.h"
+
 enum { THREADS = 4 };
 
 static sem_t never, in_place;
@@ -78,6 +80,7 @@ int main(void)
     tell("main", &local);
     print_maps();
     fflush(stdout);
-    usleep(300000); /* from the post to the wait */
+    for (int asleep = 0; !asleep;) /* QEMU has threads of its own */
+        count_tasks(&asleep);
     abort();
 }

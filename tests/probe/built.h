@@ -25,6 +25,7 @@
 
 #include <cmocka.h>
 
+#include "states.h"
 #include "threadleak_probe.h"
 
 #define SOURCES "tests/probe/programs/"
@@ -75,20 +76,15 @@ static inline void rest_ms(long ms)
     nanosleep(&time, NULL);
 }
 
-/* Waits until its main thread sleeps. */
+/* Waits until all its threads sleep. */
 static inline void await_sleep(pid_t pid)
 {
-    char path[64], state = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    for (unsigned tries = 0; state != 'S' && tries < 1000; tries++) {
+    bool asleep = false;
+    for (unsigned tries = 0; !asleep && tries < 6000; tries++) {
         rest_ms(10);
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-            state = 0;
-        fclose(file);
+        asleep = threads_in_state(pid, 'S') == threads_in_state(pid, 0);
     }
-    assert_int_equal(state, 'S');
+    assert_true(asleep);
 }
 
 /* Starts a program of the folder and waits until it says "ready" and sleeps. */

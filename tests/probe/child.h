@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#include "states.h"
+
 /* Memory that the child shares with the test. */
 struct shared {
     atomic_uint arrived; /* threads that are about to block */
@@ -73,10 +75,10 @@ static inline void end_child(struct child *child)
     munmap(child->shared, sizeof *child->shared);
 }
 
-/* Waits until `condition` holds, ten seconds at most. */
+/* Waits until `condition` holds, a minute at most. */
 #define await(condition)                                                                                     \
     do {                                                                                                     \
-        int left_ = 5000;                                                                                    \
+        int left_ = 30000;                                                                                   \
         while (!(condition) && left_--)                                                                      \
             sleep_ms(2);                                                                                     \
         if (left_ < 0)                                                                                       \

@@ -28,6 +28,7 @@
 
 #include "arch.h"
 #include "source.h"
+#include "states.h"
 
 enum state { IN_PAUSE, IN_SEM_WAIT, IN_POLL, IN_USER_SPACE, IN_HANDLER, ABORTS, STATES };
 
@@ -80,13 +81,6 @@ static void *be(void *argument)
     return NULL;
 }
 
-static void all_in_place(void)
-{
-    while (known->ready < STATES - 1)
-        usleep(1000);
-    usleep(100000); /* from the count to the system call */
-}
-
 static _Noreturn void child(int go)
 {
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -114,14 +108,22 @@ static _Noreturn void child(int go)
 
 /* ---- the test ------------------------------------------------------------------------------------ */
 
+/* Main and all threads but the one that runs. */
+static void await_rest(pid_t pid)
+{
+    while (known->ready < STATES - 1 || threads_in_state(pid, 'S') < STATES - 1)
+        usleep(1000);
+}
+
 /* A stop and a continue: from then on a call with a timeout is in restart_syscall. */
 static void stop_and_continue(pid_t pid)
 {
     int status;
+    await_rest(pid);
     kill(pid, SIGSTOP);
     waitpid(pid, &status, WUNTRACED);
     kill(pid, SIGCONT);
-    usleep(100000);
+    await_rest(pid);
 }
 
 static int dump(void **state)
@@ -134,7 +136,6 @@ static int dump(void **state)
     pid_t pid = fork();
     if (pid == 0)
         child(go[0]);
-    all_in_place();
     stop_and_continue(pid);
     if (write(go[1], "", 1) != 1 || waitpid(pid, &status, 0) != pid || !WCOREDUMP(status))
         return -1;

@@ -212,8 +212,7 @@ static void test_without_a_stop(void **state)
 {
     (void)state;
     struct child child = start_child(some_threads);
-    await(child.shared->arrived == 3);
-    sleep_ms(50);
+    await(child.shared->arrived == 3 && threads_in_state(child.pid, 'S') == 2);
     compare(&child, 0);
     end_child(&child);
 }
@@ -223,8 +222,7 @@ static void test_with_a_stop(void **state)
 {
     (void)state;
     struct child child = start_child(some_threads);
-    await(child.shared->arrived == 3);
-    sleep_ms(50);
+    await(child.shared->arrived == 3 && threads_in_state(child.pid, 'S') == 2);
     compare(&child, THREADLEAK_PROBE_STOP);
     int tracer;
     await(state_of_thread(child.pid, child.shared->tid[1], &tracer) == 'R');
@@ -390,7 +388,7 @@ static void test_the_process_ends(void **state)
         await(child.shared->arrived == 3);
         struct threadleak_probe *probe = open_process(&child, flags);
         kill(child.pid, SIGKILL);
-        sleep_ms(50);
+        await(threads_in_state(child.pid, 'Z') == threads_in_state(child.pid, 0));
         assert_refused(probe, path, "process");
         threadleak_probe_close(probe);
         end_child(&child);

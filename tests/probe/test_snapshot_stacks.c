@@ -57,8 +57,7 @@ static void is_small(unsigned flags)
     struct threadleak_probe_snapshot result;
     struct stat status;
     close(mkstemp(path));
-    await(child.shared->tid[0]);
-    sleep_ms(50);
+    await(child.shared->tid[0] && threads_in_state(child.pid, 'S') == 1);
     unsigned long before = resident(child.pid);
     struct threadleak_probe *probe = threadleak_probe_open_process(child.pid, flags);
     assert_non_null(probe);

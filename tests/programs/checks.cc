@@ -11,9 +11,11 @@
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "scenario.h"
 #include "threadleak.h"
 
 static char message[2048];
@@ -61,10 +63,13 @@ static pthread_t create(void *(*start)(void *), size_t stack = 0)
 }
 
 /* Finished for the kernel too, and not joined. */
-static void leave_unjoined()
+static void leave_unjoined(int count = 1, size_t stack = 0)
 {
-    create(returns);
-    usleep(50000);
+    int asleep, before = count_tasks(&asleep);
+    for (int i = 0; i < count; i++)
+        create(returns, stack);
+    while (count_tasks(&asleep) > before)
+        sched_yield();
 }
 
 static void unjoined()
@@ -80,10 +85,12 @@ static void joined_next()
 {
     threadleak_options how = now();
     threadleak_scope_t scope = threadleak_scope_begin("Suite.joined_next");
+    int asleep, before = count_tasks(&asleep);
     pthread_t thread;
     if (pthread_create(&thread, nullptr, returns, nullptr))
         abort();
-    usleep(50000);
+    while (count_tasks(&asleep) > before)
+        sched_yield();
     print(threadleak_scope_end(scope, &how));
     pthread_join(thread, nullptr);
 }
@@ -136,6 +143,7 @@ static void *locks(void *is_first)
     pthread_mutex_t *mine = is_first ? &first : &second, *other = is_first ? &second : &first;
     pthread_mutex_lock(mine);
     pthread_barrier_wait(&both_hold);
+    arrive();
     pthread_mutex_lock(other);
     return nullptr;
 }
@@ -150,7 +158,8 @@ static void deadlock()
         if (pthread_create(&thread, nullptr, locks, is_first))
             abort();
     }
-    usleep(100000);
+    await_arrivals(2);
+    await_tasks(3);
     print(threadleak_scope_end(scope, &how));
 }
 
@@ -168,9 +177,7 @@ static void many()
 {
     threadleak_options how = now();
     threadleak_scope_t scope = threadleak_scope_begin("Suite.many");
-    for (int i = 0; i < 10000; i++)
-        create(returns, 16384);
-    usleep(200000);
+    leave_unjoined(10000, 16384);
     print(threadleak_scope_end(scope, &how));
 }
 
@@ -275,7 +282,7 @@ static void copy()
         print(threadleak_verify_none(&how));
         _exit(0);
     }
-    usleep(300000);
+    waitpid(static_cast<pid_t>(child), nullptr, 0);
 }
 
 int main(int argc, char **argv)

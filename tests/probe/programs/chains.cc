@@ -207,7 +207,6 @@ int main(int argc, char **argv)
     }
     while (__atomic_load_n(&arrived, __ATOMIC_RELAXED) < started)
         usleep(1000);
-    usleep(20000); // from there into the kernel
     printf("ready\n");
     fflush(stdout);
     block(); // here: main
