@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Many saved reports of many processes: which sites have how many threads where, the worst for the fleet first.
 
-An instance is one process: host, pid, and when its library was loaded. Of several reports of one instance the latest
-counts, and the earliest tells with it how fast a site grows. Where the latest has some of the threads alone, sites that
-it does not list are as the latest report of all threads has them. A site is the same one in every build and on every host:
+An instance is one process: host, pid, and when its library was loaded. A site is the same one in every build and on every host:
 judge/fingerprint.py. Sites are ranked as Uber's LeakProf does (Saioc et al., CGO 2024), by the root mean square of
 their threads over the instances: ten thousand in one process weigh more than ten in each of a thousand. The mean is
 over the instances of those programs alone that have the site at all.
@@ -12,12 +10,12 @@ What is kept is a few numbers for each instance and site, never a report.
 """
 
 from collections import Counter
-from operator import add
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from ..target.base import Frame, TargetError, base_name
 from .classes import ALL, UNTRACKED
 from .fleet_checks import WHY_MAX, Unlike, count_of, name_of, time_of, why_blind, why_not
+from .fleet_instance import NONE, Count, Counts, Instance, Seen
 from .side import frame_of
 
 WHYS_MAX = 100  # reasons that are kept for the whole
@@ -31,79 +29,6 @@ class Site(NamedTuple):
     frames: Tuple[Frame, ...]  # of the creation stack
     start: Optional[Frame]
     fix: Optional[str]
-
-
-class Count(NamedTuple):
-    threads: int
-    leaked: int
-    by_class: Tuple[int, ...]  # in the order of ALL
-
-    def plus(self, other: "Count") -> "Count":
-        by_class = tuple(map(add, self.by_class, other.by_class))
-        return Count(self.threads + other.threads, self.leaked + other.leaked, by_class)
-
-
-NONE = Count(0, 0, (0,) * len(ALL))
-
-
-Counts = Dict[str, Count]  # by fingerprint
-
-
-class _Seen(NamedTuple):
-    """One look at an instance."""
-
-    at: Optional[float]  # seconds since 1970
-    whole: bool  # all threads, not those alone that an option selected
-    blind: str  # why the report cannot tell all; "": it can
-    unlisted: int  # leaked threads that are none of `counts`
-    registry: bool  # the library was in the process
-    counts: Counts
-
-    def is_after(self, other: "_Seen") -> bool:
-        return self.at is None or other.at is None or self.at >= other.at
-
-
-class _Instance:
-    __slots__ = ("host", "pid", "program", "first", "last", "whole", "looks")
-
-    def __init__(self, host: Optional[str], pid: Optional[int], program: str, seen: _Seen):
-        self.host, self.pid, self.program = host, pid, program
-        self.first = self.last = seen
-        self.whole = seen if seen.whole else None  # the latest such
-        self.looks = 1
-
-    def add(self, seen: _Seen) -> None:
-        self.looks += 1
-        if seen.whole and (self.whole is None or seen.is_after(self.whole)):
-            self.whole = seen
-        if seen.is_after(self.last):
-            self.last = seen
-        elif not seen.is_after(self.first):
-            self.first = seen
-
-    @property
-    def name(self) -> str:
-        pid = "an unknown pid" if self.pid is None else str(self.pid)
-        return f"{self.host}:{pid}" if self.host is not None else pid
-
-    @property
-    def counts(self) -> Counts:
-        """What leaked in the look at all threads and is not in a later one at every leak has ended since."""
-        last, whole = self.last, self.whole
-        if whole is None or whole is last:
-            return last.counts
-        kept = {
-            mark: count for mark, count in whole.counts.items() if not count.leaked or last.unlisted
-        }
-        return {**kept, **last.counts}
-
-    @property
-    def hours(self) -> Optional[float]:
-        """Between the first look and the last; None: growth cannot be told."""
-        first, last = self.first, self.last
-        if first.at is None or last.at is None or first.whole != last.whole or last.at <= first.at:
-            return None
-        return (last.at - first.at) / 3600
 
 
 class Ranked(NamedTuple):
@@ -141,7 +66,7 @@ class Ranking(NamedTuple):
 
 class Fleet:
     def __init__(self) -> None:
-        self._instances: Dict[Tuple[Any, ...], _Instance] = {}
+        self._instances: Dict[Tuple[Any, ...], Instance] = {}
         self._sites: Dict[str, Site] = {}
         self.documents = 0
 
@@ -172,11 +97,11 @@ class Fleet:
         unlisted = max(0, count_of(document["summary"]["leaked"]) - listed)
         why = why_blind(document, unlisted)
         blind = f"{path}: {why}"[-WHY_MAX:] if why else ""
-        seen = _Seen(at, shown == whole, blind, unlisted, registry["found"] is True, counts)
+        seen = Seen(at, shown == whole, blind, unlisted, registry["found"] is True, counts)
         self.documents += 1
         known = self._instances.get(key)
         if known is None:
-            self._instances[key] = _Instance(host, pid, program, seen)
+            self._instances[key] = Instance(host, pid, program, seen)
         else:
             known.add(seen)
 
@@ -250,7 +175,7 @@ class _Sum:
         self.programs: Set[str] = set()
         self.hosts: Set[str] = set()
 
-    def add(self, instance: _Instance, count: Count) -> None:
+    def add(self, instance: Instance, count: Count) -> None:
         self.instances += 1
         self.count = self.count.plus(count)
         self.squares += count.threads**2
@@ -261,7 +186,7 @@ class _Sum:
         if count.threads > self.most:
             self.most, self.most_at = count.threads, instance.name
 
-    def grow(self, instance: _Instance, mark: str, hours: float) -> None:
+    def grow(self, instance: Instance, mark: str, hours: float) -> None:
         before, after = (
             each.counts.get(mark, NONE).threads for each in (instance.first, instance.last)
         )
