@@ -209,6 +209,26 @@ def test_the_icicle_zooms_by_mouse_and_by_keys(browser: Browser, page: str) -> N
     assert count(browser) == "9 threads of 37, created through runs handle_connection"
 
 
+def test_the_user_s_own_code_makes_the_blocks_and_each_thread_counts_once(
+    browser: Browser, workshop: Workshop, tmp_path: Any
+) -> None:
+    """What a vector does inside is none of it. Of those that are expected there is nothing to fix."""
+    rules, path = tmp_path / "rules", str(tmp_path / "vector.html")
+    rules.write_text("class=outlived site:main max=1 one of them\n")
+    words = ("--settle-ms", "0", "--rules", str(rules), "--report", path)
+    done = run_shell("run", *words, "--", workshop.program("vector").path)
+    assert done.status == LEAKS, done.err
+    browser.open(path)
+    assert browser.texts("#icicle > div") == ["all threads", "main", "runs void (*)()"]
+    assert "4 outlived: 3 leaked, 1 expected" in browser.texts("button.chip")
+    for width in WIDTHS:
+        browser.open(path, width, hash="#thread-2")
+        assert browser.one("#details .chip").text == "outlived, expected"
+        cut = "return [...document.querySelectorAll('.chip')].map(c => [c.textContent, c.scrollWidth, c.clientWidth]).filter(c => c[1] > c[2] + 2)"
+        assert browser.run(cut) == []
+        assert browser.all("#details .fix") == []
+
+
 def test_all_of_it_by_keyboard(browser: Browser, page: str) -> None:
     browser.open(page)
     browser.press(TAB)

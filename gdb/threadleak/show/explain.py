@@ -46,7 +46,7 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     lines += ["", *made_by] if made_by else []
     lines += _stack(report, verdict, style)
     lines += _siblings(report, verdict)
-    fix = report.evidence.fix(verdict)
+    fix = None if verdict.expected_by else report.evidence.fix(verdict)
     return lines + (["", f"fix: {fix}"] if fix else [])
 
 

@@ -155,7 +155,7 @@ def _of_them(found: Dict[str, Dict[str, int]], class_: str) -> str:
     """Where not all of a class leaked, what of them did, and why the others do not count."""
     mine = {sort: counts[class_] for sort, counts in found.items() if sort and class_ in counts}
     said = ", ".join(f"{count:,} {sort}" for sort, count in mine.items())
-    return f" <small>{said}</small>" if said and list(mine) != [LEAKED] else ""
+    return f"<small>: {said}</small>" if said and list(mine) != [LEAKED] else ""
 
 
 def _notes(report: Report) -> str:

@@ -45,7 +45,7 @@ function explained(row) {
     element('p', {}, chip(kind), ' ', kind.leaked ? PROVEN[kind.confidence] || '' : 'not leaked'),
     element('ul', { class: 'why' }, ...why.map((said) => element('li', {}, ...sentence(said)))),
     kind.expected ? element('p', {}, element('b', {}, 'Expected by '), kind.expected) : null,
-    kind.fix ? element('p', { class: 'fix' }, element('b', {}, 'Fix '), kind.fix) : null,
+    kind.fix && !kind.expected ? element('p', { class: 'fix' }, element('b', {}, 'Fix '), kind.fix) : null,
     ...stackOf('Stack now', columns.stack[row], kind.state === 'finished' || kind.state === 'ending'
       ? 'It has none: it has finished.' : 'It could not be read.'),
     ...stackOf('Created at', kind.creation, 'The library did not see its creation, or it is the main thread.'),

@@ -41,12 +41,11 @@ function tree() {
 }
 
 function pathOf(kind) {
-  // [key, name, place] of each frame, outermost first; what calls main and runs tests is left out
+  // [key, name, place] of each frame of the user's own, outermost first; of all, where none is
   if (kind.creation < 0) return [['none', 'creation not seen', ''], ['start ' + kind.start, kind.start, '']];
-  const [, own, frames] = data.stacks[kind.creation];
-  let end = frames.length;
-  while (end > own + 1 && data.frames[frames[end - 1]][2]) end--;
-  const path = frames.slice(0, Math.min(end, DEEPEST)).reverse()
+  const [, , frames] = data.stacks[kind.creation];
+  const own = frames.filter((frame) => !data.frames[frame][2]);
+  const path = (own.length ? own : frames).slice(0, DEEPEST).reverse()
     .map((frame) => {  // two calls in one function are one block: its lines are in the explanations
       const [name, place] = data.frames[frame].map(text);
       const file = place.replace(/:\d+$/, '');
