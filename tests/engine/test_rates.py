@@ -217,23 +217,3 @@ def test_a_sample() -> None:
             "created_per_s": 0.333,
         }
     ]
-
-
-def counted(*samples: "tuple[int, int]") -> Samples:
-    """(untracked, created) of each."""
-    return history(*(Counts(at, 9, pair[0], 0, pair[1], 0, {}) for at, pair in enumerate(samples)))
-
-
-@pytest.mark.parametrize(
-    "samples, untracked",
-    [
-        ([(2, 5)], None),  # one look proves nothing
-        ([(0, 5)], 0),
-        ([(2, 5), (2, 5)], 2),
-        ([(2, 5), (1, 9)], None),  # threads come and go
-        ([(2, 5), (3, 9), (1, 12), (4, 15), (2, 20)], 1),
-        ([(2, 5), (3, 9), (-1, 12), (4, 15), (2, 20)], 0),
-    ],
-)
-def test_untracked_is_what_stays(samples: "list[tuple[int, int]]", untracked: "int | None") -> None:
-    assert counted(*samples).untracked == untracked

@@ -150,6 +150,19 @@ def test_people_are_told_how_many_and_the_label_stays(workshop: Workshop) -> Non
     assert 'reason="N threads dropped for lack of room: nothing is known of them"' in done.out
 
 
+@pytest.mark.parametrize(
+    "name, argument, number", [("comes_and_goes", "", 0), ("untracked", "clone", 1)]
+)
+def test_untracked_is_what_stays(workshop: Workshop, name: str, argument: str, number: int) -> None:
+    """Whatever comes and goes while it is looked at is none."""
+    running = workshop.start(workshop.program(name), argument)
+    with server(str(running.pid)) as (_, url):
+        scrapes = [numbers(get(url)) for _ in range(30)]
+    running.end()
+    assert {each['threadleak_threads{class="untracked",}'] for each in scrapes} == {number}
+    assert min(each['threadleak_threads{class="alive",}'] for each in scrapes) >= 1
+
+
 def test_a_zombie_is_named_as_one_that_has_ended(growing: Growing) -> None:
     growing.process.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, int(growing.pid), os.WEXITED | os.WNOWAIT)

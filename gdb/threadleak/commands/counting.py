@@ -14,9 +14,11 @@ from ..read.locate import read_registry
 from ..read.model import Anomalies, Registry
 from ..read.registry import read_copy
 from ..read.stacks import Stacks
+from ..read.unclaimed import untracked
 from ..show.top import Subject
 from ..target import procfs
 from ..target.base import Frame, Target, TargetError
+from ..target.tasks import Tasks
 from .targets import Named, Opened
 
 
@@ -40,6 +42,8 @@ class Counting:
         self._stacks: Optional[Stacks] = None
         self._frames: Dict[Place, Optional[Frame]] = {}
         self._why_none = ""
+        self._tasks = Tasks(pid)
+        self._untracked = 0
 
     def look(self) -> bool:
         """Takes a sample; False: the process has ended."""
@@ -72,7 +76,17 @@ class Counting:
         elif registry is not None and _code(registry) != self._code:
             registry = self._open()
         self._registry = registry
-        return count(registry, now, threads) if registry else without_registry(now, threads)
+        if registry is None or self._target is None:
+            self._untracked = 0
+            return without_registry(now, threads)
+        counts = count(registry, now, threads)
+        # Of some that stay and others that come and go the numbers may cancel out.
+        if counts.untracked or self._untracked:
+            there = self._tasks.now()
+            looks = (self._tasks, there, self._read_again)
+            self._untracked = untracked(self._target, registry, *looks)
+            counts = counts._replace(alive=counts.alive + len(there) - threads)
+        return counts._replace(untracked=self._untracked)
 
     def _read_again(self) -> Optional[Registry]:
         """None: none was found, or it is gone."""
@@ -172,9 +186,8 @@ class Counting:
         if registry is None:
             yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
             return
-        untracked = self.samples.untracked
-        if untracked:
-            yield f"{untracked:,} untracked, not in the registry"
+        if self._untracked:
+            yield f"{self._untracked:,} untracked, not in the registry"
         yield from self.doubts()
 
     def doubts(self) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Watched:
                 (CREATED, *place): each.alive + each.unjoined
                 for place, each in counts.sites.items()
             }
-            return {**found, (UNTRACKED,): max(0, counts.untracked or 0)}
+            return {**found, (UNTRACKED,): counts.untracked or 0}
         try:
             by_start = self._judge(self._by_start)
         except TargetError as error:

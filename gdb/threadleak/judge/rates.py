@@ -7,7 +7,6 @@ from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 from ..read.counts import Counts, Place, SiteCounts
 
 KEPT = 3600  # samples
-SETTLED = 5  # samples that make sure
 WINDOW_S = 30.0  # that rates are of
 
 
@@ -46,19 +45,6 @@ class Samples:
     def begin_anew(self) -> None:
         """Another program took the place (exec)."""
         self.all.clear()
-
-    @property
-    def untracked(self) -> Optional[int]:
-        """Threads that the registry does not know. The kernel's count and the registry's are not of one moment:
-        while threads come and go the least difference of several samples tells. None: it cannot be told yet.
-        """
-        recent = list(self.all)[-SETTLED:]
-        counts = [each.untracked for each in recent if each.untracked is not None]
-        if len(counts) < len(recent) or not counts:
-            return None
-        least = max(0, min(counts))
-        is_quiet = len(recent) > 1 and recent[0].created == recent[-1].created
-        return least if least == 0 or is_quiet or len(recent) == SETTLED else None
 
     def _earlier(self) -> Optional[Counts]:
         """The oldest sample of the window."""

@@ -21,7 +21,7 @@ class Counts(NamedTuple):
 
     time_s: float  # CLOCK_MONOTONIC
     alive: int  # as the kernel counts, the main thread too
-    untracked: Optional[int]  # of these; negative while threads are being created or end
+    untracked: Optional[int]  # of these
     unjoined: Optional[int]
     created: Optional[int]  # ever, by pthread_create and thrd_create
     failed: Optional[int]  # creations
@@ -34,7 +34,9 @@ def without_registry(time_s: float, kernel: int) -> Counts:
 
 
 def count(registry: Registry, time_s: float, kernel: int) -> Counts:
-    """`kernel`: how many threads it has."""
+    """`kernel`: how many threads it has. As untracked count all that it has beyond those of the registry, although the two
+    are not of one moment: whether they stay is for unclaimed.py to say. Negative: some have ended meanwhile.
+    """
     alive = unjoined = 0
     sites: Dict[Place, SiteCounts] = {}
     seen: Set[int] = set()

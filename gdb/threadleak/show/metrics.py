@@ -137,10 +137,9 @@ def _of(process: Process) -> List[str]:
 def _by_class(counts: Optional[Counts]) -> Iterator[Tuple[str, int]]:
     if counts is None:
         return
-    untracked = max(0, counts.untracked or 0)
-    yield "alive", counts.alive - untracked
+    yield "alive", counts.alive - (counts.untracked or 0)
     if counts.untracked is not None and counts.unjoined is not None:
-        yield "untracked", untracked
+        yield "untracked", counts.untracked
         yield "unjoined", counts.unjoined
 
 

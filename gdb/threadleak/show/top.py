@@ -126,7 +126,7 @@ def sample(
         "alive_growth_per_s": _rounded(samples.per_s("alive")),
         "unjoined": now.unjoined,
         "unjoined_growth_per_s": _rounded(samples.per_s("unjoined")),
-        "untracked": samples.untracked,
+        "untracked": now.untracked,
         "created": now.created,
         "created_per_s": _rounded(samples.per_s("created")),
         "failed_creates": now.failed,

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Which threads are untracked, by the numbers of several looks at a process that runs on."""
+
+from typing import Dict, List, Sequence, Tuple
+
+import pytest
+from image import MAIN, PID, TID_OFFSET, FakeTarget, image, record
+from threadleak.read import abi, unclaimed
+from threadleak.read.locate import read_registry
+from threadleak.read.model import Registry
+
+ENDED = abi.STARTED | abi.FINISHED
+RAW = 9000
+
+
+class FakeTasks:
+    """Of one look after the other; the last lasts."""
+
+    def __init__(self, shots: Sequence[Sequence[int]], ending: Sequence[int] = ()):
+        self._shots = list(shots)
+        self._ending = ending
+
+    def now(self) -> Dict[int, int]:
+        tids = self._shots.pop(0) if len(self._shots) > 1 else self._shots[0]
+        return {tid: tid for tid in (PID, *tids)}
+
+    def forget(self, tid: int) -> None:
+        """Nothing is kept."""
+
+    def runs_program(self, tid: int) -> bool:
+        return tid not in self._ending
+
+
+Shot = Tuple[List[bytes], List[int]]  # records, tids
+
+
+def told(*shots: Shot, ending: Sequence[int] = (), word: int = 0) -> Tuple[int, int]:
+    """How many are untracked, and how many looks that took. `word`: what descriptors have for a tid."""
+    tasks = FakeTasks([tids for _, tids in shots], ending)
+    regions = [
+        (0x7FFF00000000 + number * 0x1000 + TID_OFFSET, word.to_bytes(4, "little"))
+        for number in range(1, 12)
+    ]
+    registries: List[Registry] = [
+        read_registry(FakeTarget(image([MAIN, *records], tid_offset=TID_OFFSET)))
+        for records, _ in shots
+    ]
+    looks = 1
+
+    def again() -> Registry:
+        nonlocal looks
+        looks += 1
+        return registries[min(looks, len(registries)) - 1]
+
+    target = FakeTarget(regions)
+    first = tasks.now()
+    found = unclaimed.untracked(target, registries[0], tasks, first, again)  # type: ignore
+    return found, looks
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unclaimed.time, "sleep", lambda seconds: None)
+
+
+def test_what_stays_is_untracked() -> None:
+    assert told(([record(2)], [PID + 1, RAW])) == (1, 3)
+    assert told(([record(2)], [PID + 1])) == (0, 1)
+
+
+def test_what_comes_and_goes_is_not() -> None:
+    pool = [([], [RAW + number]) for number in range(4)]
+    assert told(*pool) == (0, 2)
+    assert told(([], [PID + 1]), ([record(2)], [PID + 1])) == (0, 2)  # was just being created
+    mixed = [([], [RAW, RAW + 1 + number]) for number in range(4)]
+    assert told(*mixed) == (1, 3)
+
+
+def test_what_is_ending_is_not() -> None:
+    assert told(([], [RAW]), ending=[RAW])[0] == 0
+    finished = ([record(2, ENDED)], [PID + 1])
+    assert told(finished, word=PID + 1) == (0, 1)
+    assert told(finished) == (1, 3)  # another thread has the number
+
+
+def test_a_record_of_one_that_has_not_begun_yet_is_of_one_of_them() -> None:
+    starting = record(2, 0, tid=0)
+    assert told(([starting], [RAW]))[0] == 0
+    assert told(([starting], [RAW, RAW + 1]))[0] == 1
