@@ -3,28 +3,9 @@
  * Threads that hang on a deadlock: one on a mutex, one on a join of that.
  * stuck: first second hanging joining
  */
-#include "deadlock.h"
+#include "opposite_order.h"
 
-static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t joined;
-
-static void *first(void *name)
-{
-    name_me(name);
-    lock(&a);
-    everybody_holds();
-    lock(&b);
-    return NULL;
-}
-
-static void *second(void *name)
-{
-    name_me(name);
-    lock(&b);
-    everybody_holds();
-    lock(&a);
-    return NULL;
-}
 
 static void *hanging(void *name)
 {

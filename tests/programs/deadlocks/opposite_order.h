@@ -7,7 +7,7 @@
 
 #include "deadlock.h"
 
-static pthread_mutex_t a, b;
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
 
 static void *first(void *name)
 {
