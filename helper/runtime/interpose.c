@@ -378,8 +378,9 @@ EXPORT int WRAPPER(thrd_join)(thrd_t thr, int *value)
 EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 {
     uintptr_t pc = (uintptr_t)__builtin_return_address(0);
-    struct joining joining = {
-        .found = find_for(MISUSE_JOIN, pthread, pc), .before_id = threadleak_registry.next_id, .pc = pc};
+    struct joining joining = {.found = find_for(MISUSE_JOIN, pthread, pc),
+                              .before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED),
+                              .pc = pc};
     int error = REAL(pthread_tryjoin_np)(pthread, value);
     if (!error)
         join_done(&joining, pthread);

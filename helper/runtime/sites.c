@@ -114,7 +114,7 @@ static uint32_t find_or_enter(struct threadleak_site *draft, unsigned count, uin
     for (uint32_t i = (uint32_t)draft->hash;; i++) {
         uint32_t *slot = &slots[i % SLOTS];
         uint32_t index = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-        if (!index && sites()->used > MOST_SITES) {
+        if (!index && __atomic_load_n(&sites()->used, __ATOMIC_RELAXED) > MOST_SITES) {
             __atomic_fetch_add(&sites()->dropped, 1, __ATOMIC_RELAXED);
             draft_done(draft, false);
             return 0;
