@@ -73,7 +73,7 @@ def creation() -> None:
 
 
 def wrapper_ns(options: str) -> float:
-    """Of a create+join at 16 frames, five events."""
+    """Of a create+join at 16 frames, four events."""
     env = {**os.environ, "THREADLEAK_OPTIONS": options}
     command = [str(BUILD / "bench/bench_wrapper")]
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
