@@ -6,7 +6,7 @@ from typing import List
 import pytest
 from image import PID, FakeThread, record
 from test_judge import report
-from threadleak.judge.crowd import Crowd
+from threadleak.judge.crowd import Crowd, perhaps
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
 from threadleak.target.base import Frame
@@ -59,7 +59,18 @@ def test_stacks_are_not_read_unasked() -> None:
 def test_threads_of_two_sites_are_two_crowds_or_none() -> None:
     found = seen(10, 6)
     assert found.by_class() == {"crowd": 6, "alive": 5}
-    assert [len(each.verdicts) for each in seen(10, 4).crowds] == [6, 4]
+    two = seen(10, 4)
+    assert [len(each.verdicts) for each in two.crowds] == [6, 4]
+    assert [each.text.partition(" are ")[0] for each in two.notices if each.kind == "crowd"] == [
+        "a suspicion: 6 threads of one site, start_worker (server.c:42),",
+        "a suspicion: 4 threads of one site, reload (server.c:99),",
+    ]
+
+
+def test_sites_of_one_function_are_told_apart() -> None:
+    spawn, serve = (Frame(1, name, "/srv/x", 1, "/src/x.c", 3) for name in ("spawn", "serve"))
+    text = perhaps(seen(6, 6).crowds[0], [spawn, serve], 6)  # type: ignore[arg-type]
+    assert "6 threads that are alive were made at one site, spawn (x.c:3) < serve (x.c:3): " in text
 
 
 def test_a_rule_may_expect_a_crowd() -> None:

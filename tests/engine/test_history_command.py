@@ -245,8 +245,8 @@ def test_levels_whose_edges_differ_in_their_last_bits() -> None:
 # ---- text ------------------------------------------------------------------------------------------
 
 
-def frame(rise: Any) -> Optional[Frame]:
-    return Frame(0x10, f"site_{rise.site.index}\033[2J", "/srv/server", 0x10, "a.c", 7)
+def frame(rise: Any) -> List[Frame]:
+    return [Frame(0x10, f"site_{rise.site.index}\033[2J", "/srv/server", 0x10, "a.c", 7)]
 
 
 def look(found: History, name: str = "server", ends: str = "now", level: str = AUTO) -> Any:
@@ -421,7 +421,7 @@ def test_two_sites_of_one_line_are_one_series() -> None:
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     sites = [FakeSite(each, 6, 0, [level_of((60, 4), (0, 6)), []]) for each in (1, 2, 3)]
     seen = look(made([], 7200.0, *sites))
-    same = seen._replace(at=lambda rise: Frame(1, "f" if rise.site.index < 3 else "g", None, 1))
+    same = seen._replace(at=lambda rise: [Frame(1, "f" if rise.site.index < 3 else "g", None, 1)])
     text = history_openmetrics.document(same, 10)
     *_, of_sites = parser.text_string_to_metric_families(text)
     alive = [each for each in of_sites.samples if each.labels["class"] == "alive"]

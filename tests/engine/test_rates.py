@@ -2,11 +2,12 @@
 """Counts, what they become over time, and how that is drawn, without a process."""
 
 import json
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 import pytest
 from image import MAIN, REGISTRY, FakeTarget, image, record
 from threadleak.judge.rates import KEPT, SORT_KEYS, WINDOW_S, Rate, Samples
+from threadleak.judge.told_apart import Chain
 from threadleak.read import abi
 from threadleak.read.counts import Counts, SiteCounts, count, without_registry
 from threadleak.read.locate import read_registry
@@ -144,8 +145,8 @@ def test_sparklines(values: Any, drawn: str) -> None:
     assert len(top.ASCII_BLOCKS) == len(top.BLOCKS)
 
 
-def frame(rate: Rate) -> Optional[Frame]:
-    return Frame(0x10, f"site_{rate.place[1]}\033[2J", "/srv/server", 0x10, "a.c", 7)
+def frame(rate: Rate) -> Chain:
+    return [Frame(0x10, f"site_{rate.place[1]}\033[2J", "/srv/server", 0x10, "a.c", 7)]
 
 
 def screen(made: Samples, width: int = 80, height: int = 24, name: str = "server") -> str:
@@ -210,6 +211,7 @@ def test_a_sample() -> None:
             "module": "/srv/server",
             "file": "a.c",
             "line": 7,
+            "callers": [],
             "alive": 0,
             "unjoined": 1,
             "created": 1,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A process that `watch` looks at, look by look, with what happens in between at our command."""
 
+import json
 import subprocess
 from typing import Iterator
 
@@ -8,6 +9,8 @@ import pytest
 from growing import Growing
 from threadleak.commands.watched import Watched
 from threadleak.judge.rule_set import load_all
+from threadleak.show.style import PLAIN
+from threadleak.show.watch import alarm_line
 from workshop import LIBRARY, Workshop
 
 
@@ -32,6 +35,26 @@ def test_a_leak_is_told_with_the_third_look(growing: Growing) -> None:
     assert (alarm.before, alarm.threads, alarm.looks) == (1, 3, 3)
     assert alarm.frame is not None
     assert alarm.frame.function == ("leave_unjoined" if alarm.what == "created" else "finish")
+
+
+def test_two_that_call_one_function_are_two(workshop: Workshop) -> None:
+    growing = Growing(workshop.program("grows").path)
+    seen = watched(growing)
+    for letters in ("hhlu", "hlu", "hhhl"):
+        growing.make(letters)
+        assert seen.look()
+    alarms = seen.rising(3)
+    growing.kill()
+    found = {tuple(frame.function for frame in alarm.chain): alarm for alarm in alarms}
+    assert set(found) == {("spawn", "http_request"), ("spawn", "log_rotate")}
+    request = found["spawn", "http_request"]
+    assert (request.before, request.threads) == (2, 6)
+    assert [frame.function for frame in request.creation_stack][:3] == [
+        *("spawn", "http_request", "main"),
+    ]
+    shown = json.loads(alarm_line(request, 0.0, PLAIN, True))
+    assert [frame["function"] for frame in shown["callers"]] == ["http_request"]
+    assert len(shown["creation_stack"]) == len(request.creation_stack)
 
 
 def test_one_look_without_a_rise_is_enough(growing: Growing) -> None:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Makes threads as it is told, a letter each on stdin: u unjoined, a alive, j joined. After each line it says
- * "done", once the kernel has what it should. At the end of stdin it returns from main, with the status
- * that its argument says, 5 if there is none.
+ * Makes threads as it is told, a letter each on stdin: u unjoined, a alive, j joined, h and l unjoined by one
+ * function that two call. After each line it says "done", once the kernel has what it should. At the end of
+ * stdin it returns from main, with the status that its argument says, 5 if there is none.
  */
 #include <stdlib.h>
 
@@ -39,6 +39,24 @@ __attribute__((noinline)) static void join(void)
     must(pthread_join(thread, NULL) == 0);
 }
 
+__attribute__((noinline)) static void spawn(void)
+{
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, finish, NULL) == 0); /* spawns */
+}
+
+__attribute__((noinline)) static void http_request(void)
+{
+    spawn();            /* for a request */
+    must(getpid() > 0); /* no tail call */
+}
+
+__attribute__((noinline)) static void log_rotate(void)
+{
+    spawn(); /* for the log */
+    must(getpid() > 0);
+}
+
 int main(int argc, char **argv)
 {
     int tasks = 1, order;
@@ -50,6 +68,10 @@ int main(int argc, char **argv)
             keep_alive(), tasks++;
         else if (order == 'j')
             join();
+        else if (order == 'h')
+            http_request();
+        else if (order == 'l')
+            log_rotate();
         else if (order == '\n') {
             await_tasks(tasks);
             must(puts("done") >= 0 && fflush(stdout) == 0);

@@ -6,8 +6,8 @@ import select
 import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from ..judge.blame import first_own
 from ..judge.rates import Rate, Samples
+from ..judge.told_apart import Chain, told_apart
 from ..read.counts import Counts, Place, count, without_registry
 from ..read.history import history_of
 from ..read.locate import read_registry
@@ -20,6 +20,8 @@ from ..target import procfs
 from ..target.base import Frame, Target, TargetError
 from ..target.tasks import Tasks
 from .targets import Named, Opened
+
+SITES = 1000  # of a process that are named
 
 
 class Counting:
@@ -40,7 +42,8 @@ class Counting:
         self._begun: Optional[List[int]] = None  # when the libraries were started
         self._files: Optional[List[Tuple[int, int, str]]] = None
         self._stacks: Optional[Stacks] = None
-        self._frames: Dict[Place, Optional[Frame]] = {}
+        self._chains: Dict[Place, Chain] = {}
+        self._named = 0  # sites that there were when they were named
         self._why_none = ""
         self._tasks = Tasks(pid)
         self._untracked = 0
@@ -112,7 +115,7 @@ class Counting:
         return before is None or before != files
 
     def _open(self) -> Optional[Registry]:
-        self._frames, self._stacks = {}, None
+        self._chains, self._named, self._stacks = {}, 0, None
         try:
             self._target = self._opened.again()
             registry = read_registry(self._target)
@@ -131,19 +134,39 @@ class Counting:
     def rates(self, key: str) -> List[Rate]:
         return self.samples.rates(key)
 
-    def frame(self, rate: Rate) -> Optional[Frame]:
-        return self.frame_at(rate.place)
+    def chain_of(self, rate: Rate) -> Chain:
+        return self.chain_at(rate.place)
 
-    def frame_at(self, place: Place) -> Optional[Frame]:
-        """Where the user's own code created the threads of a site."""
-        if place not in self._frames:
-            self._frames[place] = self._read_frame(*place)
-        return self._frames[place]
+    def chain_at(self, place: Place) -> Chain:
+        """What a site is called among those of the process, of these SITES. That another one comes may change it."""
+        if place not in self._chains:
+            self._name_sites()
+        if place not in self._chains:
+            [self._chains[place]] = told_apart([self._walk(*place)])
+        return self._chains[place]
 
-    def _read_frame(self, copy: int, site: int) -> Optional[Frame]:
+    def creation(self, place: Place) -> List[Frame]:
+        """The whole creation stack."""
+        return list(self._walk(*place))
+
+    def _name_sites(self) -> None:
+        copies = self._registry.copies if self._registry is not None else ()
+        made = {
+            (copy.number, index): site.created
+            for copy in copies
+            for index, site in enumerate(copy.sites)
+            if site is not None and site.created
+        }
+        if len(made) != self._named:
+            self._named = len(made)
+            most = sorted(made, key=lambda each: -made[each])[:SITES]
+            places = list(dict.fromkeys([*self._chains, *most]))
+            self._chains = dict(zip(places, told_apart(self._walk(*each) for each in places)))
+
+    def _walk(self, copy: int, site: int) -> Iterator[Frame]:
         if self._registry is None or self._stacks is None:
-            return None
-        return first_own(self._stacks.walk(self._registry.copies[copy - 1], site))
+            return iter(())
+        return self._stacks.walk(self._registry.copies[copy - 1], site)
 
     def peak(self) -> Optional[int]:
         """The most threads that were alive at a time, as far as the history of the process reaches back. None: it keeps

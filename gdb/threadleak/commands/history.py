@@ -4,19 +4,19 @@
 import argparse
 import shutil
 from fnmatch import fnmatchcase
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Sequence
 
-from ..judge.blame import first_own
-from ..judge.history import AUTO, LEVELS, Course, Rise, course_of, rises, sum_of
+from ..judge.history import AUTO, LEVELS, Course, course_of, rises, sum_of
 from ..judge.notices import lost
 from ..judge.report import BLIND, CLEAN
+from ..judge.told_apart import told_apart
 from ..judge.values import function_names
 from ..read.history import History, SiteHistory, history_of
 from ..read.locate import read_registry
 from ..read.model import Registry, text_of
 from ..read.stacks import Stacks
 from ..show import history as show
-from ..target.base import Frame, Target, TargetError, base_name
+from ..target.base import Target, TargetError, base_name
 from .charset import is_utf8
 from .command_line import ONE, Outcome, Parser
 from .options import add_limit, add_output
@@ -121,7 +121,10 @@ class _Look:
     def seen(self) -> show.Seen:
         sites = list(self._sites())
         course = self._course(sites)
-        return show.Seen(self._subject(), course, rises(sites, course), self._frame)
+        made = rises(sites, course)
+        stacks = [self._stacks.walk(rise.site.copy, rise.site.index) for rise in made]
+        chains = dict(zip(map(id, made), told_apart(stacks)))
+        return show.Seen(self._subject(), course, made, lambda rise: chains[id(rise)])
 
     def _sites(self) -> Iterator[SiteHistory]:
         glob = self._options.site
@@ -139,9 +142,6 @@ class _Look:
             why = why if sites else "there is no place like {!r} that created threads"
             raise TargetError(why.format(self._options.site))
         return sum_of(kept, self._history, self._options.level)
-
-    def _frame(self, rise: Rise) -> Optional[Frame]:
-        return first_own(self._stacks.walk(rise.site.copy, rise.site.index))
 
     def _subject(self) -> show.Subject:
         ends = "now" if self._target.kind == "process" else "end"

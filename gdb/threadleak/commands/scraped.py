@@ -10,12 +10,11 @@ from ..libraries import library
 from ..read import abi
 from ..read.counts import Counts
 from ..show.metrics import Found, Process, Site, top
-from ..show.places import place
+from ..show.places import chain
 from ..target import processes, procfs
 from ..target.base import TargetError
-from .counting import Counting
+from .counting import SITES, Counting
 
-SITES = 1000  # of a process that are named; what else there is, is one
 Find = Callable[[], Tuple[List[int], int]]  # pids, and how many processes could not be looked at
 
 
@@ -54,8 +53,8 @@ class _Scraped:
         most = sorted(counts.sites.items(), key=lambda item: -sum(item[1][:2]))
         for number, (at, site) in enumerate(most):
             if any(site):
-                frame = self.counting.frame_at(at) if number < SITES else None
-                yield Site(place(frame) if frame is not None else "unknown", *site)
+                known = self.counting.chain_at(at) if number < SITES else ()  # the rest is one
+                yield Site(chain(known, unknown="unknown"), *site)
 
 
 def _without_numbers(text: str) -> str:

@@ -79,7 +79,7 @@ def _lines(counting: Counting, key: str, look: Optional[top.Look] = None) -> Lis
         width = shutil.get_terminal_size().columns
         look = top.Look(width, SITES + 10, top.blocks(is_utf8()), PLAIN)
     return top.screen(
-        counting.subject(), counting.samples, counting.rates(key), counting.frame, look
+        counting.subject(), counting.samples, counting.rates(key), counting.chain_of, look
     )
 
 
@@ -97,7 +97,7 @@ def _write(counting: Counting, options: argparse.Namespace, samples: Optional[in
         if options.format == "json":
             rates = counting.rates(options.sort)
             text = top.sample(
-                counting.subject(), counting.samples, time.time(), rates, counting.frame
+                counting.subject(), counting.samples, time.time(), rates, counting.chain_of
             )
         else:
             text = "\n".join(_lines(counting, options.sort)) + "\n" + ("" if samples == 1 else "\n")

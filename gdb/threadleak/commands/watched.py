@@ -12,6 +12,7 @@ from ..judge.groups import Group, group
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
 from ..judge.streaks import LOOKS, Streaks
+from ..judge.told_apart import Chain, look
 from ..judge.verdicts import Settings
 from ..read.counts import Counts
 from ..target import procfs
@@ -107,7 +108,7 @@ class Watched:
             report = Session(opened.again).judge(None, settings, self._rules)
             for crowd in blocked(report.judge, report.verdicts, self._threshold):
                 number = len(crowd.verdicts)
-                self._crowds.append(self._alarm(BLOCKED, "", crowd.place, None, number))
+                self._crowds.append(self._alarm(BLOCKED, "", [crowd.place], None, number))
             return use(report)
 
     def _by_start(self, report: Report) -> Dict[Key, int]:
@@ -148,12 +149,20 @@ class Watched:
 
     def rising(self, looks: int) -> List[Alarm]:
         """What rose in each of the last `looks`."""
-        found = []
+        found: Dict[Tuple[object, ...], Alarm] = {}
         for key, streak in self._streaks.rising(looks):
-            alarm = self._alarm(GROWTH, str(key[0]), self._frame(key), streak.first, streak.last)
             rule = self._expected.get(key, "")
-            found.append(alarm._replace(looks=looks, expected_by=rule))
-        return found
+            chain, stack = self._where(key)
+            alike = (key[0], *map(look, chain), rule) if key[0] == CREATED else key
+            before, threads = streak.first, streak.last
+            if alike in found:  # sites that nobody can tell from one another are one place
+                before, threads = (
+                    before + (found[alike].before or 0),
+                    threads + found[alike].threads,
+                )
+            alarm = self._alarm(GROWTH, str(key[0]), chain, before, threads)
+            found[alike] = alarm._replace(looks=looks, expected_by=rule, creation_stack=stack)
+        return list(found.values())
 
     def rising_in_all(self, looks: int) -> Optional[List[Alarm]]:
         """Where there were fewer than `looks`: in all of them. None: they are too few to tell."""
@@ -161,14 +170,17 @@ class Watched:
         return self.rising(min(looks, self.looks)) if self.looks >= enough else None
 
     def _alarm(
-        self, kind: str, what: str, frame: Optional[Frame], before: Optional[int], threads: int
+        self, kind: str, what: str, chain: Chain, before: Optional[int], threads: int
     ) -> Alarm:
-        return Alarm(kind, what, self.pid, self.name, frame, before, threads)
+        return Alarm(kind, what, self.pid, self.name, chain, before, threads)
 
-    def _frame(self, key: Key) -> Optional[Frame]:
+    def _where(self, key: Key) -> Tuple[Chain, List[Frame]]:
+        """And the creation stack."""
         if key[0] != CREATED:
-            return self._frames.get(key)
-        return self.counting.frame_at((int(str(key[1])), int(str(key[2]))))
+            start = self._frames.get(key)
+            return ([] if start is None else [start]), []
+        site = (int(str(key[1])), int(str(key[2])))
+        return self.counting.chain_at(site), self.counting.creation(site)
 
 
 def _groups(report: Report) -> Iterator[Group]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What `watch` warns of."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 from ..target.base import Frame
+from .told_apart import Chain
 
 GROWTH, BLOCKED = "growth", "blocked"
 
@@ -13,8 +14,13 @@ class Alarm(NamedTuple):
     what: str  # of growth: what the threads have in common: created, started, untracked or all
     pid: int
     process: str
-    frame: Optional[Frame]  # where they were created, begin, or are blocked
+    chain: Chain  # where they were created, begin, or are blocked
     before: Optional[int]  # threads in the first look
     threads: int
     looks: int = 1
     expected_by: str = ""  # the rule that all these threads are, so that it is none
+    creation_stack: Sequence[Frame] = ()  # of those that it tells of
+
+    @property
+    def frame(self) -> Optional[Frame]:
+        return self.chain[0] if self.chain else None

@@ -13,6 +13,7 @@ from ..target.base import Frame, TargetError, base_name
 from .blame import first_own
 from .classes import ALIVE, CROWD
 from .groups import Group, Key, group
+from .told_apart import Chain, told_apart
 from .verdicts import Decision, Judge, Verdict
 
 # LeakProf takes 10,000 goroutines, which cost 2 KiB each; where threads do so much, a thousand of them are as odd.
@@ -24,9 +25,10 @@ class Crowd(NamedTuple):
     verdicts: List[Verdict]
     place: Frame  # the innermost one of the user's own code
 
-    def text(self) -> str:
+    def text(self, made_at: Chain = ()) -> str:
         """1,200 threads of one site are blocked at one place, handle (server.c:30)"""
-        many = f"{len(self.verdicts):,} threads of one site"
+        site = f", {_names(made_at)}," if made_at else ""
+        many = f"{len(self.verdicts):,} threads of one site{site}"
         return f"{many} are blocked at one place, {_name(self.place)}"
 
 
@@ -39,11 +41,22 @@ def _name(frame: Frame) -> str:
     return name
 
 
-def perhaps(judge: Judge, site: Group, threshold: int) -> str:
+def _names(chain: Chain) -> str:
+    return " < ".join(map(_name, chain))
+
+
+def sites_of(judge: Judge, several: Iterable[Sequence[Verdict]]) -> List[Chain]:
+    """What the sites are called of which each has threads."""
+    threads = [verdicts[0].thread for verdicts in several]
+    return told_apart(
+        judge.stacks.walk(each.copy, each.kind.site) if each.kind is not None else ()
+        for each in threads
+    )
+
+
+def perhaps(site: Group, made_at: Chain, threshold: int) -> str:
     """A sentence on a site whose threads were not looked at."""
-    thread = site.verdicts[0].thread
-    frame = first_own(judge.stacks.walk(thread.copy, site.key.site))
-    where = f", {_name(frame)}" if frame is not None else ""
+    where = f", {_names(made_at)}" if made_at else ""
     return (
         f"{len(site.verdicts):,} threads that are alive were made at one site{where}:"
         f" --crowd {threshold} says whether they are blocked at one place"

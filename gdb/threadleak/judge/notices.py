@@ -10,7 +10,7 @@ from ..read.look import Look
 from ..read.model import Registry
 from ..read.threads import Threads
 from .classes import UNTRACKED
-from .crowd import perhaps
+from .crowd import perhaps, sites_of
 from .groups import merge_alike
 from .rule_use import rule_notices
 
@@ -59,11 +59,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice("no_creations", text, unseen, blind=True)
     if report.sought.why_not:
         yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
-    for crowd in report.crowds:
-        yield Notice("crowd", f"a suspicion: {crowd.text()}", len(crowd.verdicts))
-    for site in merge_alike(report.perhaps_crowds, report.alike):
-        text = perhaps(report.judge, site, report.settings.crowd)
-        yield Notice("crowds_not_sought", text, len(site.verdicts))
+    yield from _crowds(report)
     waiting = sum(count for each, count in report.decisions.items() if each.waiting)
     if waiting:
         text = _plural(waiting, "unjoined thread")
@@ -84,6 +80,19 @@ def notices(report: "Report") -> Iterable[Notice]:
         unused = len(report.baseline.unused)
         text = f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
         yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
+
+
+def _crowds(report: "Report") -> Iterable[Notice]:
+    crowds = report.crowds
+    sites = sites_of(report.judge, (crowd.verdicts for crowd in crowds))
+    for crowd, made_at in zip(crowds, sites):
+        text = crowd.text(made_at if len(crowds) > 1 else ())
+        yield Notice("crowd", f"a suspicion: {text}", len(crowd.verdicts))
+    perhaps_crowds = merge_alike(report.perhaps_crowds, report.alike)
+    sites = sites_of(report.judge, (site.verdicts for site in perhaps_crowds))
+    for site, made_at in zip(perhaps_crowds, sites):
+        text = perhaps(site, made_at, report.settings.crowd)
+        yield Notice("crowds_not_sought", text, len(site.verdicts))
 
 
 def _left_out(look: Look, strict: bool) -> Iterable[Notice]:

@@ -4,8 +4,9 @@
 from typing import Iterator, List, Sequence
 
 from ..judge.fleet import Ranked, Ranking, Site
+from ..judge.told_apart import Chain, told_apart
 from . import text
-from .places import own_place, place
+from .places import chain, place
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
 
@@ -18,7 +19,9 @@ def lines(ranking: Ranking, limit: int, style: Style = PLAIN) -> List[str]:
     found = [head, *notes(ranking)]
     shown = ranking.sites[: limit or None]
     if shown:
-        found += ["", *text.table([TITLES, *(_row(each, style) for each in shown)], style)]
+        chains = told_apart(each.site.frames for each in shown)
+        rows = [_row(each, made_at, style) for each, made_at in zip(shown, chains)]
+        found += ["", *text.table([TITLES, *rows], style)]
     if len(ranking.sites) > len(shown):
         found.append(f"... and {len(ranking.sites) - len(shown):,} more places")
     fixes = dict.fromkeys(each.site.fix for each in shown if each.leaked and each.site.fix)
@@ -50,7 +53,7 @@ def notes(ranking: Ranking) -> Iterator[str]:
         yield f"note: the reports of {_counted(ranking.blind, 'instance')} say that they cannot tell all"
 
 
-def _row(each: Ranked, style: Style) -> Sequence[str]:
+def _row(each: Ranked, made_at: Chain, style: Style) -> Sequence[str]:
     growth = "-" if each.growth_per_h is None else f"{each.growth_per_h:+,.1f}"
     return (
         f"{each.rms:,.1f}",
@@ -61,13 +64,13 @@ def _row(each: Ranked, style: Style) -> Sequence[str]:
         f"{each.most:,}",
         shorten(clean(each.most_at), NAME_WIDTH),
         growth,
-        f"{_where(each.site, style)}, {shorten(clean(', '.join(each.programs)), NAME_WIDTH)}",
+        f"{_where(each.site, made_at, style)}, {shorten(clean(', '.join(each.programs)), NAME_WIDTH)}",
     )
 
 
-def _where(site: Site, style: Style) -> str:
-    if site.frames:
-        return own_place(site.frames, style)
+def _where(site: Site, made_at: Chain, style: Style) -> str:
+    if made_at:
+        return chain(made_at, style)
     if site.start is not None:
         return f"started in {place(site.start, style)}"
     return "(untracked)"

@@ -5,10 +5,10 @@ from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from ..judge.durations import duration
 from ..judge.history import Course, Point, Rise
-from ..target.base import Frame
+from ..judge.told_apart import Chain
 from . import chart, time_axis
 from .chart import ASCII, UTF8, Column
-from .places import place
+from .places import chain
 from .sanitize import clean
 from .style import Style
 from .text import right_aligned, table
@@ -19,7 +19,7 @@ ALIVE_HEIGHT, UNJOINED_HEIGHT = 9, 5
 TICK_WIDTH = 14  # of the axis, at least, between two labels
 TITLES = ("GREW", "ALIVE", "UNJOINED", "CREATED", "PEAK", "CREATED AT")
 
-FrameOf = Callable[[Rise], Optional[Frame]]  # the first of the user's own code where it was created
+ChainOf = Callable[[Rise], Chain]  # what the place is called among the others
 
 
 class Subject(NamedTuple):
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
     subject: Subject
     course: Course
     rises: Sequence[Rise]
-    at: FrameOf
+    at: ChainOf
 
 
 def lines(seen: Seen, look: Look) -> List[str]:
@@ -53,7 +53,7 @@ def lines(seen: Seen, look: Look) -> List[str]:
     shown = [look.style.paint("title", f"threadleak history: {title(seen)}"), sums(course)]
     shown += [f"note: {clean(note)}" for note in subject.notes]
     shown += ["", *_charts(subject, course, look)]
-    return shown + ["", *_table(seen.rises, seen.at, look)]
+    return shown + ["", *_table(seen, look)]
 
 
 def title(seen: Seen) -> str:
@@ -137,21 +137,23 @@ def _axis(
 # ---- sites -----------------------------------------------------------------------------------------
 
 
-def _table(rises: Sequence[Rise], at: FrameOf, look: Look) -> List[str]:
-    grown = [rise for rise in rises if rise.growth is None or rise.growth > 0]
+def _table(seen: Seen, look: Look) -> List[str]:
+    grown = [rise for rise in seen.rises if rise.growth is None or rise.growth > 0]
     if not grown:
         return ["no place has more threads than when this began"]
     shown = grown[: look.limit or None]
-    rows: List[Sequence[str]] = [TITLES, *(_row(rise, at(rise), look.style) for rise in shown)]
+    rows: List[Sequence[str]] = [
+        TITLES,
+        *(_row(rise, seen.at(rise), look.style) for rise in shown),
+    ]
     found = table(right_aligned(rows), look.style)
     if len(grown) > len(shown):
         found.append(f"... and {len(grown) - len(shown):,} more places")
     return found
 
 
-def _row(rise: Rise, frame: Optional[Frame], style: Style) -> Sequence[str]:
+def _row(rise: Rise, made_at: Chain, style: Style) -> Sequence[str]:
     site = rise.site
     counts = (site.alive, site.unjoined, site.created, site.peak)
-    where = place(frame, style) if frame is not None else "-"
     growth = "?" if rise.growth is None else f"{rise.growth:+,}"
-    return (growth, *(f"{each:,}" for each in counts), where)
+    return (growth, *(f"{each:,}" for each in counts), chain(made_at, style))

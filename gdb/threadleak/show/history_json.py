@@ -49,7 +49,7 @@ def _points(points: Sequence[Point]) -> List[Dict[str, Any]]:
 
 
 def _site(rise: Rise, seen: Seen, level: str) -> Dict[str, Any]:
-    site, frame = rise.site, seen.at(rise)
+    site, (own, *callers) = rise.site, seen.at(rise) or (None,)
     return {
         "growth": rise.growth,
         "alive": site.alive,
@@ -58,6 +58,7 @@ def _site(rise: Rise, seen: Seen, level: str) -> Dict[str, Any]:
         "created": site.created,
         "finished": site.finished,
         "joined": site.joined,
-        "own_frame": None if frame is None else json.of_frame(frame),
+        "own_frame": None if own is None else json.of_frame(own),
+        "callers": [json.of_frame(frame) for frame in callers],
         "points": _points(site_points(site, level)),
     }

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 from ..judge.history import Point, sum_points
 from ..read.history import SiteHistory
 from .history import Seen
-from .places import place
+from .places import chain
 from .sanitize import clean
 
 Labels = Tuple[Tuple[str, str], ...]
@@ -60,8 +60,7 @@ def _places(seen: Seen, limit: int) -> Dict[str, List[SiteHistory]]:
     """Two calls in one line are two sites, and one place."""
     found: Dict[str, List[SiteHistory]] = {}
     for rise in seen.rises:
-        frame = seen.at(rise)
-        where = "unknown" if frame is None else place(frame)
+        where = chain(seen.at(rise), unknown="unknown")
         if where in found or not limit or len(found) < limit:
             found.setdefault(where, []).append(rise.site)
     return found

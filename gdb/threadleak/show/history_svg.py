@@ -6,7 +6,7 @@ from typing import Iterator, List, Sequence
 
 from . import chart, time_axis
 from .history import Seen, columns, sums, title
-from .places import place
+from .places import chain
 from .xml import escaped
 
 WIDTH, MARGIN_LEFT, MARGIN_RIGHT = 960, 70, 24
@@ -68,8 +68,7 @@ def _sites(seen: Seen, limit: int) -> List[str]:
     grown = [rise for rise in seen.rises if rise.growth][: min(limit or SITES, SITES)]
     lines = []
     for rise in grown:
-        frame = seen.at(rise)
-        where = "a place that is not known" if frame is None else place(frame)
+        where = chain(seen.at(rise), unknown="a place that is not known")
         lines.append(f"{rise.growth:+,}  {where}")
     return ["What has more threads than when this began:", *lines] if lines else []
 

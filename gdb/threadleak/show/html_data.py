@@ -9,6 +9,7 @@ from typing import Any, Dict, Generic, Hashable, List, Optional, Sequence, Tuple
 
 from ..judge.blame import is_wrapper, own_frame
 from ..judge.report import Report
+from ..judge.told_apart import told_apart
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.stacks import Stack
@@ -17,7 +18,7 @@ from ..target.base import Frame, TargetError
 from . import text
 from .ancestry import ancestry
 from .json import STACK_FRAMES
-from .places import function, in_module, own_place
+from .places import chain, function, in_module
 from .sanitize import clean
 
 T = TypeVar("T", bound=Hashable)
@@ -53,6 +54,7 @@ class Data:
         self._cleaned: Dict[str, int] = {}
         self._made: Dict[Any, int] = {}  # stacks, by what they were made from
         self._origins: Dict[Any, Tuple[Any, ...]] = {}
+        self._sites = _sites(report, verdicts)
 
     def text(self, raw: str) -> int:
         number = self._cleaned.get(raw)
@@ -118,7 +120,18 @@ class Data:
         thread = verdict.thread
         if thread.kind is None or thread.copy is None or thread.is_main:
             return "-"
-        return own_place(self.report.stacks.walk(thread.copy, thread.kind.site))
+        return self._sites[thread.copy.number, thread.kind.site]
+
+
+def _sites(report: Report, verdicts: Sequence[Verdict]) -> Dict[Tuple[int, int], str]:
+    """What the places are called that created the threads."""
+    kinds = {(each.thread.copy, each.thread.kind) for each in verdicts if not each.thread.is_main}
+    sites = {
+        (copy.number, kind.site): report.stacks.walk(copy, kind.site)
+        for copy, kind in kinds
+        if copy is not None and kind is not None
+    }
+    return dict(zip(sites, map(chain, told_apart(sites.values()))))
 
 
 KIND = (

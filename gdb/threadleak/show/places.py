@@ -42,6 +42,11 @@ def own_place(frames: Iterable[Frame], style: Style = PLAIN) -> str:
     return "-" if frame is None else place(frame, style)
 
 
+def chain(frames: Iterable[Frame], style: Style = PLAIN, unknown: str = "-") -> str:
+    """A site among others, as judge/told_apart.py has it: spawn (a.c:4) < serve (a.c:9)"""
+    return " < ".join(place(frame, style) for frame in frames) or unknown
+
+
 def stack_lines(frames: List[Frame], end: str, style: Style, mark_own: bool = True) -> List[str]:
     """Numbered; the first frame of the user's own code is marked."""
     own = own_frame(frames) if mark_own else None

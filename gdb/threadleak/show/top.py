@@ -4,9 +4,9 @@
 from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..judge.rates import Rate, Samples
-from ..target.base import Frame
-from .json import encode
-from .places import place
+from ..judge.told_apart import Chain
+from .json import encode, of_frame
+from .places import chain
 from .sanitize import clean
 from .style import Style
 from .text import right_aligned, table
@@ -17,7 +17,7 @@ LABEL_WIDTH = 10
 RANGE_WIDTH = 28  # of the numbers behind a graph
 GRAPH_MIN = 10
 
-FrameOf = Callable[[Rate], Optional[Frame]]  # the first of the user's own code where it was created
+ChainOf = Callable[[Rate], Chain]  # what the place where they were created is called
 
 
 class Subject(NamedTuple):
@@ -42,7 +42,7 @@ def blocks(utf8: bool) -> str:
 
 
 def screen(
-    subject: Subject, samples: Samples, rates: List[Rate], at: FrameOf, look: Look
+    subject: Subject, samples: Samples, rates: List[Rate], at: ChainOf, look: Look
 ) -> List[str]:
     """At most `height` lines. A graph is as high as what it shows varies."""
     now = samples.last
@@ -100,20 +100,19 @@ def sparkline(values: Sequence[int], blocks: str) -> str:
     return "".join(blocks[(value - low) * (len(blocks) - 1) // span] for value in values)
 
 
-def _row(rate: Rate, frame: Optional[Frame], style: Style) -> Sequence[str]:
-    where = place(frame, style) if frame is not None else "-"
+def _row(rate: Rate, made_at: Chain, style: Style) -> Sequence[str]:
     counts = rate.counts
     return (
         _signed(rate.growth),
         f"{counts.alive:,}",
         f"{counts.unjoined:,}",
         _number(rate.created),
-        where,
+        chain(made_at, style),
     )
 
 
 def sample(
-    subject: Subject, samples: Samples, time: float, rates: Iterable[Rate], at: FrameOf
+    subject: Subject, samples: Samples, time: float, rates: Iterable[Rate], at: ChainOf
 ) -> str:
     """One object, one line. What is not known is null."""
     now = samples.last
@@ -140,12 +139,14 @@ def _rounded(per_s: Optional[float]) -> Optional[float]:
     return None if per_s is None else round(per_s, 3)
 
 
-def _site(rate: Rate, frame: Optional[Frame]) -> "dict[str, object]":
+def _site(rate: Rate, made_at: Chain) -> "dict[str, object]":
+    frame = made_at[0] if made_at else None
     return {
         "function": frame.function if frame else None,
         "module": frame.module if frame else None,
         "file": frame.file if frame else None,
         "line": frame.line if frame else None,
+        "callers": [of_frame(each) for each in made_at[1:]],
         "alive": rate.counts.alive,
         "unjoined": rate.counts.unjoined,
         "created": rate.counts.created,

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 from ..judge.alarms import GROWTH, Alarm
 from ..judge.durations import duration
 from .json import encode, of_frame
-from .places import place
+from .places import chain
 from .sanitize import clean
 from .stacks import counted
 from .style import PLAIN, Style
@@ -73,9 +73,8 @@ def sentence(alarm: Alarm, style: Style = PLAIN) -> str:
 
 
 def where_of(alarm: Alarm, style: Style = PLAIN) -> str:
-    if alarm.frame is not None:
-        return place(alarm.frame, style)
-    return "a place that is not known" if alarm.what in ("created", "started") else ""
+    unknown = "a place that is not known" if alarm.what in ("created", "started") else ""
+    return chain(alarm.chain, style, unknown) if alarm.chain or unknown else ""
 
 
 def alarm_line(alarm: Alarm, time: float, style: Style, is_json: bool) -> str:
@@ -89,6 +88,8 @@ def alarm_line(alarm: Alarm, time: float, style: Style, is_json: bool) -> str:
         "pid": alarm.pid,
         "process": alarm.process,
         "frame": None if alarm.frame is None else of_frame(alarm.frame),
+        "callers": [of_frame(each) for each in alarm.chain[1:]],
+        "creation_stack": [of_frame(each) for each in alarm.creation_stack],
         "before": alarm.before,
         "threads": alarm.threads,
         "looks": alarm.looks,
