@@ -64,7 +64,7 @@ def test_what_is_no_rule(line: str, message: str) -> None:
 def test_parts() -> None:
     rule = parse_rule("class=unjoined  site:start_[ab]?  its  join comes later", "x.rules:3")
     assert rule.classes == ("unjoined",)
-    assert [each[:2] for each in (rule.of_kind + rule.of_thread)] == [("site", "start_[ab]?")]
+    assert [each[:2] for each in rule.conditions] == [("site", "start_[ab]?")]
     assert rule.reason == "its join comes later"
     assert rule.pattern == "class=unjoined site:start_[ab]?"
     assert str(rule) == "class=unjoined site:start_[ab]? its join comes later"
@@ -253,7 +253,7 @@ def test_lines_of_other_tools(tmp_path: Path) -> None:
     path = tmp_path / "suppressions"
     path.write_text(FOREIGN)
     rules = load_rules(str(path))
-    assert [(each.of_kind + each.of_thread)[0][:2] for each in rules] == [
+    assert [each.conditions[0][:2] for each in rules] == [
         (MADE_BY, "*std::thread::_M_start*"),
         (MADE_BY, "third_party/*.cc"),
         (MADE_BY, "*libfoo.so*"),
@@ -293,10 +293,10 @@ def test_built_in_rules_can_be_read_and_speak_of_no_unjoined_thread() -> None:
 
 def test_built_in_rules_name_a_routine_a_file_or_no_record_at_all() -> None:
     for rule in builtin.rules():
-        fields = {condition.field for condition in (rule.of_kind + rule.of_thread)}
+        fields = {condition.field for condition in rule.conditions}
         is_bound = fields & {"start", "module"} or {"name", "site"} <= fields
         assert is_bound or rule.classes == ("untracked",), rule
-        for condition in rule.of_kind + rule.of_thread:
+        for condition in rule.conditions:
             if condition.field in ("start", "module", "site"):
                 assert not condition.glob.strip("*?") == "", rule
 

@@ -18,8 +18,9 @@ SANE = 1000  # threads that one rule may expect unremarked
 
 
 class Candidates:
-    """The rules that may apply to threads of one kind, as far as somebody has asked for them: of ten thousand threads
-    that differ in their names alone, each is asked for its name alone, and only where a rule hangs on it.
+    """The rules that may apply to threads that are created alike, as far as somebody has asked for them: of ten thousand
+    threads that differ in their scopes and names alone, each is asked for these alone, and only where a rule hangs on
+    them.
     """
 
     def __init__(self, rules: Iterable[Rule], class_: str):
@@ -29,7 +30,7 @@ class Candidates:
     def of(self, values: ValuesOf) -> Iterator[Rule]:
         yield from self._known
         for rule in self._rest:
-            if all_hold(rule.of_kind, values):
+            if all_hold(rule.of_creation, values):
                 self._known.append(rule)
                 yield rule
 
@@ -57,7 +58,7 @@ class RuleSet:
     def match(
         self, key: Hashable, class_: str, values: ValuesOf, counts: bool, declared: Iterable[Rule]
     ) -> Tuple[Optional[Rule], bool]:
-        """The rule, and whether it is the same for each thread of that kind in that class; `key` names the kind.
+        """The rule, and whether it is the same for each such thread of that scope and class; `key`: how it was created.
         `counts`: unless a rule expects it, the thread is leaked, or untracked where that counts."""
         asked = (key, class_, counts)
         if asked not in self._candidates:
@@ -68,6 +69,8 @@ class RuleSet:
             self._candidates[asked] = Candidates(current, class_)
         shared = True
         for rule in self._candidates[asked].of(values):
+            if not all_hold(rule.of_scope, values):
+                continue
             if rule.is_of_kind:
                 return rule, shared
             shared = False

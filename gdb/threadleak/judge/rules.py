@@ -65,7 +65,8 @@ class Rule:
         self.reason = reason
         self.origin = origin
         self._line = line
-        self.of_kind: List[Condition] = []  # the same for threads of one creation, in one scope
+        self.of_creation: List[Condition] = []  # the same for threads that are created alike
+        self.of_scope: List[Condition] = []
         self.of_thread: List[Condition] = []
         self.classes: Tuple[str, ...] = _ALIVE
         self.max: Optional[int] = None
@@ -83,9 +84,13 @@ class Rule:
         return f"{self.pattern} {self.reason}" + (f" ({self.origin})" if self.origin else "")
 
     @property
+    def conditions(self) -> List[Condition]:
+        return self.of_creation + self.of_scope + self.of_thread
+
+    @property
     def is_of_creation(self) -> bool:
         """Whether it holds for every thread of that creation, so that the site can be marked with it."""
-        fields = {condition.field for condition in self.of_kind + self.of_thread}
+        fields = {condition.field for condition in self.conditions}
         alike = self.classes == _ALIVE or self.covers_unjoined and len(self.classes) > 1
         return fields <= _OF_CREATION and alike and self.max is None
 
@@ -102,7 +107,7 @@ class Rule:
         return bool(self.until) and self.until < today
 
     def applies(self, class_: str, values: ValuesOf) -> bool:
-        return class_ in self.classes and all_hold(self.of_kind + self.of_thread, values)
+        return class_ in self.classes and all_hold(self.conditions, values)
 
     def add(self, key: str, value: str) -> None:
         if key in FIELDS or key == MADE_BY:
@@ -123,7 +128,9 @@ class Rule:
             self.until = _day(value)
 
     def _demand(self, condition: Condition) -> None:
-        conditions = self.of_thread if condition.field in _OF_THREAD else self.of_kind
+        conditions = self.of_scope if condition.field == "scope" else self.of_creation
+        if condition.field in _OF_THREAD:
+            conditions = self.of_thread
         conditions.append(condition)
         conditions.sort(key=lambda each: _ORDER[each.field])
 
@@ -146,7 +153,7 @@ def parse_rule(line: str, origin: str = "") -> Rule:
         rule.add(*pair)
         count += 1
     rule.pattern, rule.reason = " ".join(words[:count]), " ".join(words[count:])
-    if not any(condition.field in FIELDS for condition in rule.of_kind + rule.of_thread):
+    if not any(condition.field in FIELDS for condition in rule.conditions):
         raise RuleError(f"a rule is FIELD:GLOB REASON, with a field of {', '.join(FIELDS)}")
     if not rule.reason:
         raise RuleError(f"the rule {rule.pattern} has no reason: say why such a thread is expected")

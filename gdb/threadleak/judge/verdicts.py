@@ -175,8 +175,7 @@ class Judge:
         shared = True
         if mark is None and (not thread.is_main or wait == STUCK):
             counts = decision.leaked or (decision.class_ == UNTRACKED and self.at.settings.strict)
-            values, declared = self.values.of(thread), self._declared(thread)
-            rule, shared = self.rules.match(thread.kind, decision.class_, values, counts, declared)
+            rule, shared = self._match(thread, decision.class_, counts)
         of_rule = (*key, rule)
         if of_rule in self._decisions:
             decision = self._decisions[of_rule]
@@ -193,8 +192,16 @@ class Judge:
 
     def rule_for(self, thread: ThreadInfo, class_: str) -> Optional[Rule]:
         """That expects it as one of that class."""
+        return self._match(thread, class_, True)[0]
+
+    def _match(self, thread: ThreadInfo, class_: str, counts: bool) -> Tuple[Optional[Rule], bool]:
+        kind, copy = thread.kind, thread.copy
+        number = copy.number if copy is not None else None
+        created: Tuple[object, ...] = ()
+        if kind is not None:
+            created = (kind.state & abi.DETACHED, kind.site, kind.start, kind.start_module)
         values, declared = self.values.of(thread), self._declared(thread)
-        return self.rules.match(thread.kind, class_, values, True, declared)[0]
+        return self.rules.match((number, *created), class_, values, counts, declared)
 
     def _mark(self, thread: ThreadInfo, class_: str) -> Optional[str]:
         """Why the process itself holds that the thread is expected. Counted marks serve the library alone: here
