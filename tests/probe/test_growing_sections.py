@@ -57,7 +57,7 @@ def places(program: Path) -> Tuple[List[Place], int]:
         try:
             assert child.stdout and child.stdout.read(1)
             look, found = probe.Probe.of_process(child.pid), []
-            for _ in range(200):
+            for _ in range(6000):
                 time.sleep(0.01)
                 if look.look(0) and look.thread(0)["syscall"] == PAUSE:
                     break

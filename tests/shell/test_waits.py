@@ -54,7 +54,7 @@ def build(workshop: Workshop, name: str, level: str, strip: bool) -> str:
 def start(workshop: Workshop, path: str) -> Running:
     running = workshop.start(Program(os.path.basename(path), path, path, LINKED), ready="")
     if running.line() != "ready":
-        assert running.process.wait(10) == CANNOT, running.errors()
+        assert running.process.wait(60) == CANNOT, running.errors()
         pytest.skip("this machine does not let it")
     return running
 
