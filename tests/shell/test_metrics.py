@@ -67,7 +67,7 @@ def test_once(growing: Growing) -> None:
     with open("/proc/stat", encoding="ascii") as file:
         booted = next(int(line.split()[1]) for line in file if line.startswith("btime"))
     started = booted + ticks / os.sysconf("SC_CLK_TCK")
-    assert abs(told["threadleak_threads_created_created{}"] - started) < 10
+    assert abs(told["threadleak_start_time_seconds{}"] - started) < 10
     site = f"{UNJOINED} (grows.c:{line_of('grows', '/* creates unjoined */')})"
     assert told[f'threadleak_site_threads{{class="unjoined",site="{site}"}}'] == 3
     assert told[f'threadleak_site_created_total{{site="{site}"}}'] == 3
@@ -84,6 +84,7 @@ def test_the_rest_is_other(growing: Growing) -> None:
 def test_openmetrics(growing: Growing) -> None:
     out = run_shell("metrics", "--format", "openmetrics", growing.pid).out
     assert out.endswith("# EOF\n") and "# TYPE threadleak_threads_created counter\n" in out
+    assert not [line for line in out.splitlines() if re.match(r"threadleak_\w+_created\{", line)]
 
 
 def test_never_absent_and_never_none_leaked(workshop: Workshop) -> None:

@@ -77,7 +77,11 @@ class Families:
             up.add_metric(_of(each), 0 if each.why else 1)
             if each.why:
                 why.add_metric([*_of(each), clean(each.label or each.why)], 1)
-        yield from (up, why)
+        started = self._gauge("threadleak_start_time_seconds", _STARTED, labels=_LABELS)
+        for each in processes:
+            if each.started_s is not None:
+                started.add_metric(_of(each), each.started_s)
+        yield from (up, why, started)
         yield from self._threads(processes)
         yield from self._totals(processes)
         yield from self._sites(processes)
@@ -98,7 +102,7 @@ class Families:
             for each in processes:
                 number = getattr(each.counts, field) if each.counts is not None else None
                 if number is not None:
-                    family.add_metric(_of(each), number, created=each.started_s)
+                    family.add_metric(_of(each), number)
             yield family
 
     def _sites(self, processes: Sequence[Process]) -> Iterator[Any]:
@@ -110,7 +114,7 @@ class Families:
                 threads.add_metric([*_of(each), site.name, "unjoined"], site.unjoined)
                 if site.name != OTHER:  # whose sum falls when a site leaves it
                     labels = [*_of(each), site.name]
-                    created.add_metric(labels, site.created, created=each.started_s)
+                    created.add_metric(labels, site.created)
         yield from (threads, created)
 
 
@@ -119,6 +123,7 @@ _PROCESSES = "Processes that are looked at."
 _CLOSED = "Processes that may have the library, and do not let us look."
 _UP = "1: all that is told of the process is known. 0: it is not, see threadleak_down."
 _DOWN = "Why not all is known of a process."
+_STARTED = "Since when threads are counted, in seconds since 1970."
 _THREADS = "Threads by class: alive, unjoined, untracked."
 _PEAK = "Most threads that were alive at a time, as far as the history of the process reaches."
 _SITES = "Threads by the place that created them."
