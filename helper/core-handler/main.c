@@ -142,8 +142,10 @@ static int to_file(const struct process *process, const char *pattern, bool with
 {
     char path[PATH_MAX], sidecar[PATH_MAX];
     unsigned long long limit = output_limit(process);
-    if (!limit)
-        return 0; /* ulimit -c 0 */
+    if (!limit) {
+        output_tell_no_core(process);
+        return 0;
+    }
     if (!output_path(pattern, process, path)) {
         output_complain("the core of process %d is lost: %s is no absolute path of a file", process->pid,
                         pattern);

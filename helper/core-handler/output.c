@@ -185,6 +185,20 @@ bool output_core(int from, int to, unsigned long long limit)
     return is_over || read(from, block, 1) == 0;
 }
 
+/* Somebody reads it: the kernel leaves no standard error. */
+static bool has_reader(void)
+{
+    struct stat status, null;
+    return !fstat(2, &status) && !stat("/dev/null", &null) && status.st_rdev != null.st_rdev;
+}
+
+void output_tell_no_core(const struct process *process)
+{
+    if (has_reader())
+        output_complain("process %d may have no core, by its limit (ulimit -c 0): nothing is written",
+                        process->pid);
+}
+
 void output_complain(const char *format, ...)
 {
     char text[1024] = "<3>threadleak-core-handler: ";
@@ -197,8 +211,7 @@ void output_complain(const char *format, ...)
         if (iscntrl((unsigned char)*at))
             *at = '?';
     strcat(text, "\n");
-    struct stat status, null;
-    bool is_told = !fstat(2, &status) && !stat("/dev/null", &null) && status.st_rdev != null.st_rdev;
+    bool is_told = has_reader();
     int log = is_told ? 2 : open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (log < 0)
         return;

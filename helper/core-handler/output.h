@@ -43,4 +43,8 @@ bool output_write(int file, const char *data, size_t size);
 /* To stderr, or from the kernel's call to the kernel's log: a sentence. */
 __attribute__((format(printf, 1, 2))) void output_complain(const char *format, ...);
 
+/* That its limit forbids a core: to people alone, since in the kernel's log it would be one line for each
+ * process that dies so. */
+void output_tell_no_core(const struct process *process);
+
 #endif

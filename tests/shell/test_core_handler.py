@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 from journal import Journal, entry, why_not
 from run_gdb import ROOT, run_gdb
-from run_shell import run_shell
+from run_shell import BLIND, run_shell
 from workshop import Running, Workshop
 
 sys.path.insert(0, os.path.join(ROOT, "gdb"))
@@ -156,7 +156,9 @@ def test_the_limit_on_cores_holds(limit: int, tmp_path: Path) -> None:
         done = handle("-p", str(process.pid), "-o", f"{tmp_path}/core")
         process.communicate()
     assert (tmp_path / "core").exists() == bool(limit)
-    if limit:
+    if not limit:
+        assert done.returncode == 0 and "by its limit (ulimit -c 0): nothing is" in done.stderr
+    else:
         assert (tmp_path / "core").read_bytes() == CORE[:limit]
         assert done.returncode == 1 and "is not whole" in done.stderr
 
@@ -225,6 +227,14 @@ def test_the_settings_are_printed() -> None:
     assert shown.status == 0 and re.search(
         rf"^kernel.core_pattern=\|{HANDLER} -p %P ", shown.out, re.M
     )
+
+
+@pytest.mark.parametrize("name, sign", [("%z.%p", "%z"), ("%p.%", "%"), ("%%%P", "%P")])
+def test_a_sign_that_stands_for_nothing(name: str, sign: str) -> None:
+    shown = run_shell("core-handler", "--output", f"/var/cores/{name}")
+    assert (shown.status, shown.out) == (BLIND, "")
+    assert f"{sign} in /var/cores/{name} stands for nothing" in shown.err
+    assert run_shell("core-handler", "--output", "/var/cores/%p%e%t%u%h%%z").status == 0
 
 
 @pytest.mark.skipif(

@@ -6,6 +6,7 @@ import shlex
 from typing import List, Optional
 
 from ..libraries import core_handler
+from ..patterns import Pattern
 from ..show.sanitize import clean
 from ..target.base import TargetError
 from ..target.sidecar import FOLDER
@@ -14,6 +15,7 @@ from .command_line import Outcome, Parser
 NAME = "core-handler"
 PATTERN = "/proc/sys/kernel/core_pattern"
 LENGTH_MAX = 127  # of the pattern (CORENAME_MAX_SIZE of Linux, with the zero byte)
+_UNKNOWN = Pattern(r"%(?![petuh]).?")
 OWN = f"{FOLDER}/core.%%e.%%p.%%t"
 
 
@@ -48,10 +50,21 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
     return settings(before, options.pattern, core_handler())
 
 
+def _refuse_unknown(pattern: str) -> None:
+    """What the handler would take for a letter."""
+    other = _UNKNOWN.search(pattern.replace("%%", ""))
+    if other is not None and pattern.startswith("/"):
+        raise TargetError(
+            f"{clean(other.group())} in {clean(pattern)} stands for nothing that the handler knows: give --output"
+            " with %p, %e, %t, %u, %h, and %% for a per cent sign"
+        )
+
+
 def settings(before: str, pattern: Optional[str], handler: str) -> Outcome:
     """`before`: what core_pattern is now. `pattern`: where cores go; None: as now, as far as that can be."""
     if pattern is not None and not pattern.startswith("/"):
         raise TargetError(f"{clean(pattern)} is no absolute path")
+    _refuse_unknown(pattern or before)
     said: List[str] = []
     words = [handler, "-p", "%P"]
     if pattern is not None:
