@@ -334,7 +334,7 @@ struct threadleak_clock_pair {
     uint64_t number; /* 0: being written. Stored last */
     uint64_t ticks;
     uint64_t ns;
-    uint64_t reserved;
+    uint64_t seal; /* number + ticks * 3 * THREADLEAK_EVENT_FACTOR + ns * 5 * it: of one writer, then */
 };
 
 struct threadleak_events {

@@ -92,6 +92,10 @@ static void write_pair(uint64_t number, struct moment now)
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __atomic_store_n(&pair->ticks, now.ticks, __ATOMIC_RELAXED);
     __atomic_store_n(&pair->ns, now.ns, __ATOMIC_RELAXED);
+    /* who was held up for a round of the ring may write into what another one has */
+    const uint64_t factor = THREADLEAK_EVENT_FACTOR;
+    uint64_t seal = number + now.ticks * (3 * factor) + now.ns * (5 * factor);
+    __atomic_store_n(&pair->seal, seal, __ATOMIC_RELAXED);
     __atomic_store_n(&pair->number, number, __ATOMIC_RELEASE);
 }
 

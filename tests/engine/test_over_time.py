@@ -17,7 +17,7 @@ from threadleak.read.events import JOIN_BEGIN, KINDS, Events, events_of
 from threadleak.read.history import History, history_of
 from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
-from threadleak.read.ticks import Ticks
+from threadleak.read.ticks import Ticks, seal_of
 from threadleak.target.base import TargetError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "abi"))
@@ -223,16 +223,20 @@ def test_without_two_pairs_there_are_no_times() -> None:
     assert not events(memory).is_timed
 
 
+def _packed(pairs: List[Tuple[int, int]]) -> bytes:
+    return b"".join(
+        pack(abi.CLOCK_PAIR, number=number, ticks=t, ns=ns, seal=seal_of(number, t, ns))
+        for number, (t, ns) in enumerate(pairs, 1)
+    )
+
+
 PAIR = st.tuples(st.integers(0, ALL), st.integers(0, ALL))
 
 
 @settings(max_examples=300)
 @given(st.lists(PAIR, max_size=20), st.lists(st.integers(0, ALL), max_size=30))
 def test_times_are_in_order_whatever_the_pairs(pairs: Any, ticks: List[int]) -> None:
-    raw = b"".join(
-        pack(abi.CLOCK_PAIR, number=number, ticks=t, ns=ns)
-        for number, (t, ns) in enumerate(pairs, 1)
-    )
+    raw = _packed(pairs)
     clock = Ticks(
         abi.EVENTS.one(pack(abi.EVENTS, clock=abi.CLOCK_COUNTER, pairs_used=len(pairs), pairs=raw)),
         T0,
@@ -245,10 +249,7 @@ def test_times_are_in_order_whatever_the_pairs(pairs: Any, ticks: List[int]) -> 
 
 def test_a_counter_is_turned_to_nanoseconds() -> None:
     pairs = [(1000, T0), (4000, T0 + 1000), (10000, T0 + 3000)]
-    raw = b"".join(
-        pack(abi.CLOCK_PAIR, number=number, ticks=t, ns=ns)
-        for number, (t, ns) in enumerate(pairs, 1)
-    )
+    raw = _packed(pairs)
     head = pack(abi.EVENTS, clock=abi.CLOCK_COUNTER, pairs_used=3, pairs=raw)
     clock = Ticks(abi.EVENTS.one(head), T0 - SECOND, T0 + SECOND)
     assert [clock.ns(at) - T0 for at in (1000, 2500, 7000, 13000, 400)] == [
@@ -263,13 +264,19 @@ def test_a_counter_is_turned_to_nanoseconds() -> None:
 def test_two_pairs_taken_at_once_say_nothing_of_the_rate() -> None:
     """A counter of 1 GHz; the last pair is 60 ns too late."""
     pairs = [(SECOND, T0), (2 * SECOND, T0 + SECOND), (2 * SECOND + 100, T0 + SECOND + 160)]
-    raw = b"".join(
-        pack(abi.CLOCK_PAIR, number=number, ticks=t, ns=ns)
-        for number, (t, ns) in enumerate(pairs, 1)
-    )
+    raw = _packed(pairs)
     head = pack(abi.EVENTS, clock=abi.CLOCK_COUNTER, pairs_used=3, pairs=raw)
     clock = Ticks(abi.EVENTS.one(head), T0, T0 + MINUTE)
     assert abs(clock.ns(3 * SECOND) - T0 - 2 * SECOND) < 1000
+
+
+def test_a_pair_into_which_two_wrote_is_none() -> None:
+    """Of the second the ticks are an older one's: what it says of all after it would be wrong."""
+    raw = _packed([(SECOND, T0), (2 * SECOND, T0 + SECOND), (3 * SECOND, T0 + 2 * SECOND)])
+    torn = raw[:40] + (SECOND + 1).to_bytes(8, "little") + raw[48:]
+    head = pack(abi.EVENTS, clock=abi.CLOCK_COUNTER, pairs_used=3, pairs=torn)
+    clock = Ticks(abi.EVENTS.one(head), T0, T0 + MINUTE)
+    assert abs(clock.ns(SECOND + SECOND // 2) - T0 - SECOND // 2) < 1000
 
 
 # ---- damage ---------------------------------------------------------------------------------------

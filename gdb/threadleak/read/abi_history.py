@@ -90,7 +90,7 @@ class ClockPair(NamedTuple):
     number: U64
     ticks: U64
     ns: U64
-    reserved: U64
+    seal: U64
 
 
 class Events(NamedTuple):

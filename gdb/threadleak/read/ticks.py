@@ -62,13 +62,18 @@ class Ticks:
         return begin + (ticks - first) * ns // more
 
 
+def seal_of(number: int, ticks: int, ns: int) -> int:
+    return number + (3 * ticks + 5 * ns) * abi.EVENT_FACTOR & (1 << 64) - 1
+
+
 def _pairs(events: abi.Events) -> List[Tuple[int, int]]:
-    """Those that lie where they belong."""
+    """Those that lie where they belong, and are of one writer."""
     ring = abi.CLOCK_PAIRS - 1
     found = []
     for at, pair in enumerate(abi.CLOCK_PAIR.many(events.pairs, abi.CLOCK_PAIR.size)):
         place = 0 if pair.number == 1 else 1 + (pair.number - 2) % ring
-        if 1 <= pair.number <= events.pairs_used and place == at:
+        is_whole = pair.seal == seal_of(pair.number, pair.ticks, pair.ns)
+        if 1 <= pair.number <= events.pairs_used and place == at and is_whole:
             found.append((pair.ticks, pair.ns))
     return sorted(found)
 
