@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A page in Chromium, as whoever reads it sees it, and can do with it."""
 
+import base64
 import json
+import os
+import sys
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List
 
@@ -66,6 +69,14 @@ class Browser:
         asked = [each for each in found if each["method"] == "Network.requestWillBeSent"]
         return [each["params"]["request"]["url"] for each in asked]
 
+    def screenshot(self, path: str) -> None:
+        """The whole page, as wide as it is."""
+        size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        how = {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "scale": 1, **_size(size)}}
+        data = self.driver.execute_cdp_cmd("Page.captureScreenshot", how)["data"]
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(data))
+
     def accessible(self) -> List[Dict[str, str]]:
         """Role and name of whatever a screen reader is told."""
         self.driver.execute_cdp_cmd("Accessibility.enable", {})
@@ -77,6 +88,10 @@ class Browser:
         ]
 
 
+def _size(size: Dict[str, float]) -> Dict[str, float]:
+    return {"width": size["width"], "height": size["height"]}
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     if web_driver.why_not():
@@ -84,3 +99,12 @@ def chromium() -> Iterator[Browser]:
     logs = {"browser": "ALL", "performance": "ALL"}
     with web_driver.started("--hide-scrollbars", **{"goog:loggingPrefs": logs}) as driver:
         yield Browser(driver)
+
+
+if __name__ == "__main__":  # browser.py PAGE#thread-ID FOLDER: as docs/html-*.png were made
+    page, _, thread = sys.argv[1].partition("#")
+    with chromium() as shown:
+        for width in WIDTHS:
+            for theme in THEMES:
+                shown.open(os.path.abspath(page), width, theme, f"#{thread}")
+                shown.screenshot(f"{sys.argv[2]}/html-{width}-{theme}.png")
