@@ -323,6 +323,15 @@ def test_styles_change_no_character() -> None:
 # ---- what looks the same -------------------------------------------------------------------------
 
 
+def test_equal_leaks_with_a_scope_each_are_a_few_lines() -> None:
+    """As of a server with a scope for each request; two in one scope are still counted as one scope."""
+    scopes = [scope(2 + n, b"request") for n in range(50)]
+    data = [MAIN] + [record(2 + n, ENDED, scope=min(n, 49) + 1) for n in range(60)]
+    target = FakeTarget(image(data, scopes=scopes), now=LATER)
+    lines = listing(Report(look_at(target), Settings(), RuleSet()))
+    assert "... and 52 more like these, in 42 scopes: ids 10-61" in lines
+
+
 def test_sites_of_one_line_stand_together() -> None:
     """The return addresses of an unrolled loop; another line is another group."""
     pcs = (TEXT + 0x1205, TEXT + 0x1215, TEXT + 0x1225, TEXT + 0x1405)

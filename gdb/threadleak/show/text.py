@@ -14,7 +14,7 @@ from .places import function, own_place, stack_lines
 from .sanitize import clean, shorten
 from .style import PLAIN, Style
 
-EQUAL_ROWS = 8  # of threads that differ in nothing but number and name
+EQUAL_ROWS = 8  # of threads that differ in nothing but number, name and scope
 SCOPE_WIDTH = 40
 START_WIDTH = 40
 IDS_WIDTH = 120
@@ -137,9 +137,21 @@ def thread_table(
         rest = run[len(shown) :]
         if rest:
             ids = id_ranges(rest, IDS_WIDTH)
-            of = f": ids {ids}" if ids else ""
+            of = _in_scopes(run, rest) + (f": ids {ids}" if ids else "")
             rows.append((f"... and {len(rest):,} more like these{of}",))
     return table(rows, style) if len(rows) > 1 else []
+
+
+def _in_scopes(run: List[Verdict], rest: List[Verdict]) -> str:
+    """Nothing where all are of one."""
+    inside, left = ({_scope_id(verdict) for verdict in each} for each in (run, rest))
+    if len(inside) < 2:
+        return ""
+    return f", in {len(left):,} scope{'s' if len(left) > 1 else ''}"
+
+
+def _scope_id(verdict: Verdict) -> int:
+    return verdict.thread.kind.scope if verdict.thread.kind is not None else 0
 
 
 def _runs(report: Report, verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
@@ -160,11 +172,12 @@ def _runs(report: Report, verdicts: Iterable[Verdict]) -> List[List[Verdict]]:
 
 
 def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
-    """What is equal for threads that differ in nothing that the table shows but number and name."""
+    """What is equal for threads that differ in nothing that the table shows but number, name and scope, of which each
+    request has its own."""
     thread, kind, copy = verdict.thread, verdict.thread.kind, verdict.thread.copy
     place: Tuple[object, ...] = ()
     if kind is not None:
-        place = (report.alike.first(copy, kind.site), kind.start, kind.scope)
+        place = (report.alike.first(copy, kind.site), kind.start)
     said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
     return (thread.copy, place, said)
 
