@@ -14,7 +14,7 @@ from image import MAIN, PID, T0, FakeTarget, FakeThread, image, pack
 from threadleak.read import abi_history as abi
 from threadleak.read.buckets import Bucket
 from threadleak.read.events import JOIN_BEGIN, KINDS, Events, events_of
-from threadleak.read.history import History, history_of
+from threadleak.read.history import History, history_of, most_alive
 from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
 from threadleak.read.ticks import Ticks, seal_of
@@ -140,12 +140,44 @@ def test_the_most_of_the_present_second_is_in_each_level() -> None:
     assert found.levels[0][-1].peak == 9
 
 
+def test_the_most_ever_is_told_by_one_ring() -> None:
+    class Reads(FrozenTarget):
+        read_bytes = 0
+
+        def read(self, address: int, size: int) -> bytes:
+            self.read_bytes += size
+            return bytes(super().read(address, size))
+
+    process = Reads(FROZEN)
+    registry = read_registry(process)
+    found = history_of(registry, process)
+    assert found is not None
+    process.read_bytes = 0
+    most = most_alive(registry, process)
+    assert (
+        most == max(bucket.peak for level in found.levels for bucket in level) > found.total.alive
+    )
+    assert process.read_bytes < (COUNTS[2] + 10) * abi.BUCKET.size
+
+
+def test_the_most_ever_is_not_the_parent_s() -> None:
+    memory = history_memory({}, began_ns=T0, peak=1 << 32 | 3)
+    number = T0 // (30 * MINUTE) + 1
+    parents = pack(abi.BUCKET, number=number, begun_ns=T0 - 1, peak=50)
+    memory = [
+        (at, parents + raw[len(parents) :] if at == HALF_HOURS else raw) for at, raw in memory
+    ]
+    process = target(memory, next_id=3)
+    assert most_alive(read_registry(process), process) == 3
+
+
 def test_an_older_library_has_neither() -> None:
     for name in ("registry-1.0.bin", "registry-1.1.bin"):
         old = FrozenTarget(load(IMAGES / name))
         registry = read_registry(old)
         assert registry.copies[0].header.history is None
         assert history_of(registry, old) is None and events_of(registry, old) is None
+        assert most_alive(registry, old) is None
         assert all(site is None or site.finished is None for site in registry.copies[0].sites)
 
 
@@ -286,6 +318,7 @@ def must_be_sane(memory: Memory) -> None:
     process = FrozenTarget(memory)
     registry = read_registry(process)
     try:
+        assert (most_alive(registry, process) or 0) >= 0
         found = history_of(registry, process)
     except TargetError as error:
         assert str(error)

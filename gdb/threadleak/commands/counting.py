@@ -9,7 +9,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from ..judge.rates import Rate, Samples
 from ..judge.told_apart import Chain, told_apart
 from ..read.counts import Counts, Place, count, without_registry
-from ..read.history import history_of
+from ..read.history import most_alive
 from ..read.locate import read_registry
 from ..read.model import Anomalies, Registry
 from ..read.registry import read_copy
@@ -174,11 +174,9 @@ class Counting:
         if self._registry is None or self._target is None:
             return None
         try:
-            history = history_of(self._registry, self._target)
+            return most_alive(self._registry, self._target)
         except TargetError:
             return None
-        peaks = [bucket.peak for level in history.levels for bucket in level] if history else []
-        return max(peaks, default=None)
 
     def started_s(self) -> Optional[float]:
         """Since when the registry counts, epoch seconds."""

@@ -77,6 +77,28 @@ def history_of(registry: Registry, target: Target) -> Optional[History]:
     return histories[-1] if histories else None
 
 
+def most_alive(registry: Registry, target: Target) -> Optional[int]:
+    """The peak of all buckets of history_of, for whoever asks often: one ring is read, that which reaches farthest; the finer
+    ones have no peak that it has not. None, and TargetError: likewise."""
+    copies = [copy for copy in registry.copies if copy.header.history]
+    return max((_most_alive(copy, target) for copy in copies), default=None)
+
+
+def _most_alive(copy: Copy, target: Target) -> int:
+    raw = _head(copy.header, target)
+    level = _levels(raw)[0][-1]
+    # No `steady`: each word is whole, and a bucket that is being opened has the old peak or none.
+    ring = target.read(level.buckets, level.count * level.bucket_size)
+    numbers, begun, peaks = (
+        abi.BUCKET.column(ring, name, level.bucket_size) for name in ("number", "begun_ns", "peak")
+    )
+    most = max(raw.peak & LOW, _end(copy.header, raw).alive)
+    for number, ns, peak in zip(numbers, begun, peaks):
+        if number and ns >= raw.began_ns:
+            most = max(most, peak & LOW)
+    return most
+
+
 def _read(copy: Copy, target: Target) -> History:
     raw = _head(copy.header, target)
     levels, site_levels = _levels(raw)
