@@ -2,12 +2,11 @@
 """`threadleak metrics`: counts of processes for Prometheus, once or whenever it asks."""
 
 import argparse
-import os
 import re
 import sys
 from typing import Optional, Tuple
 
-from .. import packages
+from .. import packages, whole_file
 from ..judge.report import BLIND, CLEAN
 from ..show.metrics import Found
 from . import scraped
@@ -134,15 +133,7 @@ def _ready(url: str) -> None:
 
 
 def _replace(path: str, text: str) -> None:
-    """Whoever reads it finds the old one or the new one, whole; and may be another user."""
-    new: Optional[str] = f"{path}.{os.getpid()}"
     try:
-        with open(str(new), "x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(str(new), path)
-        new = None
+        whole_file.replace(path, text)
     except OSError as failure:
         raise UsageError(f"{path} cannot be written: {failure.strerror}") from None
-    finally:
-        if new is not None and os.path.exists(new):
-            os.unlink(new)

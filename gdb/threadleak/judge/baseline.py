@@ -8,10 +8,10 @@ Class, fingerprint of the creation, how many threads at most; the rest of a line
 that a change is a small difference. The oldest threads are the known ones; those beyond the number are new.
 """
 
-import os
 from collections import Counter
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
+from .. import whole_file
 from ..read.stacks import Stacks
 from ..read.threads import ThreadInfo
 from ..target.base import Frame
@@ -77,17 +77,12 @@ class Baseline:
         return Baseline(self.path, entries)
 
     def save(self) -> None:
-        """All of it or nothing."""
         rows = sorted((entry.comment, *key, entry.threads) for key, entry in self.entries.items())
         lines = [
             f"{class_} {print_} {count} {comment}\n" for comment, class_, print_, count in rows
         ]
-        path = os.path.realpath(self.path)
-        new = f"{path}.new"
         try:
-            with open(new, "w", encoding="utf-8") as file:
-                file.write(f"{HEAD}\n{_ABOUT}{''.join(lines)}")
-            os.replace(new, path)
+            whole_file.replace(self.path, f"{HEAD}\n{_ABOUT}{''.join(lines)}")
         except OSError as error:
             raise RuleError(f"the baseline cannot be written: {error}") from None
 
