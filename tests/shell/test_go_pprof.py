@@ -12,7 +12,7 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import pytest
 from growing import Growing
-from run_gdb import run_gdb
+from run_gdb import ROOT, run_gdb
 from run_shell import CLEAN, LEAKS, SETTLED, SHELL, USAGE, environment, run_shell
 from workshop import Workshop, line_of, source_of
 
@@ -193,6 +193,23 @@ def test_two_processes_as_one(growing: Growing, workshop: Workshop, tmp_path: ob
     pprof("-proto", "-output", merged, *paths)
     unjoined = [row for row in rows(merged) if row.values["unjoined"]]
     assert [row.values["unjoined"] for row in unjoined] == [3]
+
+
+def documented(ending: str) -> List[str]:
+    """The words of the one command of docs/production.md that ends so, without its files."""
+    with open(os.path.join(ROOT, "docs", "production.md"), encoding="utf-8") as file:
+        (words,) = re.findall(rf"(?m)^go tool pprof (.*) {re.escape(ending)} +#", file.read())
+    return str(words).split()
+
+
+@pytest.mark.parametrize("ending", ["*.pb.gz", "before.pb.gz now.pb.gz"])
+def test_the_first_file_has_no_leak(growing: Growing, tmp_path: object, ending: str) -> None:
+    """Then it is shown by default who is alive."""
+    healthy = profile(tmp_path, "1", "groups", *SETTLED, growing.pid, status=CLEAN)
+    growing.make("uuu")
+    leaking = profile(tmp_path, "2", "groups", *SETTLED, growing.pid)
+    shown = pprof(*documented(ending), healthy, leaking)
+    assert re.search(r"\n +3 +100% +100% +3 +100% +leave_unjoined\n", shown), shown
 
 
 @pytest.mark.parametrize("command", [("list", "--by", "blocked"), ("stacks",)])
