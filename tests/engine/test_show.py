@@ -332,6 +332,15 @@ def test_equal_leaks_with_a_scope_each_are_a_few_lines() -> None:
     assert "... and 52 more like these, in 42 scopes: ids 10-61" in lines
 
 
+def test_what_would_make_a_suspicion_a_proof() -> None:
+    """Of a core nothing that is yet to come."""
+    data = image([MAIN, record(2, ENDED)])
+    for now, said in ((LATER, text.SUSPECTED), (None, text.SUSPECTED_IN_CORE)):
+        seen = Report(look_at(FakeTarget(data, now=now)), Settings(), RuleSet())
+        lines = listing(seen)
+        assert [line for line in lines if line.startswith("?: ")] == [said]
+
+
 def test_sites_of_one_line_stand_together() -> None:
     """The return addresses of an unrolled loop; another line is another group."""
     pcs = (TEXT + 0x1205, TEXT + 0x1215, TEXT + 0x1225, TEXT + 0x1405)

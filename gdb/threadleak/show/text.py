@@ -15,6 +15,11 @@ from .sanitize import clean, shorten
 from .style import PLAIN, Style
 
 EQUAL_ROWS = 8  # of threads that differ in nothing but number, name and scope
+SUSPECTED = "?: a suspicion, a proof once its scope or the process has ended."
+SUSPECTED_IN_CORE = (
+    "?: a suspicion: a core does not tell whether somebody was about to join it; --at-end judges as"
+    " at the end of the process."
+)
 SCOPE_WIDTH = 40
 START_WIDTH = 40
 IDS_WIDTH = 120
@@ -196,7 +201,7 @@ def listing(
         return lines
     lines += ["", *thread_table(report, verdicts, equal_rows, style), ""]
     if any(verdict.leaked and verdict.confidence == SUSPICION for verdict in verdicts):
-        lines.append("?: a suspicion, a proof once its scope or the process has ended.")
+        lines.append(SUSPECTED if report.at.live else SUSPECTED_IN_CORE)
     first = next((verdict for verdict in verdicts if verdict.thread.handle), None)
     if first is not None and explain:
         lines.append(f"`{explain.replace('{}', first.thread.handle or '')}` says more.")
