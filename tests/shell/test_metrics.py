@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import pytest
 from growing import Growing
 from run_shell import BLIND, CLEAN, SHELL, USAGE, environment, run_shell
-from workshop import READY_S, Workshop, line_of
+from workshop import LIBRARY, READY_S, Workshop, line_of
 
 pytest.importorskip("prometheus_client", reason="needs python3-prometheus-client")
 UNJOINED = "leave_unjoined"
@@ -104,6 +104,39 @@ def test_never_absent_and_never_none_leaked(workshop: Workshop) -> None:
     assert gone.status == BLIND
     assert f'reason="there is no process {bare.pid}"' in gone.out
     assert numbers(gone.out)["threadleak_up{}"] == 0
+
+
+@pytest.mark.parametrize(
+    "name, argument, preload, reason",
+    [
+        ("late", LIBRARY, "", "the library was loaded too late, by dlopen, and sees no thread"),
+        ("goes_past", "alive", None, "the registry has no creation at all: the calls go past the"),
+    ],
+)
+def test_a_library_that_sees_nothing(
+    workshop: Workshop, name: str, argument: str, preload: Any, reason: str
+) -> None:
+    """What list says, and status 2, wherever threads are counted."""
+    pid = str(workshop.start(workshop.program(name), argument, preload=preload).pid)
+    done = run_shell("metrics", pid)
+    assert done.status == BLIND and f"cannot tell: {reason}" in done.err, done
+    assert numbers(done.out)["threadleak_up{}"] == 0 and f'reason="{reason}' in done.out
+    assert reason in run_shell("list", pid).out
+    assert reason in run_shell("top", "--once", "--interval", "0.1", pid).out
+    for words in (("history",), ("history", "--format", "openmetrics")):
+        done = run_shell(*words, pid)
+        assert done.status == BLIND and reason in done.out + done.err, done
+    watched = run_shell("watch", "--every", "100ms", "--for", "300ms", pid)
+    assert watched.status == BLIND and f"cannot tell: process {pid}: {reason}" in watched.err
+    assert "no library in it" not in watched.out
+
+
+def test_a_child_that_has_the_registry_of_its_parent(workshop: Workshop) -> None:
+    running = workshop.start(workshop.program("forked"), "_Fork", ready="")
+    done = run_shell("metrics", running.line())
+    assert done.status == BLIND
+    assert f"cannot tell: the registry is that of process {running.pid}, and this" in done.err
+    assert not any("unjoined" in name for name in numbers(done.out))
 
 
 def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:

@@ -76,6 +76,14 @@ def test_as_text(growing: Growing) -> None:
     assert run_shell("history", growing.pid, env={"LC_ALL": "C"}).out.isascii()
 
 
+def test_threads_that_it_does_not_have(workshop: Workshop) -> None:
+    pid = str(workshop.start(workshop.program("untracked"), "clone").pid)
+    shown = document(pid)
+    note = "1 untracked thread, not in the registry"
+    assert (shown["registry"]["untracked"], shown["history"]["notes"]) == (1, [note])
+    assert f"note: {note}" in run_shell("history", pid).out.splitlines()
+
+
 def test_one_place(growing: Growing) -> None:
     growing.make("uuuaaj")
     told = document(growing.pid, "--site", "keep_*")["history"]

@@ -8,10 +8,12 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..judge.rates import Rate, Samples
 from ..judge.told_apart import Chain, told_apart
+from ..judge.unseen import blinding, lost, no_creation
 from ..read.counts import Counts, Place, count, without_registry
 from ..read.history import most_alive
-from ..read.locate import read_registry
+from ..read.locate import usable_registry
 from ..read.model import Anomalies, Registry
+from ..read.reconcile import of_parent
 from ..read.registry import read_copy
 from ..read.stacks import Stacks
 from ..read.unclaimed import untracked
@@ -118,11 +120,15 @@ class Counting:
         self._chains, self._named, self._stacks = {}, 0, None
         try:
             self._target = self._opened.again()
-            registry = read_registry(self._target)
+            registry = usable_registry(self._target)
         except TargetError as error:
             self._why_none = str(error)
             return None
         self._files = None
+        pid, own_pid = registry.copies[0].header.pid, self._target.own_pid()
+        if pid != own_pid:
+            self._why_none = str(of_parent(pid, own_pid))
+            return None
         begun = [each.header.start_monotonic_ns for each in registry.copies]
         if self._begun not in (None, begun):
             self.samples.begin_anew()
@@ -214,13 +220,9 @@ class Counting:
     def doubts(self) -> Iterator[str]:
         """What the registry does not know, or may have wrong."""
         registry = self._registry
-        if registry is None:
-            return
-        for kind, number, example in registry.anomalies:
-            yield f"damaged: {kind}: {number:,} ({example})"
-        dropped = sum(each.dropped.get("records", 0) for each in registry.copies)
-        if dropped:
-            yield f"{dropped:,} threads dropped for lack of room: nothing is known of them"
+        if registry is not None:
+            yield from blinding(no_creation(registry, self._untracked))
+            yield from blinding(lost(registry))
 
 
 def _code(registry: Registry) -> object:

@@ -4,19 +4,20 @@
 import argparse
 import shutil
 from fnmatch import fnmatchcase
-from typing import Iterator, List, Sequence
+from typing import Iterator, Sequence
 
+from ..judge.classes import UNTRACKED
 from ..judge.history import AUTO, LEVELS, Course, course_of, rises, sum_of
-from ..judge.notices import lost
-from ..judge.report import BLIND, CLEAN
+from ..judge.report import BLIND, CLEAN, Report
+from ..judge.rule_set import RuleSet
 from ..judge.told_apart import told_apart
+from ..judge.unseen import blinding
 from ..judge.values import function_names
+from ..judge.verdicts import Settings
 from ..read.history import History, SiteHistory, history_of
-from ..read.locate import read_registry
 from ..read.model import Registry, text_of
-from ..read.stacks import Stacks
 from ..show import history as show
-from ..target.base import Target, TargetError, base_name
+from ..target.base import TargetError, base_name
 from .charset import is_utf8
 from .command_line import ONE, Outcome, Parser
 from .options import add_limit, add_output
@@ -54,37 +55,29 @@ def parser(shell: bool = False) -> Parser:
 
 
 def run(session: Session, options: argparse.Namespace) -> Outcome:
-    target = session.target()
-    registry = read_registry(target, options.registry)
+    report = session.judge(options.registry, Settings(seek_crowds=False), RuleSet(session.rules))
+    target, registry = report.target, report.registry
+    if not registry.copies:
+        raise TargetError(registry.why_none)
     history = history_of(registry, target)
     if history is None:
         raise TargetError(_why_none(registry))
-    seen = _Look(target, registry, history, options).seen()
-    missing = _missing(target, registry)
+    seen = _Look(report, history, options).seen()
+    missing = blinding(report.notices)
     error = None
     if missing and options.format not in NOTED:
         error = f"cannot tell: {'; '.join(missing)}"
     status = BLIND if missing else CLEAN
-    return Outcome(_shown(session, target, registry, seen, options), status, error)
+    return Outcome(_shown(session, report, seen, options), status, error)
 
 
-def _missing(target: Target, registry: Registry) -> List[str]:
-    """Why there may have been other threads than the history has."""
-    dropped = [each.text for each in lost(registry) if each.blind and each.kind != "dropped_scopes"]
-    return [*target.limits(), *dropped]
-
-
-def _shown(
-    session: Session,
-    target: Target,
-    registry: Registry,
-    seen: show.Seen,
-    options: argparse.Namespace,
-) -> str:
+def _shown(session: Session, report: Report, seen: show.Seen, options: argparse.Namespace) -> str:
     if options.format == "json":
         from ..show import history_json
 
-        return history_json.document(target, registry.copies, seen, options.level)
+        untracked = report.by_class().get(UNTRACKED, 0)
+        copies = report.registry.copies
+        return history_json.document(report.target, copies, seen, options.level, untracked)
     if options.format == "svg":
         from ..show import history_svg
 
@@ -109,14 +102,12 @@ def _why_none(registry: Registry) -> str:
 class _Look:
     """What of the history is asked for."""
 
-    def __init__(
-        self, target: Target, registry: Registry, history: History, options: argparse.Namespace
-    ):
-        self._target = target
-        self._registry = registry
+    def __init__(self, report: Report, history: History, options: argparse.Namespace):
+        self._report = report
+        self._target = report.target
         self._history = history
         self._options = options
-        self._stacks = Stacks(target, registry.copies)
+        self._stacks = report.stacks
 
     def seen(self) -> show.Seen:
         sites = list(self._sites())
@@ -154,4 +145,7 @@ class _Look:
         dropped = self._history.dropped
         if dropped:
             yield f"{dropped:,} places have no history of their own, for lack of room"
-        yield from _missing(self._target, self._registry)
+        for notice in self._report.notices:
+            if notice.kind == UNTRACKED:
+                yield notice.text
+        yield from blinding(self._report.notices)

@@ -13,6 +13,7 @@ from ..judge.report import Report
 from ..judge.rule_set import RuleSet
 from ..judge.streaks import LOOKS, Streaks
 from ..judge.told_apart import Chain, look
+from ..judge.unseen import blinding
 from ..judge.verdicts import Settings
 from ..read.counts import Counts
 from ..target import procfs
@@ -92,7 +93,6 @@ class Watched:
             self.blind = f"its finished threads cannot be seen: {error}"
             return {(ALL,): counts.alive}
         self._begin(STARTED)
-        self.remark = "no library in it: by what glibc's own lists of threads tell"
         return by_start
 
     def _begin(self, kind: str) -> None:
@@ -112,6 +112,9 @@ class Watched:
             return use(report)
 
     def _by_start(self, report: Report) -> Dict[Key, int]:
+        self.blind = "; ".join(blinding(report.notices))
+        if not report.registry.copies and not report.registry.unusable:
+            self.remark = "no library in it: by what glibc's own lists of threads tell"
         numbers: "Counter[Key]" = Counter()
         for each in _groups(report):
             thread = each.verdicts[0].thread

@@ -2,7 +2,7 @@
 """What is to be said of the process as a whole, beside the verdicts on its threads."""
 
 from errno import errorcode
-from typing import TYPE_CHECKING, Iterable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Iterable
 
 from ..libraries import preload
 from ..read import abi
@@ -13,6 +13,7 @@ from .classes import UNTRACKED
 from .crowd import perhaps, sites_of
 from .groups import merge_alike
 from .rule_use import rule_notices
+from .unseen import Notice, lost, no_creation, plural
 
 if TYPE_CHECKING:
     from .report import Report
@@ -25,15 +26,6 @@ def no_registry() -> str:
     )
 
 
-class Notice(NamedTuple):
-    """Something about the process as a whole."""
-
-    kind: str
-    text: str
-    number: int
-    blind: bool = False  # so that no leak found does not mean that there is none
-
-
 def notices(report: "Report") -> Iterable[Notice]:
     registry, threads = report.registry, report.look.threads
     yield from _of_lists(registry, threads)
@@ -44,25 +36,16 @@ def notices(report: "Report") -> Iterable[Notice]:
     )
     if untracked:
         where = "the registry" if registry.copies else "glibc's lists of threads"
-        text = _plural(untracked, "untracked thread") + f", not in {where}"
+        text = plural(untracked, "untracked thread") + f", not in {where}"
         yield Notice(UNTRACKED, text, untracked)
     unseen = untracked or (report.look.left_out if report.target.blurred else 0)
-    if (
-        unseen
-        and registry.copies
-        and all(copy.header.next_id in (1, 2) for copy in registry.copies)
-    ):
-        text = (
-            "the registry has no creation at all: the calls go past the library (an archive"
-            " does not see those inside libstdc++.so), so preload it"
-        )
-        yield Notice("no_creations", text, unseen, blind=True)
+    yield from no_creation(registry, unseen)
     if report.sought.why_not:
         yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
     yield from _crowds(report)
     waiting = sum(count for each, count in report.decisions.items() if each.waiting)
     if waiting:
-        text = _plural(waiting, "unjoined thread")
+        text = plural(waiting, "unjoined thread")
         text += " not counted yet: just finished, or being joined"
         yield Notice("waiting", text, waiting)
     yield from _left_out(report.look, report.settings.strict)
@@ -78,7 +61,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice(kind, text, number)
     if report.baseline is not None and report.baseline.unused:
         unused = len(report.baseline.unused)
-        text = f"{_plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
+        text = f"{plural(unused, 'leak')} of the baseline no longer there, or with fewer threads"
         yield Notice("unused_baseline", text + ": --update-baseline removes them", unused)
 
 
@@ -98,13 +81,13 @@ def _crowds(report: "Report") -> Iterable[Notice]:
 def _left_out(look: Look, strict: bool) -> Iterable[Notice]:
     if look.untold:
         text = "this core was made while the process ran on: whether"
-        text += f" {_plural(look.untold, 'finished thread is', 'finished threads are')} unjoined"
+        text += f" {plural(look.untold, 'finished thread is', 'finished threads are')} unjoined"
         text += " cannot be told; look at the process itself, or make the core with snapshot --stop"
         yield Notice("unjoined_untold", text, look.untold, blind=True)
     others = look.left_out - look.untold
     if others:
         came = "may have come or gone" if look.target.blurred else "came or went"
-        text = _plural(others, "thread") + f" that {came} while the process was read: left out"
+        text = plural(others, "thread") + f" that {came} while the process was read: left out"
         yield Notice("left_out", text, others, blind=strict and look.target.blurred)
 
 
@@ -119,7 +102,7 @@ def _of_lists(registry: Registry, threads: Threads) -> Iterable[Notice]:
         text += " there may be more threads"
         yield Notice("cut_list", text, 1, blind=True)
     if threads.joined_unseen:
-        text = _plural(len(threads.joined_unseen), "finished thread")
+        text = plural(len(threads.joined_unseen), "finished thread")
         text += " joined or detached by a path that the library does not see: not counted"
         yield Notice("joined_unseen", text, len(threads.joined_unseen))
 
@@ -134,41 +117,12 @@ def _names(report: "Report") -> Iterable[Notice]:
         yield Notice("other_files", text, len(others))
 
 
-def _plural(count: int, one: str, more: Optional[str] = None) -> str:
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
-def lost(registry: Registry) -> Iterable[Notice]:
-    """What should be known and is not."""
-    for name, what in (
-        ("records", "nothing is known of them"),
-        ("sites", "their stacks are not known"),
-    ):
-        dropped = sum(copy.dropped.get(name, 0) for copy in registry.copies)
-        if dropped:
-            text = f"{_plural(dropped, 'thread')} dropped for lack of room: {what}"
-            yield Notice(f"dropped_{name}", text, dropped, blind=name == "records")
-    dropped = sum(copy.dropped.get("scopes", 0) for copy in registry.copies)
-    if dropped:
-        text = f"{_plural(dropped, 'scope')} dropped for lack of room: their threads belong to the one around"
-        yield Notice("dropped_scopes", text, dropped, blind=True)
-    facts = sum(copy.header.lost_facts for copy in registry.copies)
-    if facts:
-        text = (
-            f"{_plural(facts, 'detach or join', 'detaches or joins')} could not be matched with a"
-        )
-        text += " record: a thread that looks unjoined may be none"
-        yield Notice("lost_facts", text, facts)
-    for kind, count, example in registry.anomalies:
-        yield Notice("anomaly", f"damaged: {kind}: {count:,} ({example})", count, blind=True)
-
-
 def _failed(registry: Registry, failed: int) -> str:
     headers = [copy.header for copy in registry.copies]
     eagain = sum(header.failed_eagain for header in headers)
     last = max(headers, key=lambda header: header.failed_at_ns).failed_errno
     name = errorcode.get(last, str(last))
-    return f"{_plural(failed, 'thread')} could not be created, {eagain:,} with EAGAIN; last: {name}"
+    return f"{plural(failed, 'thread')} could not be created, {eagain:,} with EAGAIN; last: {name}"
 
 
 def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
@@ -179,14 +133,14 @@ def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
         text = f"a fork child of process {parent}"
         if inherited:
             are = "is" if inherited == 1 else "are"
-            text += f": {_plural(inherited, 'other thread')} of its parent {are} not here"
+            text += f": {plural(inherited, 'other thread')} of its parent {are} not here"
         yield Notice("forked", text, inherited)
     if len(headers) > 1 or any(header.flags & abi.SECOND_COPY for header in headers):
         text = "two copies of the library are in this process: link it, or preload it, not both"
         yield Notice("second_copy", text, len(headers))
     gone = len(threads.detached_gone)
     if gone:
-        text = _plural(gone, "detached thread") + " ended unseen"
+        text = plural(gone, "detached thread") + " ended unseen"
         yield Notice("ended_unseen", text, gone)
     for note in registry.notes:
         yield Notice("search", note, 1)

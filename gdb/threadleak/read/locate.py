@@ -58,6 +58,19 @@ def read_registry(target: Target, address: Optional[int] = None, anywhere: bool 
     return Registry(copies, notes, anomalies)
 
 
+def usable_registry(
+    target: Target, address: Optional[int] = None, anywhere: bool = True
+) -> Registry:
+    """The same; TargetError also if it is there and sees nothing of what happens."""
+    registry = read_registry(target, address, anywhere)
+    if all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
+        raise TargetError(
+            "the library was loaded too late, by dlopen, and sees no thread being created:"
+            " preload it, or link the program with it"
+        )
+    return registry
+
+
 def _is_live(target: Target, address: int) -> bool:
     try:
         header = abi.HEADER.one(target.read(address, abi.FIRST_SIZES[abi.HEADER]))

@@ -24,10 +24,9 @@ from typing import (
 )
 
 from ..target.base import Target, TargetError
-from . import abi
 from .descriptor import Descriptor
 from .glibc import glibc_of
-from .locate import NoRegistry, read_registry
+from .locate import NoRegistry, usable_registry
 from .model import Anomalies, Registry
 from .reconcile import reconcile
 from .second_source import compared_with_glibc
@@ -74,13 +73,7 @@ def look_at(
 def _registry(target: Target, address: Optional[int]) -> Registry:
     """An empty one where glibc's lists have to do."""
     try:
-        registry = read_registry(target, address, anywhere=False)
-        if not all(copy.header.flags & abi.HOOKS_INACTIVE for copy in registry.copies):
-            return registry
-        error = TargetError(
-            "the library was loaded too late, by dlopen, and sees no thread being created:"
-            " preload it, or link the program with it"
-        )
+        return usable_registry(target, address, anywhere=False)
     except TargetError as failure:
         error = failure
     try:
@@ -89,7 +82,7 @@ def _registry(target: Target, address: Optional[int]) -> Registry:
         glibc_of(target)
     except TargetError:
         if isinstance(error, NoRegistry):
-            return read_registry(target)
+            return usable_registry(target)
         raise error from None
     unusable = not isinstance(error, NoRegistry)
     return Registry([], [], Anomalies(), str(error), unusable)

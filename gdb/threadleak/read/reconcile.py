@@ -33,6 +33,14 @@ def reconcile(registry: Registry, target: Target) -> Threads:
     return _Reconciler(registry, target, kernel).run()
 
 
+def of_parent(pid: int, own_pid: int) -> TargetError:
+    """Where a registry says that it is another process's."""
+    return TargetError(
+        f"the registry is that of process {pid}, and this is process {own_pid}: a child made by vfork, _Fork"
+        " or clone has a copy of its parent's, which says nothing about its own threads"
+    )
+
+
 class _Reconciler:
     def __init__(self, registry: Registry, target: Target, kernel: List[Thread]):
         self.registry = registry
@@ -63,11 +71,7 @@ class _Reconciler:
             return
         if self._same_process_elsewhere(header):
             return
-        raise TargetError(
-            f"the registry is that of process {header.pid}, and this is process {own_pid}: a child"
-            " made by vfork, _Fork or clone has a copy of its parent's, which says nothing about"
-            " its own threads"
-        )
+        raise of_parent(header.pid, own_pid)
 
     def _same_process_elsewhere(self, header: abi.Header) -> bool:
         """Whether the debugger sees the process from another PID namespace, so that all numbers differ.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`history` as JSON: the document of json.py, with the key "history"."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..judge.history import Point, Rise, site_points
 from ..read.model import Copy
@@ -12,7 +12,9 @@ from .history import Seen
 _COUNTS = ("alive", "unjoined", "peak", "created", "finished", "joined")
 
 
-def document(target: Target, copies: List[Copy], seen: Seen, level: str) -> str:
+def document(
+    target: Target, copies: List[Copy], seen: Seen, level: str, untracked: Optional[int] = None
+) -> str:
     course = seen.course
     shown = {
         "level": level,
@@ -28,7 +30,7 @@ def document(target: Target, copies: List[Copy], seen: Seen, level: str) -> str:
     whole = {
         **json.empty(),
         "target": json.of_target(target),
-        "registry": json.of_copies(copies, target.now_ns()),
+        "registry": json.of_copies(copies, target.now_ns(), untracked),
         "history": shown,
     }
     return json.dump(whole)
