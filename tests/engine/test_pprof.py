@@ -2,17 +2,21 @@
 """Profiles of whatever a target may say, read back with the protobuf library."""
 
 import gzip
-from typing import Any, List
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, List, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadleak.judge.profile import TYPES, Sample
-from threadleak.judge.spots import Extent, Spot
+from threadleak.judge.spots import Extent, Places, Spot
 from threadleak.show import pprof
 from threadleak.show.sanitize import clean
 from threadleak.show.pprof_schema import new_profile
-from threadleak.target.base import Frame
+from threadleak.target.base import CurrentStack, Frame
 
 pytest.importorskip("google.protobuf", reason="needs python3-protobuf")
 
@@ -86,3 +90,15 @@ def test_names_that_are_missing_may_be_looked_up() -> None:
     assert read(pprof.document([known], None, 0, [])).mapping[0].has_functions
     profile = read(pprof.document([known, unknown], None, 0, []))
     assert not profile.mapping[0].has_functions and not profile.location[1].line
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="needs Go's pprof: golang-go")
+def test_pprof_shows_remarks_whole(tmp_path: Path) -> None:
+    stack = CurrentStack((), end="it runs: only a stop (--stop) would show where")
+    place = Places(cast(Any, None), cast(Any, None)).current(stack)
+    data = pprof.document([Sample(place, (), (1, 0, 0, 0))], None, 1.0, [])
+    (tmp_path / "a.pb.gz").write_bytes(data)
+    command = ["go", "tool", "pprof", "-top", str(tmp_path / "a.pb.gz")]
+    env = {**os.environ, "HOME": str(tmp_path), "PPROF_TMPDIR": str(tmp_path)}
+    top = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60)
+    assert "[it runs: only a stop [--stop] would show where]\n" in top.stdout, top

@@ -153,6 +153,17 @@ def test_pictures(
             assert drawn.replace("\\", "") in html.unescape(seen)
 
 
+def test_counted_to_the_own_code(workshop: Workshop, tmp_path: object) -> None:
+    """Not to what made the threads on its behalf, in a library of its own or inlined from a header."""
+    program = workshop.program("cxx", flags=("-fopenmp",))
+    core = workshop.core(program)
+    path = profile(tmp_path, "a", "groups", *SETTLED, program.path, core, status=CLEAN)
+    top = pprof("-top", "-sample_index=created", path)
+    counted = re.findall(r"\n +1 +\S+% +\S+% +1 +\S+% +(\w+)", top)
+    assert sorted(counted) == ["use_async", "use_jthread", "use_openmp", "use_thread"], top
+    assert "std::" not in top and "4 100%" in " ".join(top.split()), top
+
+
 def test_what_is_shown_first(growing: Growing, tmp_path: object) -> None:
     """Of what does not leak, and where nobody can be unjoined, those that are alive."""
     growing.make("a")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Stacks as they are written into a profile: places in code, and the files that these lie in, each once."""
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..read.model import Copy, Module
 from ..read.records import Kind
 from ..read.stacks import Stacks
 from ..read.threads import ThreadInfo
 from ..target.base import RETURN, START, CurrentStack, Frame, Target
+from .blame import is_wrapper
 
 # A file whose size in memory is not known is said to have one: equal files stay equal.
 EXTENT = 1 << 24
@@ -81,7 +82,7 @@ class Places:
         frames = site.frames
         return self._once(
             (copy.number, index),
-            lambda: tuple(self._spot(copy, pc, module, RETURN) for pc, module in frames),
+            lambda: _own(self._spot(copy, pc, module, RETURN) for pc, module in frames),
         )
 
     def _once(self, key: object, make: Callable[[], Tuple[Spot, ...]]) -> Tuple[Spot, ...]:
@@ -116,5 +117,18 @@ class Places:
         return self._extents[key]
 
 
+def _own(spots: Iterable[Spot]) -> Tuple[Spot, ...]:
+    """From the first frame of the user's own code on, to which profilers count what is counted: else each std::thread would
+    be libstdc++'s. All, if there is none."""
+    whole = tuple(spots)
+    for index, spot in enumerate(whole):
+        for at, frame in enumerate(spot.frames):
+            if not is_wrapper(frame):
+                return (spot._replace(frames=spot.frames[at:]), *whole[index + 1 :])
+    return whole
+
+
 def _remark(text: str) -> Spot:
+    """pprof takes what is in parentheses for a function's parameters, which it does not show."""
+    text = text.replace("(", "[").replace(")", "]")
     return Spot(0, (Frame(0, f"[{text}]"),))
