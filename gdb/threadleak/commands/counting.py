@@ -91,6 +91,8 @@ class Counting:
             looks = (self._tasks, there, self._read_again)
             self._untracked = untracked(self._target, registry, *looks)
             counts = counts._replace(alive=counts.alive + len(there) - threads)
+        if any(no_creation(registry, self._untracked)):
+            counts = without_registry(now, counts.alive)
         return counts._replace(untracked=self._untracked)
 
     def _read_again(self) -> Optional[Registry]:

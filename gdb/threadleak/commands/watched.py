@@ -72,8 +72,7 @@ class Watched:
     def _numbers(self, counts: Counts) -> Dict[Key, int]:
         """What is compared with the look before."""
         self.blind = self.remark = ""
-        is_seen = counts.created or not counts.untracked  # else the calls go past the library
-        if counts.unjoined is not None and is_seen:
+        if counts.unjoined is not None:
             if self._threshold and counts.alive >= self._threshold:
                 try:
                     self._judge(self._by_start)

@@ -143,8 +143,9 @@ def _by_class(counts: Optional[Counts]) -> Iterator[Tuple[str, int]]:
     if counts is None:
         return
     yield "alive", counts.alive - (counts.untracked or 0)
-    if counts.untracked is not None and counts.unjoined is not None:
+    if counts.untracked is not None:
         yield "untracked", counts.untracked
+    if counts.unjoined is not None:
         yield "unjoined", counts.unjoined
 
 
