@@ -12,6 +12,7 @@ from typing import Iterator
 import pytest
 from threadleak.target import processes
 
+OURS = f"odd{os.getpid()}"  # several runs of these tests may go on at once
 SAYS = "import sys; {}; print(flush=True); sys.stdin.read()"
 
 
@@ -27,24 +28,24 @@ def started(*words: str, does: str = "0", **how: str) -> Iterator[int]:
 
 
 def test_by_what_it_was_started_as(tmp_path: Path) -> None:
-    with started("/some/where/odd [name]", executable=sys.executable) as pid:
-        assert processes.find("odd [[]name]") == [pid]
+    with started(f"/some/where/{OURS} [name]", executable=sys.executable) as pid:
+        assert processes.find(f"{OURS} [[]name]") == [pid]
         assert pid in processes.find(os.path.basename(os.path.realpath(sys.executable)))
         assert pid in processes.find("python*")
 
 
 def test_by_the_name_that_it_gave_itself() -> None:
-    naming = "open('/proc/self/comm', 'w').write('quite-odd-name')"
+    naming = f"open('/proc/self/comm', 'w').write('{OURS}-name')"
     with started(sys.executable, does=naming) as pid:
-        assert processes.find("quite-odd-nam?") == [pid]
-        assert processes.find("Quite-odd-name") == []
+        assert processes.find(f"{OURS}-nam?") == [pid]
+        assert processes.find(f"{OURS.title()}-name") == []
 
 
 def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
-    program = os.path.join(os.fsencode(tmp_path), b"odd\xff")
+    program = os.path.join(os.fsencode(tmp_path), OURS.encode() + b"\xff")
     shutil.copy(os.path.realpath(sys.executable), program)
     with started(os.fsdecode(program), does="0") as pid:
-        assert processes.find("odd*xff") == [pid]
+        assert processes.find(f"{OURS}*xff") == [pid]
 
 
 def test_all_but_ours_and_those_that_are_none() -> None:
