@@ -280,4 +280,6 @@ def _line(named: Named, outcome: Outcome, options: argparse.Namespace) -> str:
     first = outcome.text.split("\n", 1)[0]
     if outcome.status == BLIND and outcome.error is not None:
         first = f"threadleak: {outcome.error}"
+    elif outcome.unsought:
+        first += f"; note: {clean(outcome.unsought)}"
     return f"{clean(named.name)}: {first}\n"

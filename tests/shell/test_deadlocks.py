@@ -107,3 +107,20 @@ def test_explain_says_once_what_a_stuck_thread_waits_for(workshop: Workshop) -> 
         assert "It waits" not in run.out
         wait: Dict[str, object] = each["wait"]  # type: ignore[assignment]
         assert wait is None or wait["text"]
+
+
+def test_a_folder_says_that_a_core_which_was_made_without_a_stop_proves_no_deadlock(
+    workshop: Workshop,
+) -> None:
+    running = workshop.start(workshop.program("deadlocks/ab_ba"))
+    core = os.path.join(running.folder, "a.core")
+    try:
+        assert run_shell("snapshot", "-o", core, str(running.pid)).status == 0
+    finally:
+        running.end()
+    for command in "check", "list", "groups":
+        done = run_shell(command, running.folder)
+        assert done.out == (
+            f"{core}: threadleak: 0 leaked threads of 3; note: what looks like a deadlock is no proof in a core that"
+            " was made while the process ran on\n"
+        ), done.err

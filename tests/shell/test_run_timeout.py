@@ -9,7 +9,7 @@ import subprocess
 from typing import Any, List
 
 import pytest
-from run_shell import CLEAN, LEAKS, SHELL, TIMEOUT_S, environment
+from run_shell import CLEAN, LEAKS, SHELL, TIMEOUT_S, environment, run_shell
 from test_run_check import JOINED, Done
 from workshop import Workshop
 
@@ -124,6 +124,8 @@ def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> 
     ]
     for name in files[1:3]:
         assert said in html.unescape((tmp_path / name).read_text()), name
+    (core,) = cores(tmp_path)
+    assert run_shell("check", str(tmp_path / core)).status == LEAKS  # it is of one moment
     results = json.loads((tmp_path / "d.sarif").read_text())["runs"][0]["results"]
     assert {each["ruleId"] for each in results} == {"stuck"}
 

@@ -71,7 +71,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         how = session.style(options)
         lines = text.listing(report, failing, style=how, explain=options.explain)
         shown = "\n".join(lines + ([clean(said)] if said else [])) + "\n"
-    return Outcome(shown, status, sentence, len(failing))
+    return Outcome(shown, status, sentence, len(failing), unsought=report.sought.why_not)
 
 
 def _case(

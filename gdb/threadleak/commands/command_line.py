@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
     case: Optional[Case] = None  # of check, in a format that tests have
     note: Optional[str] = None  # a sentence for people that is no failure
     data: Optional[bytes] = None  # whole output of a format that is no text
+    unsought: str = ""  # why deadlocks are not in `text`: for whoever shows its first line alone
 
 
 # What follows the options in the shell. GDB has one target, which no command names.

@@ -59,4 +59,4 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         told = text.findings(report, verdicts)
         lines += ["", *told] if told else []
         shown = "\n".join(lines) + "\n"
-    return Outcome(shown, status)
+    return Outcome(shown, status, unsought=report.sought.why_not)

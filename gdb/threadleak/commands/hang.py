@@ -77,7 +77,7 @@ def _look(one: Member, writes: bool) -> Hanging:
         found = Deadlocked(session, options)
         outcome = attempt(lambda: stacks.run(session, options), options)
         text = found.text + (outcome.text or f"threadleak: {outcome.error}\n")
-        last = _written(one.pid, opened) if writes else ""
+    last = _written(one.pid) if writes else ""
     told = f"threadleak: {name} still runs:\n{text}{last}"
     return Hanging(one.pid, program_of(one.pid), command, told, found.document)
 
@@ -102,10 +102,19 @@ class Deadlocked:
         self.document["text"] = self.text
 
 
-def _written(pid: int, opened: Opened) -> str:
+def _written(pid: int) -> str:
+    """All of it at one moment, else it proves no deadlock; what may not be stopped, for a debugger has it say, as it is."""
     core = core_path(pid)
+    named = Named(str(pid), pid=pid)
     try:
-        write(opened.again(), core)
+        try:
+            target = named.open(stop=True)
+        except TargetError:
+            target = named.open()
+        try:
+            write(target, core)
+        finally:
+            target.close()
     except TargetError as error:
         return f"threadleak: no core file of process {pid}: {error}\n"
     return f"threadleak: process {pid} still ran: written to {core}\n"

@@ -59,7 +59,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         if options.stacks:
             lines += text.stacks(report, verdicts, options.limit, how)
         shown = "\n".join(lines) + "\n"
-    return Outcome(shown, status)
+    return Outcome(shown, status, unsought=report.sought.why_not)
 
 
 def ordered(
