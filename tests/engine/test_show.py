@@ -26,6 +26,7 @@ from test_judge import CLOSED, ENDED, LATER, report
 from threadleak.judge.blame import body, first_own, is_wrapper, own_frame
 from threadleak.judge.groups import group, id_ranges, merge_alike
 from threadleak.judge.names import brief, without_arguments
+from threadleak.judge.rules import parse_rule
 from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.report import Report
 from threadleak.judge.verdicts import Settings
@@ -330,6 +331,24 @@ def test_equal_leaks_with_a_scope_each_are_a_few_lines() -> None:
     target = FakeTarget(image(data, scopes=scopes), now=LATER)
     lines = listing(Report(look_at(target), Settings(), RuleSet()))
     assert "... and 52 more like these, in 42 scopes: ids 10-61" in lines
+
+
+def test_no_suspicion_stands_among_proofs_and_nothing_expected_among_the_rest() -> None:
+    """Of a server some of whose requests are over, whichever came first; all are made in one place."""
+    ends = [0, LATER - 1] * 20
+    scopes = [scope(2 + n, b"request", ended_ns=end) for n, end in enumerate(ends)]
+    data = [MAIN] + [record(2 + n, ENDED, scope=n % 40 + 1) for n in range(60)]
+    target = FakeTarget(image(data, scopes=scopes), now=LATER)
+    rules = [parse_rule(f"class=unjoined name:worker-*{digit} why") for digit in (0, 5)]
+    seen = Report(look_at(target), Settings(), RuleSet(rules))
+    found = [verdict for each in group(seen.verdicts) for verdict in each.verdicts]
+    lines = "\n".join(text.thread_table(seen, found, 2))
+    proofs, suspicions, expected = "unjoined", "unjoined?", "unjoined, expected"
+    assert re.findall(r"unjoined\?|unjoined, expected|unjoined|and \d+ more", lines) == [
+        *(proofs, proofs, "and 22 more"),
+        *(suspicions, suspicions, "and 22 more"),
+        *(expected, expected, "and 10 more"),
+    ]
 
 
 def test_what_would_make_a_suspicion_a_proof() -> None:

@@ -9,7 +9,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple, Union
 from ..read.model import Copy
 from ..read.records import Kind
 from .alike import Alike
-from .classes import ALL
+from .classes import ALL, PROOF
 from .verdicts import Decision, Verdict
 
 _RANK = {class_: rank for rank, class_ in enumerate(ALL)}
@@ -23,7 +23,7 @@ class Key(NamedTuple):
 
 
 class Group:
-    """Never empty. Leaked threads first, then by class, then by id."""
+    """Never empty. Leaked threads first, then by class, expected ones last, proofs before suspicions; then by id."""
 
     __slots__ = ("key", "verdicts", "leaked")
 
@@ -53,8 +53,10 @@ class Group:
         return (min(times), max(times))
 
 
-def _order(decision: Decision) -> Tuple[bool, int]:
-    return (not decision.leaked, _RANK[decision.class_])
+def _order(decision: Decision) -> Tuple[object, ...]:
+    expected = decision.expected_by is not None
+    sure = decision.confidence == PROOF
+    return (not decision.leaked, _RANK[decision.class_], expected, decision.waiting, not sure)
 
 
 def group(verdicts: Iterable[Verdict]) -> List[Group]:

@@ -183,8 +183,7 @@ def _likeness(report: Report, verdict: Verdict) -> Tuple[object, ...]:
     place: Tuple[object, ...] = ()
     if kind is not None:
         place = (report.alike.first(copy, kind.site), kind.start)
-    said = (verdict.class_, verdict.leaked, verdict.waiting, thread.state, thread.is_main)
-    return (thread.copy, place, said)
+    return (copy, place, class_of(verdict), thread.state, thread.is_main)
 
 
 def listing(
