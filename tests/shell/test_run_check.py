@@ -169,6 +169,18 @@ def test_one_line_is_one_group_though_a_vector_grows_there(
     assert done.err.count("  created at:") == 1
 
 
+def test_two_lambdas_of_a_line_are_two_groups_in_optimized_code(
+    workshop: Workshop, tmp_path: Any
+) -> None:
+    program = workshop.program("lambdas").path
+    done = Done(tmp_path, "--settle-ms", "0", "--", program)
+    made = f"made by main at lambdas.cc:{line_of('lambdas', 'made here')}"
+    assert (done.status, done.lines[0].rpartition(": ")[2]) == (LEAKS, made), done.err
+    shown = [line.split(", ids ")[1] for line in done.lines if " outlived threads, ids " in line]
+    assert [line[:4] for line in sorted(shown)] == ["2, 4", "3, 5"], done.err
+    assert "for main::{lambda()#1}" in done.err and "for main::{lambda()#2}" in done.err
+
+
 # ---- what it starts --------------------------------------------------------------------------------
 
 

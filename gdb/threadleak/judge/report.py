@@ -51,9 +51,9 @@ class Report:
         self.stacks = Stacks(target, registry.copies)
         if earlier is not None:
             self.stacks.take_names(earlier)
-        self.alike = Alike(self.stacks)
-        rules.begin()
         threads = look.threads
+        self.alike = Alike(self.stacks, threads.infos)
+        rules.begin()
         main = [info for info in threads.infos if info.is_main]
         exiting = any(runs_exit_handlers(target, info) for info in main)
         self.at = moment(registry, target.now_ns(), settings, exiting, threads.main_finished)

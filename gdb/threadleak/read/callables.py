@@ -12,6 +12,7 @@ from .threads import ALIVE, BLOCKED, RUNNING, ThreadInfo
 
 STD_THREAD = "std::thread"
 _STATE = Pattern(r"vtable for std::thread::_State_impl<.*_Invoker<std::tuple<(.*)")
+RUNS_IT = (ALIVE, BLOCKED, RUNNING)  # states in which there is the object
 _POINTERS = 1 << 47  # of user space, x86-64
 
 
@@ -23,7 +24,7 @@ def std_thread_callable(target: Target, thread: ThreadInfo, start: Frame) -> Opt
     ):
         return None
     argument = thread.argument
-    if argument is None or thread.state not in (ALIVE, BLOCKED, RUNNING):
+    if argument is None or thread.state not in RUNS_IT:
         return STD_THREAD
     try:
         vtable = int.from_bytes(target.read(argument, 8), "little")
