@@ -4,12 +4,19 @@
 import os
 from contextlib import suppress
 
+from .new_file import is_stream, open_free
+
 
 def replace(path: str, text: str) -> None:
-    """A link stays one. OSError: it cannot be written, and is as it was."""
+    """A link stays one, and a device or a pipe is written to as it is. OSError: it cannot be written, and is as it was."""
+    if is_stream(path):
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
     path = os.path.realpath(path)
-    new = f"{path}.{os.getpid()}.new"
-    with open(new, "x", encoding="utf-8") as file:  # nobody's link is followed
+    # one of this PID may be left of a process that was killed
+    descriptor, new = open_free(f"{path}.{os.getpid()}.new")
+    with open(descriptor, "w", encoding="utf-8") as file:
         try:
             file.write(text)
             file.flush()

@@ -95,13 +95,41 @@ def test_paths_are_meant_where_it_started(
 
 
 def test_a_pipe_is_written_to_as_it_is(workshop: Workshop, tmp_path: Any) -> None:
-    env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS="trace=pipe")
+    """The pipe holds it."""
     os.mkfifo(tmp_path / "pipe")
-    command = [workshop.program("exits").path, "joined", "return"]
-    with subprocess.Popen(command, env=env, cwd=tmp_path) as process:
-        shown = parsed(tmp_path / "pipe")
-    assert process.returncode == 0 and len(shown.lives()) == 2
+    with open(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), encoding="ascii") as reader:
+        done = run(workshop, tmp_path, "trace=pipe", "0")
+        shown = trace_format.parse(reader.read())
+    assert done.returncode == 0 and len(shown.lives()) == 3
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_pipe_that_nobody_reads_holds_nobody_up(workshop: Workshop, tmp_path: Any) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run(workshop, tmp_path, "trace=pipe", "0")
+    assert done.returncode == 0
+    assert f"{tmp_path}/pipe cannot be written: nobody reads this pipe" in done.stderr
+
+
+def test_a_link_means_the_file_that_it_names(workshop: Workshop, tmp_path: Any) -> None:
+    """One that is not there yet is made, one that is there stays."""
+    (tmp_path / "made").mkdir()
+    (tmp_path / "t.json").symlink_to("made/real.json")
+    done = run(workshop, tmp_path, "trace=t.json", "0")
+    assert f"written to {tmp_path}/made/real.json: 3 threads" in done.stderr
+    before = (tmp_path / "made" / "real.json").read_text()
+    done = run(workshop, tmp_path, "trace=t.json", "0", told="")
+    assert f"written to {tmp_path}/made/real-2.json: 1 thread " in done.stderr
+    assert (tmp_path / "made" / "real.json").read_text() == before
+    assert len(ends(tmp_path / "t.json")) == 3
+    assert len(ends(tmp_path / "made" / "real-2.json")) == 1
+    assert (tmp_path / "t.json").is_symlink() and len(os.listdir(tmp_path)) == 2
+
+
+def test_a_link_to_itself_is_no_file(workshop: Workshop, tmp_path: Any) -> None:
+    (tmp_path / "t.json").symlink_to("t.json")
+    done = run(workshop, tmp_path, "trace=t.json", "0")
+    assert done.returncode == 0 and "t.json cannot be written: Too many levels" in done.stderr
 
 
 def test_run_hands_it_on(workshop: Workshop, tmp_path: Any) -> None:

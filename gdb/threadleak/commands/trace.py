@@ -7,12 +7,12 @@ from typing import Iterator, Union
 from ..judge.durations import duration
 from ..judge.recording import Recording, recording
 from ..judge.report import Report
+from ..new_file import open_new
 from ..read.events import events_of
 from ..show.stacks import counted
 from ..show.trace import Trace
 from ..target.base import TargetError
 from .command_line import ONE, STDOUT, Outcome, Parser, UsageError
-from .new_file import open_new
 from .options import add_judging
 from .session import Session
 from .words import address

@@ -8,9 +8,9 @@ from ..escapes import encoded
 from ..judge.classes import PROOF, UNTRACKED
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
+from ..new_file import open_new
 from ..show import cases, failure
 from ..show.sanitize import clean, shorten
-from .new_file import open_new
 from .verify import TITLE_WIDTH
 from .verify_lines import PROCESS, QUIET, STRICT, Answer, Request, escaped, write
 
