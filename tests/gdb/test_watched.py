@@ -57,6 +57,62 @@ def test_two_that_call_one_function_are_two(workshop: Workshop) -> None:
     assert len(shown["creation_stack"]) == len(request.creation_stack)
 
 
+def test_a_leak_by_callers_that_take_turns(workshop: Workshop) -> None:
+    """None of them makes a thread in every look; it is told by what they have in common, and once."""
+    growing = Growing(workshop.program("grows").path)
+    seen = watched(growing)
+    for letters in ("h", "l", "hh", "l"):
+        growing.make(letters)
+        assert seen.look()
+    (alarm,) = seen.rising(4)
+    growing.make("hl")
+    assert seen.look() and seen.looks == 5
+    assert [each.frame and each.frame.function for each in seen.rising(5)] == ["spawn"]
+    growing.kill()
+    assert [frame.function for frame in alarm.chain] == ["spawn"]
+    assert (alarm.before, alarm.threads, alarm.looks) == (1, 5, 4)
+    callers = [(chain[0].function, number) for chain, number in alarm.callers]
+    assert callers == [("http_request", 3), ("log_rotate", 2)]
+    text = alarm_line(alarm, 0.0, PLAIN, False)
+    assert "threads created at spawn (grows.c:" in text and "from 1 to 5 (most called by " in text
+    shown = json.loads(alarm_line(alarm, 0.0, PLAIN, True))
+    assert [each["threads"] for each in shown["most_by"]] == [3, 2]
+
+
+def test_a_caller_that_rises_by_itself_is_told_alone(workshop: Workshop) -> None:
+    growing = Growing(workshop.program("grows").path)
+    seen = watched(growing)
+    for letters in ("h", "hl", "h", "hl"):
+        growing.make(letters)
+        assert seen.look()
+    (alarm,) = seen.rising(4)
+    growing.kill()
+    assert [frame.function for frame in alarm.chain] == ["spawn", "http_request"]
+    assert (alarm.before, alarm.threads, alarm.callers) == (1, 4, ())
+
+
+def test_two_calls_in_one_line_are_one_place(workshop: Workshop) -> None:
+    growing = Growing(workshop.program("grows").path)
+    seen = watched(growing)
+    for letters in ("lb", "c", "b", "cc"):
+        growing.make(letters)
+        assert seen.look()
+    (alarm,) = seen.rising(4)
+    growing.kill()
+    assert [frame.function for frame in alarm.chain] == ["spawn", "leave_by_one_of_two"]
+    assert (alarm.before, alarm.threads) == (1, 5)
+
+
+def test_callers_of_whom_none_leaks(workshop: Workshop) -> None:
+    growing = Growing(workshop.program("grows").path)
+    seen = watched(growing)
+    for letters in ("hhlb", "j", "l", "j", "c"):
+        growing.make(letters)
+        assert seen.look()
+    assert seen.rising(3) == []
+    growing.kill()
+
+
 def test_one_look_without_a_rise_is_enough(growing: Growing) -> None:
     seen = watched(growing)
     for letters in ("u", "uj", "j", "uu", "u"):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Makes threads as it is told, a letter each on stdin: u unjoined, a alive, j joined, h and l unjoined by one
- * function that two call. After each line it says "done", once the kernel has what it should. At the end of
- * stdin it returns from main, with the status that its argument says, 5 if there is none.
+ * function that two call, b and c by two calls of it in one line. After each line it says "done", once
+ * the kernel has what it should. At the end of stdin it returns from main, with the status that its argument
+ * says, 5 if there is none.
  */
 #include <stdlib.h>
 
@@ -57,6 +58,13 @@ __attribute__((noinline)) static void log_rotate(void)
     must(getpid() > 0);
 }
 
+__attribute__((noinline)) static void leave_by_one_of_two(int order)
+{
+    /* clang-format off */
+    if (order == 'b') { spawn(); must(getpid() > 0); } else { spawn(); must(getppid() >= 0); } /* two calls */
+    /* clang-format on */
+}
+
 int main(int argc, char **argv)
 {
     int tasks = 1, order;
@@ -72,6 +80,8 @@ int main(int argc, char **argv)
             http_request();
         else if (order == 'l')
             log_rotate();
+        else if (order == 'b' || order == 'c')
+            leave_by_one_of_two(order);
         else if (order == '\n') {
             await_tasks(tasks);
             must(puts("done") >= 0 && fflush(stdout) == 0);

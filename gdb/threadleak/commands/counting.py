@@ -7,6 +7,7 @@ import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..judge.rates import Rate, Samples
+from ..judge.spread import Names, names
 from ..judge.told_apart import Chain, told_apart
 from ..judge.unseen import blinding, lost, no_creation
 from ..read.counts import Counts, Place, count, without_registry
@@ -45,6 +46,7 @@ class Counting:
         self._files: Optional[List[Tuple[int, int, str]]] = None
         self._stacks: Optional[Stacks] = None
         self._chains: Dict[Place, Chain] = {}
+        self._names: Dict[Place, Names] = {}
         self._named = 0  # sites that there were when they were named
         self._why_none = ""
         self._tasks = Tasks(pid)
@@ -119,7 +121,7 @@ class Counting:
         return before is None or before != files
 
     def _open(self) -> Optional[Registry]:
-        self._chains, self._named, self._stacks = {}, 0, None
+        self._chains, self._names, self._named, self._stacks = {}, {}, 0, None
         try:
             self._target = self._opened.again()
             registry = usable_registry(self._target)
@@ -152,6 +154,11 @@ class Counting:
         if place not in self._chains:
             [self._chains[place]] = told_apart([self._walk(*place)])
         return self._chains[place]
+
+    def names(self, place: Place) -> Names:
+        if place not in self._names:
+            self._names[place] = names(self._walk(*place))
+        return self._names[place]
 
     def creation(self, place: Place) -> List[Frame]:
         """The whole creation stack."""

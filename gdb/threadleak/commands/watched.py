@@ -11,8 +11,9 @@ from ..judge.crowd import blocked
 from ..judge.groups import Group, group
 from ..judge.report import Report
 from ..judge.rule_set import RuleSet
-from ..judge.streaks import LOOKS, Streaks
-from ..judge.told_apart import Chain, look
+from ..judge.spread import ALIKE, MAKER, SITE, Key, Place, Sums, site_key
+from ..judge.streaks import LOOKS, Streak, Streaks
+from ..judge.told_apart import Chain
 from ..judge.unseen import blinding
 from ..judge.verdicts import Settings
 from ..read.counts import Counts
@@ -23,8 +24,8 @@ from .session import Session
 from .targets import Named, Opened
 
 T = TypeVar("T")
-Key = Tuple[object, ...]  # what the threads have in common that one number is of
-CREATED, STARTED, ALL = "created", "started", "all"
+CREATED, STARTED, ALL = SITE, "started", "all"
+CALLERS = 3  # of a function by which several make threads, that are named
 STOPPED = "it is stopped, by a signal or a debugger, so nothing changes: this look does not count"
 
 
@@ -44,6 +45,7 @@ class Watched:
         self._crowds: List[Alarm] = []
         self._expected: Dict[Key, str] = {}  # by which rule
         self._frames: Dict[Key, Optional[Frame]] = {}
+        self._sums = Sums()
 
     @property
     def looks(self) -> int:
@@ -80,11 +82,12 @@ class Watched:
                     self.blind = f"where its threads are blocked cannot be told: {error}"
             self.blind = self.blind or "; ".join(self.counting.doubts())
             self._begin(CREATED)
-            found: Dict[Key, int] = {
-                (CREATED, *place): each.alive + each.unjoined
-                for place, each in counts.sites.items()
-            }
-            return {**found, (UNTRACKED,): counts.untracked or 0}
+            self._sums = Sums()
+            for place, each in counts.sites.items():
+                number = each.alive + each.unjoined
+                if number:
+                    self._sums.add(place, self.counting.names(place), number)
+            return {**self._sums.numbers, (UNTRACKED,): counts.untracked or 0}
         try:
             by_start = self._judge(self._by_start)
         except TargetError as error:
@@ -151,20 +154,9 @@ class Watched:
 
     def rising(self, looks: int) -> List[Alarm]:
         """What rose in each of the last `looks`."""
-        found: Dict[Tuple[object, ...], Alarm] = {}
-        for key, streak in self._streaks.rising(looks):
-            rule = self._expected.get(key, "")
-            chain, stack = self._where(key)
-            alike = (key[0], *map(look, chain), rule) if key[0] == CREATED else key
-            before, threads = streak.first, streak.last
-            if alike in found:  # sites that nobody can tell from one another are one place
-                before, threads = (
-                    before + (found[alike].before or 0),
-                    threads + found[alike].threads,
-                )
-            alarm = self._alarm(GROWTH, str(key[0]), chain, before, threads)
-            found[alike] = alarm._replace(looks=looks, expected_by=rule, creation_stack=stack)
-        return list(found.values())
+        risen = dict(self._streaks.rising(looks))
+        told = self._sums.told(risen, [key for key, rule in self._expected.items() if rule])
+        return [self._growth(key, risen[key])._replace(looks=looks) for key in told]
 
     def rising_in_all(self, looks: int) -> Optional[List[Alarm]]:
         """Where there were fewer than `looks`: in all of them. None: they are too few to tell."""
@@ -176,13 +168,29 @@ class Watched:
     ) -> Alarm:
         return Alarm(kind, what, self.pid, self.name, chain, before, threads)
 
-    def _where(self, key: Key) -> Tuple[Chain, List[Frame]]:
-        """And the creation stack."""
-        if key[0] != CREATED:
+    def _growth(self, key: Key, streak: Streak) -> Alarm:
+        if key[0] not in (SITE, ALIKE, MAKER):
             start = self._frames.get(key)
-            return ([] if start is None else [start]), []
-        site = (int(str(key[1])), int(str(key[2])))
-        return self.counting.chain_at(site), self.counting.creation(site)
+            chain = [] if start is None else [start]
+            alarm = self._alarm(GROWTH, str(key[0]), chain, streak.first, streak.last)
+            return alarm._replace(expected_by=self._expected.get(key, ""))
+        sites = self._sums.sites(key)
+        rules = [self._expected.get(site_key(each), "") for each in sites]
+        alarm = self._alarm(
+            GROWTH, CREATED, self.counting.chain_at(sites[0]), streak.first, streak.last
+        )._replace(expected_by=rules[0] if all(rules) else "")
+        if key[0] != MAKER:
+            return alarm._replace(creation_stack=self.counting.creation(sites[0]))
+        return alarm._replace(chain=alarm.chain[:1], callers=self._callers(sites))
+
+    def _callers(self, sites: List[Place]) -> List[Tuple[Chain, int]]:
+        """Those that had most threads made."""
+        numbers: Dict[Chain, int] = {}
+        for each in sites:
+            chain = tuple(self.counting.chain_at(each)[1:])
+            numbers[chain] = numbers.get(chain, 0) + self._sums.numbers[site_key(each)]
+        most = sorted(numbers.items(), key=lambda each: -each[1])
+        return [each for each in most if each[0]][:CALLERS]
 
 
 def _groups(report: Report) -> Iterator[Group]:

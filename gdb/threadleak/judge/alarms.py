@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What `watch` warns of."""
 
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from ..target.base import Frame
 from .told_apart import Chain
@@ -20,6 +20,8 @@ class Alarm(NamedTuple):
     looks: int = 1
     expected_by: str = ""  # the rule that all these threads are, so that it is none
     creation_stack: Sequence[Frame] = ()  # of those that it tells of
+    # Of a function by which several make threads, none of whom rises by itself: those that made most, and how many.
+    callers: Sequence[Tuple[Chain, int]] = ()
 
     @property
     def frame(self) -> Optional[Frame]:

@@ -2,6 +2,7 @@
 """What creation sites are called among others that are shown beside them: by the first frame of the user's own code,
 and where several have that in common, as those made by a wrapper have, by the next callers that differ."""
 
+from itertools import count
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..target.base import Frame
@@ -60,6 +61,16 @@ def told_apart(stacks: Iterable[Iterable[Frame]]) -> List[Chain]:
             if len(part) > 1:
                 alike.append((part, depth + 1))
     return list(chains)
+
+
+def own_frames(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Those of the user's own code, named as they are asked for; all of them where none is."""
+    walk = _Walk(frames)
+    for depth in count():
+        frame = walk.at(depth)
+        if frame is None:
+            return
+        yield frame
 
 
 def look(frame: Frame) -> Tuple[object, ...]:

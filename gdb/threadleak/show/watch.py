@@ -68,8 +68,15 @@ def sentence(alarm: Alarm, style: Style = PLAIN) -> str:
     if alarm.kind == GROWTH:
         what = f"{_WHAT[alarm.what]} {where}" if where else _WHAT[alarm.what]
         looks = f"each of {alarm.looks:,} looks"
-        return f"{who}: {what} rose in {looks}, from {alarm.before:,} to {alarm.threads:,}"
+        rise = f"from {alarm.before:,} to {alarm.threads:,}"
+        return f"{who}: {what} rose in {looks}, {rise}{_callers(alarm, style)}"
     return f"{who}: {alarm.threads:,} threads are blocked at one place, {where}"
+
+
+def _callers(alarm: Alarm, style: Style) -> str:
+    """(most called by handle (server.c:42): 14, poll (server.c:61): 12)"""
+    shown = [f"{chain(each, style)}: {number:,}" for each, number in alarm.callers]
+    return f" (most called by {', '.join(shown)})" if shown else ""
 
 
 def where_of(alarm: Alarm, style: Style = PLAIN) -> str:
@@ -90,6 +97,10 @@ def alarm_line(alarm: Alarm, time: float, style: Style, is_json: bool) -> str:
         "frame": None if alarm.frame is None else of_frame(alarm.frame),
         "callers": [of_frame(each) for each in alarm.chain[1:]],
         "creation_stack": [of_frame(each) for each in alarm.creation_stack],
+        "most_by": [
+            {"threads": number, "callers": [of_frame(frame) for frame in each]}
+            for each, number in alarm.callers
+        ],
         "before": alarm.before,
         "threads": alarm.threads,
         "looks": alarm.looks,
