@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Which threads are untracked, by the numbers of several looks at a process that runs on."""
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 from image import MAIN, PID, TID_OFFSET, FakeTarget, image, record
+from threadleak.commands import counting, scraped
 from threadleak.read import abi, unclaimed
 from threadleak.read.locate import read_registry
 from threadleak.read.model import Registry
+from threadleak.show.metrics import Process
 
 ENDED = abi.STARTED | abi.FINISHED
 RAW = 9000
@@ -34,8 +36,10 @@ class FakeTasks:
 Shot = Tuple[List[bytes], List[int]]  # records, tids
 
 
-def told(*shots: Shot, ending: Sequence[int] = (), word: int = 0) -> Tuple[int, int]:
-    """How many are untracked, and how many looks that took. `word`: what descriptors have for a tid."""
+def unmatched(
+    *shots: Shot, ending: Sequence[int] = (), word: int = 0
+) -> Tuple[unclaimed.Unmatched, int]:
+    """And how many looks that took. `word`: what descriptors have for a tid."""
     tasks = FakeTasks([tids for _, tids in shots], ending)
     regions = [
         (0x7FFF00000000 + number * 0x1000 + TID_OFFSET, word.to_bytes(4, "little"))
@@ -54,13 +58,18 @@ def told(*shots: Shot, ending: Sequence[int] = (), word: int = 0) -> Tuple[int, 
 
     target = FakeTarget(regions)
     first = tasks.now()
-    found = unclaimed.untracked(target, registries[0], tasks, first, again)  # type: ignore
-    return found, looks
+    pausing = unclaimed.unmatched(target, registries[0], tasks, first, again)  # type: ignore
+    while True:
+        try:
+            next(pausing)
+        except StopIteration as end:
+            return end.value, looks
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unclaimed.time, "sleep", lambda seconds: None)
+def told(*shots: Shot, ending: Sequence[int] = (), word: int = 0) -> Tuple[int, int]:
+    """How many are untracked, and how many looks that took."""
+    found, looks = unmatched(*shots, ending=ending, word=word)
+    return found.untracked, looks
 
 
 def test_what_stays_is_untracked() -> None:
@@ -87,3 +96,45 @@ def test_a_record_of_one_that_has_not_begun_yet_is_of_one_of_them() -> None:
     starting = record(2, 0, tid=0)
     assert told(([starting], [RAW]))[0] == 0
     assert told(([starting], [RAW, RAW + 1]))[0] == 1
+
+
+def test_whose_end_went_unseen() -> None:
+    """Also where as many are untracked, so that the numbers cancel out."""
+    two = [record(2), record(3, abi.STARTED | abi.DETACHED)]
+    assert unmatched((two, [PID + 1, RAW])) == (unclaimed.Unmatched(1, frozenset({(1, 3)})), 3)
+    assert unmatched((two, [])) == (unclaimed.Unmatched(0, frozenset({(1, 2), (1, 3)})), 3)
+
+
+def test_what_ends_or_begins_meanwhile_has_not_ended_unseen() -> None:
+    assert unmatched(([record(2)], []), ([record(2, ENDED)], [])) == (unclaimed.NOTHING, 2)
+    assert unmatched(([record(2)], []), ([record(2)], [PID + 1])) == (unclaimed.NOTHING, 2)
+    assert unmatched(([record(2)], []), ([record(5, tid=PID + 4)], [])) == (unclaimed.NOTHING, 2)
+    assert unmatched(([record(2)], []), ([record(7, tid=PID + 1)], [])) == (unclaimed.NOTHING, 2)
+
+
+def test_of_records_with_one_tid_the_latest_is_the_thread() -> None:
+    reused = [record(9, tid=PID + 1), record(2, tid=PID + 1), record(4, tid=PID + 1)]
+    found = unclaimed.Unmatched(0, frozenset({(1, 2), (1, 4)}))
+    assert unmatched((reused, [PID + 1])) == (found, 3)
+
+
+def test_a_scrape_pauses_for_all_processes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: List[float] = []
+    ended: List[int] = []
+
+    class FakeScraped:
+        def __init__(self, pid: int, most: int):
+            self._pid = pid
+
+        def read(self) -> Iterator[float]:
+            for pause in unclaimed.PAUSES_S[: self._pid % 3]:
+                yield pause
+            ended.append(self._pid)
+            return Process(self._pid, "x", "")
+
+    monkeypatch.setattr(counting.time, "sleep", pauses.append)
+    monkeypatch.setattr(scraped, "_Scraped", FakeScraped)
+    pids = list(range(100, 160))
+    found: Any = scraped.Scraper(scraped.find_pids(pids), 10, True).read()
+    assert [each.pid for each in found.processes] == pids and ended[-1] == 158
+    assert pauses == list(unclaimed.PAUSES_S)

@@ -133,6 +133,26 @@ def test_a_library_that_sees_nothing(
     assert "no library in it" not in watched.out
 
 
+@pytest.mark.parametrize("argument, untracked", [("cancels", 10), ("goes-on", 0)])
+def test_threads_that_ended_unseen(workshop: Workshop, argument: str, untracked: int) -> None:
+    """They are not alive, wherever threads are counted, and hide none that the registry does not know."""
+    running = workshop.start(workshop.program("ended_unseen"), argument)
+    pid = str(running.pid)
+    told = numbers(run_shell("metrics", pid).out)
+    assert told["threadleak_up{}"] == 1 and "threadleak_threads_peak{}" not in told
+    classes = ("alive", "untracked", "unjoined")
+    found = [told[f'threadleak_threads{{class="{each}",}}'] for each in classes]
+    assert found[1:] == [untracked, 0] and 1 <= found[0] <= 2  # one may just be ending
+    sites = [told[name] for name in told if re.match(r'\w+site_threads{class="alive"', name)]
+    assert len(sites) == 1 and sites[0] <= 1
+    done = run_shell("watch", "--every", "200ms", "--for", "1s", pid)
+    assert done.status == CLEAN and "0 alarms in 6 looks" in done.out, done
+    assert "ended unseen" in run_shell("top", "--once", "--interval", "0.1", pid).out
+    note = r"note: [\d,]+ detached threads ended unseen: the history counts them as alive\n"
+    assert re.search(note, run_shell("history", pid).out)
+    running.end()
+
+
 def test_a_child_that_has_the_registry_of_its_parent(workshop: Workshop) -> None:
     running = workshop.start(workshop.program("forked"), "_Fork", ready="")
     done = run_shell("metrics", running.line())

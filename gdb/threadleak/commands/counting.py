@@ -4,7 +4,7 @@
 import os
 import select
 import time
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Generator, Hashable, Iterator, List, Optional, Tuple, TypeVar
 
 from ..judge.rates import Rate, Samples
 from ..judge.spread import Names, names
@@ -17,7 +17,7 @@ from ..read.model import Anomalies, Registry
 from ..read.reconcile import of_parent
 from ..read.registry import read_copy
 from ..read.stacks import Stacks
-from ..read.unclaimed import untracked
+from ..read.unclaimed import NOTHING, unmatched
 from ..show.top import Subject
 from ..target import procfs
 from ..target.base import Frame, Target, TargetError
@@ -25,6 +25,26 @@ from ..target.tasks import Tasks
 from .targets import Named, Opened
 
 SITES = 1000  # of a process that are named
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+Pausing = Generator[float, None, T]  # yields how long it must wait, in seconds
+
+
+def together(pausing: Dict[K, Pausing[T]]) -> Dict[K, T]:
+    """What each comes to. They wait at the same time."""
+    found: Dict[K, T] = {}
+    while pausing:
+        pause, going_on = 0.0, {}
+        for key, each in pausing.items():
+            try:
+                pause = max(pause, next(each))
+                going_on[key] = each
+            except StopIteration as end:
+                found[key] = end.value
+        if going_on:
+            time.sleep(pause)
+        pausing = going_on
+    return found
 
 
 class Counting:
@@ -50,7 +70,7 @@ class Counting:
         self._named = 0  # sites that there were when they were named
         self._why_none = ""
         self._tasks = Tasks(pid)
-        self._untracked = 0
+        self._unmatched = NOTHING
 
     def look(self) -> bool:
         """Takes a sample; False: the process has ended."""
@@ -62,11 +82,15 @@ class Counting:
 
     def counts(self) -> Optional[Counts]:
         """As they are now; None: the process has ended."""
+        return together({0: self.counting()})[0]
+
+    def counting(self) -> Pausing[Optional[Counts]]:
+        """The same, for whoever counts several at a time."""
         threads = procfs.thread_count(self.pid)
         if not threads or self.has_ended():
             return None
         self._name = procfs.command(self.pid) or self._name
-        return self._count(threads)
+        return (yield from self._count(threads))
 
     def has_ended(self) -> bool:
         if self.ends is None:
@@ -75,7 +99,7 @@ class Counting:
         poll.register(self.ends, select.POLLIN)
         return bool(poll.poll(0))
 
-    def _count(self, threads: int) -> Counts:
+    def _count(self, threads: int) -> Pausing[Counts]:
         now = time.monotonic()
         registry = self._read_again()
         if registry is None and self._files_changed():
@@ -84,18 +108,16 @@ class Counting:
             registry = self._open()
         self._registry = registry
         if registry is None or self._target is None:
-            self._untracked = 0
+            self._unmatched = NOTHING
             return without_registry(now, threads)
-        counts = count(registry, now, threads)
-        # Of some that stay and others that come and go the numbers may cancel out.
-        if counts.untracked or self._untracked:
-            there = self._tasks.now()
-            looks = (self._tasks, there, self._read_again)
-            self._untracked = untracked(self._target, registry, *looks)
-            counts = counts._replace(alive=counts.alive + len(there) - threads)
-        if any(no_creation(registry, self._untracked)):
-            counts = without_registry(now, counts.alive)
-        return counts._replace(untracked=self._untracked)
+        there = self._tasks.now()  # empty: it has just ended
+        looks = (self._tasks, there, self._read_again)
+        found = (yield from unmatched(self._target, registry, *looks)) if there else NOTHING
+        self._unmatched = found
+        counts = count(registry, now, len(there) or threads, found)
+        if any(no_creation(registry, found.untracked)):
+            return without_registry(now, counts.alive)._replace(untracked=found.untracked)
+        return counts
 
     def _read_again(self) -> Optional[Registry]:
         """None: none was found, or it is gone."""
@@ -185,8 +207,8 @@ class Counting:
 
     def peak(self) -> Optional[int]:
         """The most threads that were alive at a time, as far as the history of the process reaches back. None: it keeps
-        none, or that cannot be read."""
-        if self._registry is None or self._target is None:
+        none, or that cannot be read, or takes for alive what ended unseen."""
+        if self._registry is None or self._target is None or self._unmatched.gone:
             return None
         try:
             return most_alive(self._registry, self._target)
@@ -222,15 +244,17 @@ class Counting:
         if registry is None:
             yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
             return
-        if self._untracked:
-            yield f"{self._untracked:,} untracked, not in the registry"
+        if self._unmatched.untracked:
+            yield f"{self._unmatched.untracked:,} untracked, not in the registry"
+        if self._unmatched.gone:
+            yield f"{len(self._unmatched.gone):,} ended unseen"
         yield from self.doubts()
 
     def doubts(self) -> Iterator[str]:
         """What the registry does not know, or may have wrong."""
         registry = self._registry
         if registry is not None:
-            yield from blinding(no_creation(registry, self._untracked))
+            yield from blinding(no_creation(registry, self._unmatched.untracked))
             yield from blinding(lost(registry))
 
 

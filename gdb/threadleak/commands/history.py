@@ -8,6 +8,7 @@ from typing import Iterator, Sequence
 
 from ..judge.classes import UNTRACKED
 from ..judge.history import AUTO, LEVELS, Course, course_of, rises, sum_of
+from ..judge.notices import ENDED_UNSEEN
 from ..judge.report import BLIND, CLEAN, Report
 from ..judge.rule_set import RuleSet
 from ..judge.told_apart import told_apart
@@ -148,4 +149,6 @@ class _Look:
         for notice in self._report.notices:
             if notice.kind == UNTRACKED:
                 yield notice.text
+            elif notice.kind == ENDED_UNSEEN:
+                yield f"{notice.text}: the history counts them as alive"
         yield from blinding(self._report.notices)

@@ -13,7 +13,7 @@ from ..show.metrics import Found, Process, Site, top
 from ..show.places import chain
 from ..target import processes, procfs
 from ..target.base import TargetError
-from .counting import SITES, Counting
+from .counting import SITES, Counting, Pausing, together
 
 Find = Callable[[], Tuple[List[int], int]]  # pids, and how many processes could not be looked at
 
@@ -37,9 +37,9 @@ class _Scraped:
         self._most = most
         self._kept: Set[str] = set()
 
-    def read(self) -> Process:
+    def read(self) -> Pausing[Process]:
         counting = self.counting
-        counts = counting.counts()
+        counts = yield from counting.counting()
         if counts is None:
             return Process(counting.pid, counting.name, f"process {counting.pid} has ended")
         doubts = "; ".join(counting.doubts())
@@ -89,16 +89,17 @@ class Scraper:
         pids, closed = self._find()
         for pid in set(self._known) - set(pids):
             self._known.pop(pid).counting.close()
-        found = [self._process(pid) for pid in pids]
+        told = together({pid: self._process(pid) for pid in pids})
+        found = [told[pid] for pid in pids]
         if not self._keep:
             found = [each for each in found if each.counts or procfs.thread_count(each.pid)]
         return Found(found, closed)
 
-    def _process(self, pid: int) -> Process:
+    def _process(self, pid: int) -> Pausing[Process]:
         try:
             if pid not in self._known:
                 self._known[pid] = _Scraped(pid, self._most)
-            return self._known[pid].read()
+            return (yield from self._known[pid].read())
         except TargetError as error:
             known = self._known.get(pid)
             return Process(pid, known.counting.name if known else "", str(error))

@@ -15,6 +15,8 @@ from .groups import merge_alike
 from .rule_use import rule_notices
 from .unseen import Notice, lost, no_creation, plural
 
+ENDED_UNSEEN = "ended_unseen"
+
 if TYPE_CHECKING:
     from .report import Report
 
@@ -141,6 +143,6 @@ def _history(registry: Registry, threads: Threads) -> Iterable[Notice]:
     gone = len(threads.detached_gone)
     if gone:
         text = plural(gone, "detached thread") + " ended unseen"
-        yield Notice("ended_unseen", text, gone)
+        yield Notice(ENDED_UNSEEN, text, gone)
     for note in registry.notes:
         yield Notice("search", note, 1)

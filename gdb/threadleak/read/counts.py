@@ -6,6 +6,7 @@ from typing import Dict, NamedTuple, Optional, Set, Tuple
 
 from . import abi
 from .model import Copy, Registry
+from .unclaimed import NOTHING, Gone, Unmatched
 
 Place = Tuple[int, int]  # number of the copy of the library, index of the site
 
@@ -33,21 +34,19 @@ def without_registry(time_s: float, kernel: int) -> Counts:
     return Counts(time_s, kernel, None, None, None, None, {})
 
 
-def count(registry: Registry, time_s: float, kernel: int) -> Counts:
-    """`kernel`: how many threads it has. As untracked count all that it has beyond those of the registry, although the two
-    are not of one moment: whether they stay is for unclaimed.py to say. Negative: some have ended meanwhile.
-    """
-    alive = unjoined = 0
+def count(registry: Registry, time_s: float, kernel: int, unmatched: Unmatched = NOTHING) -> Counts:
+    """`kernel`: how many threads it has."""
+    unjoined = 0
     sites: Dict[Place, SiteCounts] = {}
     seen: Set[int] = set()
     for copy in registry.copies:
         alive_at: "Counter[int]" = Counter()
         unjoined_at: "Counter[int]" = Counter()
-        for (site, state), number in _kinds(copy, len(registry.copies) == 1, seen).items():
+        kinds = _kinds(copy, len(registry.copies) == 1, seen, unmatched.gone)
+        for (site, state), number in kinds.items():
             if state & abi.MAIN and state & abi.FINISHED:
                 kernel -= 1  # it left by pthread_exit, and is a zombie until the last thread ends
             elif not state & (abi.FINISHED | abi.JOINED):
-                alive += number
                 alive_at[site] += 0 if state & abi.MAIN else number
             elif not state & (abi.JOINED | abi.DETACHED):
                 unjoined += number
@@ -61,7 +60,8 @@ def count(registry: Registry, time_s: float, kernel: int) -> Counts:
     failed = max(each.header.failed_creates for each in registry.copies)
     joined = [_joined(each) for each in registry.copies]
     told = max((each for each in joined if each is not None), default=None)
-    return Counts(time_s, kernel, kernel - alive, unjoined, created, failed, sites, told)
+    untracked = unmatched.untracked
+    return Counts(time_s, kernel, untracked, unjoined, created, failed, sites, told)
 
 
 def _joined(copy: Copy) -> Optional[int]:
@@ -70,9 +70,16 @@ def _joined(copy: Copy) -> Optional[int]:
     return sum(told) if told and len(told) == len(counts) else None
 
 
-def _kinds(copy: Copy, alone: bool, seen: Set[int]) -> "Counter[Tuple[int, int]]":
+def _kinds(copy: Copy, alone: bool, seen: Set[int], gone: Gone) -> "Counter[Tuple[int, int]]":
     """(site, state) of each record; without those of threads that an earlier copy of the library knows too."""
-    pairs = zip(copy.records.column("site"), copy.records.column("state"))
+    states = copy.records.column("state")
+    if gone:
+        states = list(states)
+        for number, id in gone:
+            index = copy.index_of(id) if number == copy.number else None
+            if index is not None:
+                states[index] |= abi.FINISHED
+    pairs = zip(copy.records.column("site"), states)
     if alone:
         return Counter(pairs)
     pthreads = copy.records.column("pthread")

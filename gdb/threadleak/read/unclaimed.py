@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Which threads of the kernel's no record is of, by numbers alone: cheap enough for each second (look.py has it whole).
+"""Which threads of the kernel's no record is of, and which records of running threads none of the kernel's is, by numbers
+alone: cheap enough for each second (look.py has it whole).
 
 The registry and the kernel's list are not of one moment where the process runs on. So that is believed only of threads
 of which each of several looks says so, a pause between them.
 """
 
-import time
-from typing import Callable, Dict, Iterator, Mapping, Optional
+from typing import Callable, Dict, FrozenSet, Generator, Iterator, Mapping, NamedTuple, Optional
+from typing import Set, Tuple
 
 from ..target.base import Target
 from ..target.tasks import Tasks
@@ -15,49 +16,74 @@ from .model import Copy, Registry
 
 # Most are gone after the first: they were just created, or have just ended. As much together as look.py waits at least.
 PAUSES_S = (0.002, 0.02)
+_OVER = abi.FINISHED | abi.JOINED | abi.MAIN
+
+Gone = FrozenSet[Tuple[int, int]]  # number of the copy of the library, id of the record
 
 
-def untracked(
+class Unmatched(NamedTuple):
+    untracked: int
+    gone: Gone  # ended unseen: their records say that they run
+
+
+class _Doubts(NamedTuple):
+    tids: Dict[int, int]  # own tid -> ours, of those that no record is of
+    records: Set[Tuple[int, int]]  # copy, id
+
+
+NOTHING = Unmatched(0, frozenset())
+
+
+def unmatched(
     target: Target,
     registry: Registry,
     tasks: Tasks,
     there: Mapping[int, int],
     again: Callable[[], Optional[Registry]],
-) -> int:
-    """How many of those that are `there`, as `tasks` told. `again` reads the registry anew; None: it is gone."""
-    found = _unclaimed(target, registry, there)
+) -> Generator[float, None, Unmatched]:
+    """Of those that are `there`, as `tasks` told. Yields each pause that must be made, in seconds. `again` reads the
+    registry anew; None: it is gone."""
+    tids, records = _doubts(target, registry, there)
     for pause in PAUSES_S:
-        if not found:
-            return 0
-        for tid in found.values():
+        if not tids and not records:
+            return NOTHING
+        for tid in tids.values():
             tasks.forget(tid)
-        time.sleep(pause)
-        now = again()
-        if now is None:
-            return 0
-        registry, before = now, found
-        found = _unclaimed(target, registry, tasks.now())
-        found = {own: tid for own, tid in found.items() if before.get(own) == tid}
+        yield pause
+        now, there = again(), tasks.now()
+        if now is None or not there:
+            return NOTHING
+        registry = now
+        found = _doubts(target, registry, there)
+        tids = {own: tid for own, tid in found.tids.items() if tids.get(own) == tid}
+        records &= found.records
     # A record of a thread that has not entered itself yet is of one of them, nobody knows which.
-    return max(0, sum(map(tasks.runs_program, found.values())) - _starting(registry))
+    untracked = max(0, sum(map(tasks.runs_program, tids.values())) - _starting(registry))
+    return Unmatched(untracked, frozenset(records))
 
 
-def _unclaimed(target: Target, registry: Registry, there: Mapping[int, int]) -> Dict[int, int]:
-    """Own tid -> ours, of those that no record is of; the main thread is known in any case."""
-    found = dict(there)
+def _doubts(target: Target, registry: Registry, there: Mapping[int, int]) -> _Doubts:
+    """The main thread is known in any case."""
+    found, gone = dict(there), set()
     for copy in registry.copies:
         found.pop(copy.header.pid, None)
         ended: Dict[int, int] = {}  # own tid -> pthread_t
-        rows = zip(*map(copy.records.column, ("tid", "state", "pthread")))
-        for tid, state, pthread in rows:
-            if tid in found:
-                if state & (abi.FINISHED | abi.JOINED):
+        latest: Dict[int, int] = {}  # own tid -> id; the records are in the order of these
+        rows = zip(*map(copy.records.column, ("tid", "state", "pthread", "id")))
+        for tid, state, pthread, id in rows:
+            if state & _OVER:
+                if tid in found:
                     ended[tid] = pthread
-                else:
-                    del found[tid]
+            elif tid in there:
+                found.pop(tid, None)
+                if tid in latest:  # tids are used again
+                    gone.add((copy.number, latest[tid]))
+                latest[tid] = id
+            elif tid and state & abi.STARTED:
+                gone.add((copy.number, id))
         for tid in _still_there(target, copy, ended):
             found.pop(tid, None)
-    return found
+    return _Doubts(found, gone)
 
 
 def _still_there(target: Target, copy: Copy, ended: Dict[int, int]) -> Iterator[int]:
@@ -72,9 +98,8 @@ def _still_there(target: Target, copy: Copy, ended: Dict[int, int]) -> Iterator[
 
 
 def _starting(registry: Registry) -> int:
-    over = abi.FINISHED | abi.JOINED | abi.MAIN
     return sum(
-        not (state & over) and not (state & abi.STARTED and tid)
+        not (state & _OVER) and not (state & abi.STARTED and tid)
         for copy in registry.copies
         for state, tid in zip(copy.records.column("state"), copy.records.column("tid"))
     )
