@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from typing import Any, List
+from xml.etree import ElementTree
 
 import pytest
 from run_shell import CLEAN, LEAKS, SHELL, TIMEOUT_S, environment, run_shell
@@ -115,7 +116,11 @@ def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> 
     )
     assert fix.startswith("fix: ") and "order" in fix
     (shown,) = json.loads((tmp_path / "d.json").read_text())["programs"]
-    assert shown["leaked"] is None and shown["blind"] == "it was still running after 3.5 s"
+    why = "2 leaked threads (2 stuck): it was still running after 3.5 s"
+    assert done.lines[-1] == f"threadleak: {program}, process {shown['pid']}: {why}"
+    assert (shown["leaked"], shown["blind"], shown["status"]) == (2, None, None)
+    failed = ElementTree.parse(tmp_path / "d.xml").find("./testsuite/testcase/failure")
+    assert failed is not None and failed.get("message") == why
     (report,) = shown["reports"]
     assert report["title"] == "ab_ba" and said in report["text"]
     assert sorted(each["name"] for each in report["threads"]) == ["first", "second"]
@@ -128,6 +133,24 @@ def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> 
     assert run_shell("check", str(tmp_path / core)).status == LEAKS  # it is of one moment
     results = json.loads((tmp_path / "d.sarif").read_text())["runs"][0]["results"]
     assert {each["ruleId"] for each in results} == {"stuck"}
+
+
+def test_of_a_deadlock_that_is_expected_it_cannot_be_told(
+    workshop: Workshop, tmp_path: Any
+) -> None:
+    (tmp_path / "rules").write_text("class=stuck name:* it is a sample\n")
+    program = workshop.program("deadlocks/ab_ba").path
+    done = Done(tmp_path, *SOON, "--rules", "rules", "--report", "d.xml", "--", program)
+    assert done.status == HUNG and "stuck: thread " in done.err
+    assert done.lines[-1].startswith(f"threadleak: cannot tell whether threads of {program}")
+    assert ElementTree.parse(tmp_path / "d.xml").find("./testsuite/testcase/error") is not None
+
+
+def test_github_shows_a_deadlock_that_ended_a_run(workshop: Workshop, tmp_path: Any) -> None:
+    program = workshop.program("deadlocks/ab_ba").path
+    done = Done(tmp_path, *SOON, "--format", "github", "--", program)
+    assert done.lines[-1].startswith("::error title=threadleak")
+    assert "2 leaked threads (2 stuck)" in done.lines[-1]
 
 
 def test_it_is_in_the_document(grows: str, tmp_path: Any) -> None:

@@ -146,14 +146,22 @@ class CheckedRun:
         name, seconds = self._results.name, self._options.timeout
         mark = name if self._exits is None else self._exits.name
         self._report.say(f"{self._command[0]} still runs after {seconds:g} s")
-        for each in hang.look(hang.still_there(pid, mark), self._written):
-            self._report.hangs(each)
-            is_judged = not self._options.only or self._programs.latest(each.pid) is not None
-            if is_judged and not self._options.no_check:
-                self._programs.blind(
-                    each.pid, each.path, HANGS.format(seconds)
-                ).command = each.command
-        hang.end(pid, mark)
+        why, judging = HANGS.format(seconds), self._judging()
+        try:
+            for each in hang.look(hang.still_there(pid, mark), self._written, judging):
+                self._report.hangs(each)
+                is_judged = not self._options.only or self._programs.latest(each.pid) is not None
+                if is_judged and not self._options.no_check:
+                    program = self._programs.hangs(each.pid, each.path, why, each.leaked)
+                    program.command = each.command
+        finally:
+            hang.end(pid, mark)
+
+    def _judging(self) -> List[str]:
+        """Options of other subcommands that say which threads are expected."""
+        found = [f"--rules={path}" for path in self._options.rules]
+        found += ["--no-builtin"] if self._options.no_builtin else []
+        return found + ([f"--baseline={self._baseline}"] if self._baseline is not None else [])
 
     def _tell_of_core(self, pid: int, status: int) -> None:
         core = kernel_core(pid, status)

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import Any, Container, Dict, List, NamedTuple, Optional
+from typing import Any, Container, Dict, List, NamedTuple, Optional, Sequence
 
 from ..judge.classes import STUCK
 from ..judge.report import Report
@@ -47,6 +47,7 @@ class Hanging(NamedTuple):
     command: str
     text: str  # its deadlocks and all its threads, or why they cannot be shown
     report: Optional[Dict[str, Any]]  # on the threads that nothing can wake, if there are some
+    leaked: int  # of those, that is all but the expected ones
 
 
 def still_there(pid: int, mark: str) -> List[Member]:
@@ -60,18 +61,20 @@ def still_there(pid: int, mark: str) -> List[Member]:
     return [each for each in members if each.pid not in ours]
 
 
-def look(members: List[Member], written: Container[int]) -> List[Hanging]:
+def look(
+    members: List[Member], written: Container[int], judging: Sequence[str] = ()
+) -> List[Hanging]:
     """Whoever only waits for another one, a shell say, has nothing to show. `written`: has a core file already, of
-    the beginning of its exit, which stays."""
+    the beginning of its exit, which stays. `judging`: options on what is expected."""
     parents = {each.parent for each in members}
     shown = [each for each in members if each.pid not in parents or thread_count(each.pid) > 1]
-    return [_look(each, each.pid not in written) for each in shown if is_there(each)]
+    return [_look(each, each.pid not in written, judging) for each in shown if is_there(each)]
 
 
-def _look(one: Member, writes: bool) -> Hanging:
+def _look(one: Member, writes: bool, judging: Sequence[str]) -> Hanging:
     command = command_line(one.pid)
     name = f"process {one.pid} `{clean(shorten(command, LINE_WIDTH))}`"
-    options = stacks.parser(True).parse_args([])
+    options = stacks.parser(True).parse_args(judging)
     with Opened(Named(str(one.pid), pid=one.pid)) as opened:
         session = Session(opened.again, lambda: None)
         found = Deadlocked(session, options)
@@ -79,7 +82,7 @@ def _look(one: Member, writes: bool) -> Hanging:
         text = found.text + (outcome.text or f"threadleak: {outcome.error}\n")
     last = _written(one.pid) if writes else ""
     told = f"threadleak: {name} still runs:\n{text}{last}"
-    return Hanging(one.pid, program_of(one.pid), command, told, found.document)
+    return Hanging(one.pid, program_of(one.pid), command, told, found.document, found.leaked)
 
 
 class Deadlocked:
@@ -88,11 +91,13 @@ class Deadlocked:
     def __init__(self, session: Session, options: argparse.Namespace):
         self.text = ""
         self.document: Optional[Dict[str, Any]] = None
+        self.leaked = 0
         with suppress(TargetError):  # which the look at the stacks meets too, and tells
             report = session.report(options)
             found = [each for each in report.verdicts if each.class_ == STUCK]
             if found:
                 self._tell(report, found)
+                self.leaked = sum(each.leaked for each in found)
 
     def _tell(self, report: Report, found: List[Verdict]) -> None:
         lines = [*shown_as.findings(report, found), *shown_as.fixes(report, found)]

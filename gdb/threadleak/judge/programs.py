@@ -10,6 +10,7 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from .report import BLIND, CLEAN, LEAKS
+from .unseen import plural
 
 UNCHECKED = "it ended without a check: by _exit, by a signal, or by exec"
 STILL_RUNS = "it was still running when the command had ended"
@@ -17,9 +18,9 @@ HANGS = "it was still running after {:g} s"
 
 
 class Checked(NamedTuple):
-    """At its exit."""
+    """At its exit, or while it hung."""
 
-    status: int  # its own
+    status: Optional[int]  # its own; None: it hung
     leaked: int  # threads; -1: cannot tell
     reason: str  # headline of the report, or why it cannot be told
 
@@ -46,6 +47,11 @@ class Program:
         if self.checked is None:
             return (self.why or UNCHECKED) if self.creates or self.why else ""
         return (self.checked.reason or "no reason was given") if self.checked.leaked < 0 else ""
+
+    @property
+    def hung(self) -> bool:
+        """Threads of it leaked, as a look at it told before it was ended."""
+        return self.checked is not None and self.checked.status is None
 
     @property
     def counts(self) -> bool:
@@ -88,9 +94,17 @@ class Programs:
     def blind(self, pid: int, path: str, why: str) -> Program:
         """Of this process nothing was heard, or not what should have been."""
         program = self._latest.get(pid)
-        if program is None or program.checked is not None:
+        if program is None or (program.checked is not None and not program.hung):
             program = self.begun(pid, path)
         program.why = why
+        return program
+
+    def hangs(self, pid: int, path: str, why: str, stuck: int) -> Program:
+        """`stuck`: threads that nothing can wake. They leaked, whatever else cannot be told of it."""
+        program = self.blind(pid, path, why)
+        if stuck:
+            said = f"{plural(stuck, 'leaked thread')} ({stuck:,} stuck): {why}"
+            program.checked = Checked(None, stuck, said)
         return program
 
     def unchecked(self) -> List[Program]:

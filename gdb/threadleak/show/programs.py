@@ -27,6 +27,9 @@ def headline(programs: Programs) -> str:
             f"threadleak: cannot tell whether threads of {name(one)}, process {one.pid}, leaked:"
             f" {message(one)}"
         )
+    if len(programs.all) == 1 and programs.all[0].hung:
+        one = programs.all[0]
+        return f"threadleak: {name(one)}, process {one.pid}: {message(one)}"
     found = [each for each in programs.all if each.counts]
     leaked = sum(bool(each.leaked) for each in found)
     blind = sum(bool(each.blind) for each in found)
@@ -49,7 +52,7 @@ def is_worth_a_summary(programs: Programs) -> bool:
     if programs.nothing or len(found) > 1:
         return True
     bad = [each for each in found if each.leaked or each.blind]
-    return bool(bad) and (len(every) > 1 or bad[0].checked is None)
+    return bool(bad) and (len(every) > 1 or bad[0].checked is None or bad[0].hung)
 
 
 def summary(programs: Programs) -> List[str]:

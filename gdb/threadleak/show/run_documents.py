@@ -80,8 +80,9 @@ def _checks(
 
 
 def annotations(programs: Programs) -> str:
-    """For GitHub, on what no program said itself: of which it cannot be told."""
-    found = [case for case in _cases(programs, {}) if case.outcome == BLIND]
+    """For GitHub, on what no program said itself: of which it cannot be told, or which hung."""
+    found = [_nothing(programs)] if programs.nothing else []
+    found += [case for each, case in _cases_of(programs, {}) if each.blind or each.hung]
     return cases.document("github", found)
 
 
