@@ -24,6 +24,8 @@
 #define TURN_NS 60000000000u /* how long another check may have the engine after our own time is over */
 #define REASON 240
 
+static const char whole_process[] = "process"; /* the title of what has none */
+
 /* One check. */
 struct check {
     const struct verify_request *request;
@@ -93,7 +95,7 @@ static struct check begin(const struct verify_request *request)
 {
     struct check check = {.request = request, .how = complete(request->how), .expect = -1};
     bool has_title = request->title && request->title[0];
-    check.title = has_title ? request->title : request->what == VERIFY_SCOPE ? "a scope" : "process";
+    check.title = has_title ? request->title : request->what == VERIFY_SCOPE ? "a scope" : whole_process;
     check.selection = verify_selection(request, check.how.flags);
     check.message = text_in(check.how.message, check.how.message ? check.how.room : 0);
     check.generation = threadleak_registry.fork_generation;
@@ -116,9 +118,12 @@ static void say(struct check *check, const char *before, const char *text)
     log_text(&log, "threadleak: ");
     log_text(&log, before);
     log_text(&log, text);
-    log_text(&log, " (");
-    log_text(&log, check->title);
-    log_text(&log, ")\n");
+    if (check->title != whole_process) {
+        log_text(&log, " (");
+        log_text(&log, check->title);
+        log_text(&log, ")");
+    }
+    log_text(&log, "\n");
     log_end(&log);
 }
 

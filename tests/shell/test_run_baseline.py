@@ -94,3 +94,12 @@ def test_what_is_no_baseline_is_told_before_anything_runs(tmp_path: Path) -> Non
         done = Done(tmp_path, "--baseline", name, "--", "echo", "ran")
         assert (done.status, done.out) == (USAGE, "") and done.err.count("\n") == 1
         assert why in done.err
+
+
+def test_a_baseline_that_goes_away_while_the_program_runs(grows: str, tmp_path: Path) -> None:
+    (tmp_path / "known").touch()
+    command = f"rm known; echo u | {grows} 0"
+    done = Done(tmp_path, "--baseline", "known", "--", "bash", "-c", command)
+    assert done.status == BLIND
+    why = f"there is no baseline {tmp_path}/known: check or run with --update-baseline writes it"
+    assert done.err.startswith(f"threadleak: cannot tell whether threads leaked: {why}\n")
