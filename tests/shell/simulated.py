@@ -49,6 +49,20 @@ def daily(dice: random.Random, times: Times) -> Values:
     return _waves(dice, times, 24 * HOUR_S, dice.choice((10, 100, 10000)))
 
 
+def served(dice: random.Random, times: Times) -> Values:
+    """A thread for each connection, joined within some minutes. They come by chance; fewer at night, and on Sundays."""
+    begun, height = dice.uniform(0, 7 * 24 * HOUR_S), dice.choice((30, 100, 1000))
+    sunday, gone = dice.uniform(0.1, 1), math.exp(-times.scrape_s / 300)
+    found: Values = []
+    now = 0.0
+    for at in times.all():
+        day = (at + begun) / (24 * HOUR_S)
+        mean = height * (0.6 - math.cos(day * 2 * math.pi) / 2) * (sunday if day % 7 < 1 else 1)
+        now = max(0.0, dice.gauss(mean + (now - mean) * gone, math.sqrt(mean * (1 - gone * gone))))
+        found.append(round(now))
+    return found
+
+
 def _waves(dice: random.Random, times: Times, period_s: float, height: float) -> Values:
     begun, noise = dice.uniform(0, period_s), dice.uniform(0, 0.2) * height
     return [

@@ -24,10 +24,8 @@ HEALTHY: Dict[str, Kind] = {
         *(simulated.queue, simulated.two_jumps, simulated.batch, simulated.short_lives),
     )
 }
-BUSY = {
-    **HEALTHY,
-    "daily": simulated.daily,
-    "emptied_daily": simulated.emptied_daily,
+BY_DAY: Dict[str, Kind] = {
+    each.__name__: each for each in (simulated.daily, simulated.emptied_daily, simulated.served)
 }
 
 
@@ -45,7 +43,7 @@ def play(kinds: Dict[str, Kind], class_: str, times: Times, seeds: int = SEEDS) 
 
 @pytest.mark.parametrize(
     "times",
-    [Times(5, 1.5), Times(15, 3), Times(60, 30, 307)],
+    [Times(5, 1.5), Times(15, 3), Times(60, 44, 307)],
     ids=lambda times: f"{times.scrape_s}s",
 )
 def test_silent_on_what_is_joined_late(tmp_path: Any, times: Times) -> None:
@@ -53,7 +51,15 @@ def test_silent_on_what_is_joined_late(tmp_path: Any, times: Times) -> None:
 
 
 def test_silent_on_load_that_rises_by_day(tmp_path: Any) -> None:
-    assert fired(RULES, str(tmp_path), play(BUSY, "alive", Times(60, 80, 307), 4)) == set()
+    played = play({**HEALTHY, **BY_DAY}, "alive", Times(60, 80, 307), 4)
+    assert fired(RULES, str(tmp_path), played) == set()
+
+
+def test_silent_on_what_is_joined_later_by_day(tmp_path: Any) -> None:
+    found = fired(RULES, str(tmp_path), play(BY_DAY, "unjoined", Times(60, 80, 307)))
+    # some of the others rise by more than a hundred in each twenty minutes, for hours
+    wrong = [each for each in found if each[0] != MINUTES or each[1].startswith("served")]
+    assert wrong == []
 
 
 def names(kinds: Dict[str, Kind], seeds: int = SEEDS) -> List[str]:
@@ -78,13 +84,13 @@ def test_a_quick_leak(tmp_path: Any, scrape_s: int) -> None:
 def test_a_slow_leak(tmp_path: Any) -> None:
     kinds: Dict[str, Kind] = {
         f"regular_{minutes}": simulated.regular(minutes * 60)
-        for minutes in (1, 2, 4, 8, 9, 11, 12, 15, 20, 30, 60, 100)
+        for minutes in (1, 2, 4, 8, 9, 11, 12, 15, 20, 30, 60, 100, 180, 240, 355)
     }
     kinds.update((f"chance_{minutes}", simulated.leaking(minutes * 60)) for minutes in (1, 5, 15))
     kinds.update(
         (f"above_others_{minutes}", simulated.leaking(minutes * 60, 5)) for minutes in (1, 4, 8)
     )
-    found = fired(RULES, str(tmp_path), play(kinds, "unjoined", Times(60, 21, 307), 4))
+    found = fired(RULES, str(tmp_path), play(kinds, "unjoined", Times(60, 34, 307), 4))
     assert sorted(caught(HOURS, found)) == sorted(names(kinds, 4))
     assert caught(MINUTES, found) == []
 
