@@ -154,9 +154,28 @@ def test_whatever_happened_it_can_be_drawn(changes: Any, life: float) -> None:
 
 def test_what_grew_comes_first() -> None:
     sites = [FakeSite(1, 3, 0), FakeSite(2, 0, 9), FakeSite(3, 0, 0, joined=50), FakeSite(4, 5, 0)]
-    found = rises(sites, course_of(made([], 600.0)))
-    assert [rise.site.index for rise in found] == [2, 4, 1, 3]
+    found = rises(sites, course_of(made([], 600.0)), id)
+    assert [rise.sites[0].index for rise in found] == [2, 4, 1, 3]
     assert [rise.growth for rise in found] == [9, 5, 3, 0]
+
+
+def test_sites_of_one_line_are_one_place() -> None:
+    """Two that take turns; their peaks were at different times."""
+    first = FakeSite(1, 2, 0, [level_of((120, 6), (60, 3), (0, 2)), []])
+    second = FakeSite(2, 5, 1, [level_of((120, 1), (60, 4), (0, 5)), []])
+    first.peak = second.peak = 6
+    other = FakeSite(3, 1, 0, [level_of((0, 1)), []])
+    seen = look(made([], 7200.0, first, second, other), place=lambda site: site.index < 3)
+    both, _ = seen.rises
+    assert (both.growth, both.threads, both.sum("created"), both.peak) == (8, 8, 8, 7)
+    lines = [line for line in text(seen).splitlines() if line.endswith(" (a.c:7)")]
+    assert [line.split()[:5] for line in lines] == [
+        *(["+8", "7", "1", "8", "7"], ["+1", "1", "0", "1", "1"])
+    ]
+    untold = FakeSite(4, 7, 0)
+    course = course_of(made([], 90_000.0), "seconds")
+    (rise,) = rises([first, untold], course, lambda site: "one")  # type: ignore[list-item]
+    assert rise.growth is None
 
 
 def level_of(*states: Tuple[float, int]) -> List[Bucket]:
@@ -176,7 +195,9 @@ def test_growth_within_a_window() -> None:
     new = FakeSite(3, 2, 0, [level_of((120, 2)), []])
     untold = FakeSite(4, 7, 0)
     course = course_of(made([], 90_000.0), "seconds")
-    found = {rise.site.index: rise.growth for rise in rises([pool, leak, new, untold], course)}
+    found = {
+        rise.sites[0].index: rise.growth for rise in rises([pool, leak, new, untold], course, id)
+    }
     assert found == {1: 0, 2: 20, 3: None, 4: None}
 
 
@@ -246,13 +267,15 @@ def test_levels_whose_edges_differ_in_their_last_bits() -> None:
 
 
 def frame(rise: Any) -> List[Frame]:
-    return [Frame(0x10, f"site_{rise.site.index}\033[2J", "/srv/server", 0x10, "a.c", 7)]
+    return [Frame(0x10, f"site_{rise.sites[0].index}\033[2J", "/srv/server", 0x10, "a.c", 7)]
 
 
-def look(found: History, name: str = "server", ends: str = "now", level: str = AUTO) -> Any:
+def look(
+    found: History, name: str = "server", ends: str = "now", level: str = AUTO, place: Any = id
+) -> Any:
     course = course_of(found, level)
     subject = history.Subject(name, 7, ends, ["a note"])
-    return history.Seen(subject, course, rises(found.sites, course), frame)
+    return history.Seen(subject, course, rises(found.sites, course, place), frame)
 
 
 def text(seen: Any, width: int = 60, utf8: bool = True, style: Any = PLAIN, limit: int = 10) -> str:
@@ -417,11 +440,13 @@ def test_a_library_without_a_history() -> None:
     assert outcome.status == 2 and "history=0" in (outcome.error or "")
 
 
-def test_two_sites_of_one_line_are_one_series() -> None:
+def test_two_places_of_one_name_are_one_series() -> None:
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     sites = [FakeSite(each, 6, 0, [level_of((60, 4), (0, 6)), []]) for each in (1, 2, 3)]
     seen = look(made([], 7200.0, *sites))
-    same = seen._replace(at=lambda rise: [Frame(1, "f" if rise.site.index < 3 else "g", None, 1)])
+    same = seen._replace(
+        at=lambda rise: [Frame(1, "f" if rise.sites[0].index < 3 else "g", None, 1)]
+    )
     text = history_openmetrics.document(same, 10)
     *_, of_sites = parser.text_string_to_metric_families(text)
     alive = [each for each in of_sites.samples if each.labels["class"] == "alive"]

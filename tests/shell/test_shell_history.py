@@ -62,6 +62,14 @@ def test_a_process(growing: Growing) -> None:
     assert later["growth"] == 3
 
 
+def test_two_calls_in_one_line_are_one_place(growing: Growing) -> None:
+    growing.make("bcb")
+    (site,) = document(growing.pid)["history"]["sites"]
+    assert counts(site, "growth", "unjoined", "created") == (3, 3, 3)
+    assert site["points"][-1]["unjoined"] == 3
+    assert run_shell("history", growing.pid).out.count(" spawn (grows.c:") == 1
+
+
 def test_as_text(growing: Growing) -> None:
     growing.make("uuua")
     done = run_shell("history", growing.pid)

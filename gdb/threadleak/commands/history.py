@@ -11,7 +11,7 @@ from ..judge.history import AUTO, LEVELS, Course, course_of, rises, sum_of
 from ..judge.notices import ENDED_UNSEEN
 from ..judge.report import BLIND, CLEAN, Report
 from ..judge.rule_set import RuleSet
-from ..judge.told_apart import told_apart
+from ..judge.told_apart import look, told_apart
 from ..judge.unseen import blinding
 from ..judge.values import function_names
 from ..judge.verdicts import Settings
@@ -113,10 +113,11 @@ class _Look:
     def seen(self) -> show.Seen:
         sites = list(self._sites())
         course = self._course(sites)
-        made = rises(sites, course)
-        stacks = [self._stacks.walk(rise.site.copy, rise.site.index) for rise in made]
-        chains = dict(zip(map(id, made), told_apart(stacks)))
-        return show.Seen(self._subject(), course, made, lambda rise: chains[id(rise)])
+        made = [site for site in sites if site.created]
+        stacks = [self._stacks.walk(site.copy, site.index) for site in made]
+        chains = dict(zip(made, told_apart(stacks)))
+        found = rises(made, course, lambda site: tuple(map(look, chains[site])))
+        return show.Seen(self._subject(), course, found, lambda rise: chains[rise.sites[0]])
 
     def _sites(self) -> Iterator[SiteHistory]:
         glob = self._options.site

@@ -2,7 +2,7 @@
 """The history that a process keeps: which part of it is looked at, and which sites made threads more in it."""
 
 from bisect import bisect_right
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..read.buckets import Bucket, State
 from ..read.history import History, SiteHistory
@@ -45,14 +45,27 @@ class Course(NamedTuple):
 
 
 class Rise(NamedTuple):
-    """Of a site. None: the history of the site does not reach back that far."""
+    """Of a place: sites that nobody can tell from one another are one. `before` None: the history of a site does not reach
+    back that far."""
 
-    site: SiteHistory
+    sites: Sequence[SiteHistory]  # one at least
     before: Optional[int]  # alive or unjoined, when the course began
+
+    def sum(self, field: str) -> int:
+        """`field`: alive, unjoined, created, finished or joined."""
+        return sum(getattr(site, field) for site in self.sites)
+
+    @property
+    def peak(self) -> int:
+        """Peaks of several sites need not have been at the same time: then it is the most that are known to have been."""
+        if len(self.sites) == 1:
+            return self.sites[0].peak
+        sums = [point.alive for point in sum_points(self.sites)]
+        return max([self.sum("alive"), *sums, *(site.peak for site in self.sites)])
 
     @property
     def threads(self) -> int:
-        return self.site.alive + self.site.unjoined
+        return self.sum("alive") + self.sum("unjoined")
 
     @property
     def growth(self) -> Optional[int]:
@@ -154,11 +167,28 @@ def site_points(site: SiteHistory, level: str = AUTO) -> List[Point]:
     return _points(site.levels(), SITE_LEVELS, total, wanted)
 
 
-def rises(sites: Iterable[SiteHistory], course: Course) -> List[Rise]:
-    """Those that made threads more come first, and of those the ones that made most."""
-    found = [Rise(site, _before(site, course)) for site in sites if site.created]
-    found.sort(key=lambda rise: (-(rise.growth or 0), -rise.threads, -rise.site.created))
+def rises(
+    sites: Iterable[SiteHistory], course: Course, place_of: Callable[[SiteHistory], Hashable]
+) -> List[Rise]:
+    """Of each place. Those that made threads more come first, and of those the ones that made most."""
+    places: Dict[Hashable, List[SiteHistory]] = {}
+    for site in sites:
+        places.setdefault(place_of(site), []).append(site)
+    found = [
+        Rise(alike, _sum(_before(site, course) for site in alike)) for alike in places.values()
+    ]
+    found.sort(key=lambda rise: (-(rise.growth or 0), -rise.threads, -rise.sum("created")))
     return found
+
+
+def _sum(numbers: Iterable[Optional[int]]) -> Optional[int]:
+    """None: one of them is not known."""
+    total = 0
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total
 
 
 def _before(site: SiteHistory, course: Course) -> Optional[int]:

@@ -153,7 +153,6 @@ def _table(seen: Seen, look: Look) -> List[str]:
 
 
 def _row(rise: Rise, made_at: Chain, style: Style) -> Sequence[str]:
-    site = rise.site
-    counts = (site.alive, site.unjoined, site.created, site.peak)
+    counts = (*map(rise.sum, ("alive", "unjoined", "created")), rise.peak)
     growth = "?" if rise.growth is None else f"{rise.growth:+,}"
     return (growth, *(f"{each:,}" for each in counts), chain(made_at, style))

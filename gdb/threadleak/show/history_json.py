@@ -3,7 +3,7 @@
 
 from typing import Any, Dict, List, Optional, Sequence
 
-from ..judge.history import Point, Rise, site_points
+from ..judge.history import Point, Rise, sum_points
 from ..read.model import Copy
 from ..target.base import Target
 from . import json
@@ -51,16 +51,16 @@ def _points(points: Sequence[Point]) -> List[Dict[str, Any]]:
 
 
 def _site(rise: Rise, seen: Seen, level: str) -> Dict[str, Any]:
-    site, (own, *callers) = rise.site, seen.at(rise) or (None,)
+    own, *callers = seen.at(rise) or (None,)
     return {
         "growth": rise.growth,
-        "alive": site.alive,
-        "unjoined": site.unjoined,
-        "peak": site.peak,
-        "created": site.created,
-        "finished": site.finished,
-        "joined": site.joined,
+        "alive": rise.sum("alive"),
+        "unjoined": rise.sum("unjoined"),
+        "peak": rise.peak,
+        "created": rise.sum("created"),
+        "finished": rise.sum("finished"),
+        "joined": rise.sum("joined"),
         "own_frame": None if own is None else json.of_frame(own),
         "callers": [json.of_frame(frame) for frame in callers],
-        "points": _points(site_points(site, level)),
+        "points": _points(sum_points(rise.sites, level)),
     }

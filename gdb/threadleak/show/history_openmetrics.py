@@ -57,12 +57,12 @@ def document(seen: Seen, limit: int) -> str:
 
 
 def _places(seen: Seen, limit: int) -> Dict[str, List[SiteHistory]]:
-    """Two calls in one line are two sites, and one place."""
+    """Files of one name in two folders are two places, and one label."""
     found: Dict[str, List[SiteHistory]] = {}
     for rise in seen.rises:
         where = chain(seen.at(rise), unknown="unknown")
         if where in found or not limit or len(found) < limit:
-            found.setdefault(where, []).append(rise.site)
+            found.setdefault(where, []).extend(rise.sites)
     return found
 
 
