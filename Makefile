@@ -97,6 +97,7 @@ build/libthreadleak.a: build/archive/threadleak.o build/archive/unload.o
 
 # What the linker has to be told, derived from the list of interposed functions and from the public header.
 INTERPOSED = $(shell sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' helper/runtime/real.h)
+STD_THREAD = $(shell sed -n 's/^ *prefix\#\#//p' helper/runtime/std_thread.c)
 PUBLIC = threadleak_registry $(shell grep -ohw 'threadleak_[a-z_]*_' helper/include/threadleak.h | sort -u)
 
 # No version node: an unversioned definition stands for every version of the libc function that it interposes.
@@ -104,9 +105,9 @@ build/exports.map: helper/runtime/real.h helper/include/threadleak.h Makefile
 	@mkdir -p $(@D)
 	$(Q)printf '{ global: %s local: *; };\n' '$(patsubst %,%;,$(PUBLIC) $(INTERPOSED))' > $@
 
-build/threadleak-static.ld: helper/runtime/real.h Makefile
+build/threadleak-static.ld: helper/runtime/real.h helper/runtime/std_thread.c Makefile
 	@mkdir -p $(@D)
-	$(Q)printf '%s\n' $(INTERPOSED:%=-Wl,--wrap=%) -Wl,-u,threadleak_registry \
+	$(Q)printf '%s\n' $(patsubst %,-Wl$(comma)--wrap=%,$(INTERPOSED) $(STD_THREAD)) -Wl,-u,threadleak_registry \
 		-Wl,--export-dynamic-symbol=threadleak_registry -Wl,--eh-frame-hdr > $@
 
 # ---- tests ---------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "registry.h"
 #include "report.h"
 #include "settle.h"
+#include "std_thread.h"
 #include "system_call.h"
 #include "table.h"
 #include "thread.h"
@@ -350,7 +351,7 @@ static const char *obstacle(void)
         return "the library was loaded too late, by dlopen: it does not see threads being created";
     if (thread.checking)
         return "this signal handler interrupts a check";
-    return NULL;
+    return std_thread_unseen();
 }
 
 /* A frame of its own: a check that finds all clean needs little stack. */
