@@ -9,7 +9,7 @@ import subprocess
 from typing import Any, List
 
 import pytest
-from run_shell import BLIND, CLEAN, LEAKS, SHELL, TIMEOUT_S, environment
+from run_shell import BLIND, CLEAN, LEAKS, SHELL, TIMEOUT_S, environment, run_shell
 from workshop import Workshop, line_of
 
 JOINED = "import threading, os; t = threading.Thread(target=int); t.start(); t.join(); "
@@ -118,6 +118,34 @@ def test_a_program_that_becomes_a_daemon(tmp_path: Any) -> None:
 def test_a_death_by_signal_is_passed_on(tmp_path: Any) -> None:
     done = Done(tmp_path, *python(JOINED + "os.kill(os.getpid(), 9)"))
     assert done.status == -signal.SIGKILL and "it died of SIGKILL" in done.err
+
+
+@pytest.mark.parametrize("limit", ["0", "unlimited"])
+def test_an_abort_says_what_is_mostly_behind_it_and_how_to_know(limit: str, tmp_path: Any) -> None:
+    (tmp_path / "dies.cc").write_text(
+        "#include <thread>\n#include <unistd.h>\nint main() { std::thread t(pause); }\n"
+    )
+    subprocess.run(["g++", "-g", "-o", "dies", "dies.cc"], check=True, cwd=tmp_path)
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -c {limit}; exec {SHELL} run -- ./dies"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    said = done.stderr.splitlines()[-1]
+    assert done.returncode == -signal.SIGABRT
+    assert (
+        "SIGABRT, as a std::thread that is neither joined nor detached ends its program: " in said
+    )
+    tells = "`threadleak check --at-end CORE` names it"
+    if limit == "0":
+        assert said.endswith(f": `ulimit -c unlimited`, then {tells}")
+        return
+    core = said.partition(f": {tells}, CORE is ")[2]
+    checked = run_shell("check", "--at-end", str(tmp_path / core))
+    assert checked.status == LEAKS and "main (dies.cc:3)" in checked.out
 
 
 def test_a_death_that_does_not_matter(tmp_path: Any) -> None:

@@ -196,10 +196,24 @@ def _why_unheard(status: int) -> str:
 def _why_unchecked(program: Program, ended: Ended) -> str:
     """One that told that it began; "": it does not matter."""
     if os.WIFSIGNALED(ended.status):
-        return f"it died of {_name(os.WTERMSIG(ended.status))}" if program.creates else ""
+        return _why_died(ended) if program.creates else ""
     if program.comm and ended.comm not in ("", program.comm):
         return f"it became {ended.comm} by exec, which told nothing: it is without the library"
     return "it ended by _exit, without a check" if program.creates else ""
+
+
+def _why_died(ended: Ended) -> str:
+    """Of an abort with what is behind it most often where there are threads, and how to know."""
+    number = os.WTERMSIG(ended.status)
+    if number != signal.SIGABRT:
+        return f"it died of {_name(number)}"
+    core = kernel_core(ended.pid, ended.status)
+    tells = "`threadleak check --at-end CORE` names it"
+    tells = f"`ulimit -c unlimited`, then {tells}" if core is None else f"{tells}, CORE is {core}"
+    return (
+        "it died of SIGABRT, as a std::thread that is neither joined nor detached ends its program:"
+        f" {tells}"
+    )
 
 
 def _name(number: int) -> str:
