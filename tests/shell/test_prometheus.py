@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("promtool"), reason="needs prometheus"
 )
 RULES = os.path.join(ROOT, "docs", "prometheus-rules.yml")
+PRODUCTION = os.path.join(ROOT, "docs", "production.md")
 DASHBOARD = os.path.join(ROOT, "docs", "grafana-dashboard.json")
 STEP = "1s"  # instead of 15s
 FASTER = 75  # by so much than the rules are written for: 5m are 4s
@@ -178,7 +179,7 @@ def test_the_alert_on_what_cannot_be_told(workshop: Workshop, tmp_path: object) 
 
 def test_promtool_is_content(pools: Growing) -> None:
     done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
-    assert done.returncode == 0 and "7 rules found" in done.stdout, done
+    assert done.returncode == 0 and "8 rules found" in done.stdout, done
     for options in ((), ("--top-sites", "0")):
         text = run_shell("metrics", *options, pools.pid).out
         done = subprocess.run(
@@ -194,11 +195,22 @@ tests:
 - interval: 1m
   input_series: [{series}]
   alert_rule_test:
-  - {{eval_time: 14m, alertname: NoThreadsAreCounted}}
-  - {{eval_time: 20m, alertname: NoThreadsAreCounted, exp_alerts: [{alerts}]}}
+  - {{eval_time: 14m, alertname: {name}}}
+  - {{eval_time: 20m, alertname: {name}, exp_alerts: [{alerts}]}}
 """
 NOBODY = "4194304"  # no PID of Linux
 NEXT = "see which processes its --name, --all or PIDs find, and whether it runs"
+UNWRITTEN = (
+    "see why nothing runs threadleak metrics --output: "
+    "systemctl status threadleak-metrics.timer threadleak-metrics"
+)
+
+
+def play_silence(folder: Any, name: str, series: str, alerts: str) -> None:
+    test = folder / "test.yml"
+    test.write_text(SILENCE.format(rules=RULES, name=name, series=series, alerts=alerts))
+    done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True)
+    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize(
@@ -216,10 +228,32 @@ def test_the_alert_on_silence(tmp_path: Any, series: str, summary: str) -> None:
     labels = "{severity: warning, instance: 'a:1'}" if series else "{severity: warning}"
     said = f"{{summary: 'threadleak metrics {summary}', next: '{NEXT}'}}"
     alerts = f"{{exp_labels: {labels}, exp_annotations: {said}}}" if summary else ""
-    test = tmp_path / "test.yml"
-    test.write_text(SILENCE.format(rules=RULES, series=series, alerts=alerts))
-    done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True)
-    assert done.returncode == 0, done
+    play_silence(tmp_path, "NoThreadsAreCounted", series, alerts)
+
+
+@pytest.mark.parametrize(
+    "values, age",
+    [
+        ("0x30", "20m 0s"),
+        ("0x10 660+60x20", ""),  # nobody wrote it for ten minutes
+    ],
+)
+def test_the_alert_on_a_file_that_nobody_writes(tmp_path: Any, values: str, age: str) -> None:
+    with open(PRODUCTION, encoding="utf-8") as file:
+        (path,) = re.findall(r"^ExecStart=.* --output (\S+)$", file.read(), re.M)
+    series = ", ".join(
+        f"{{series: '{name}', values: {counted}}}"
+        for name, counted in (
+            (f'node_textfile_mtime_seconds{{file="{path}",instance="a:1"}}', values),
+            ('node_textfile_mtime_seconds{file="/some/apt.prom",instance="a:1"}', "0x30"),
+            ('threadleak_processes{instance="a:1"}', "1x30"),
+        )
+    )
+    labels = f"{{severity: warning, instance: 'a:1', file: {path}}}"
+    said = f"{{summary: '{path} at a:1 was written {age} ago', next: '{UNWRITTEN}'}}"
+    alerts = f"{{exp_labels: {labels}, exp_annotations: {said}}}" if age else ""
+    play_silence(tmp_path, "ThreadCountsAreOld", series, alerts)
+    play_silence(tmp_path, "NoThreadsAreCounted", series, "")
 
 
 def names_in(expression: str) -> Set[str]:
