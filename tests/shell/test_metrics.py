@@ -175,6 +175,23 @@ def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:
     assert f'threadleak_up{{pid="{bare.pid}",process="grows"}} 0.0' in named
 
 
+def test_all_finds_it_in_what_is_loaded_and_in_a_child_by_clone(
+    workshop: Workshop, tmp_path: Any
+) -> None:
+    """Under another name, as where an archive is in a plugin; a child whose end is told to nobody is not our keeper."""
+    renamed = shutil.copy(LIBRARY, str(tmp_path / "other.so"))
+    growing = Growing(workshop.program("grows").path, preload=renamed)
+    running = workshop.start(workshop.program("forked"), "clone", ready="")
+    child = running.line()
+    try:
+        found = run_shell("metrics", "--all").out
+    finally:
+        growing.kill()
+    assert f'threadleak_up{{pid="{growing.pid}",process="grows"}} 1.0' in found
+    assert f'threadleak_up{{pid="{running.pid}",process="forked"}} 1.0' in found
+    assert f'threadleak_up{{pid="{child}",process="forked"}} 0.0' in found
+
+
 def test_whoever_reads_the_library_does_not_have_it(growing: Growing) -> None:
     """As whoever debugs a process does: it maps the files of that as data."""
     words = [SHELL, "top", "--interval", "0.1", growing.pid]

@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 from ..libraries import library
 from ..read import abi
 from ..read.counts import Counts
+from ..read.locate import registries_in
 from ..show.metrics import Found, Process, Site, top
 from ..show.places import chain
 from ..target import processes, procfs
@@ -28,7 +29,7 @@ def find_named(glob: str) -> Find:
 
 def find_all() -> Find:
     name = os.path.basename(library()).split(".so")[0] + ".so"
-    return processes.Holders(name, abi.MAGIC).find
+    return processes.Holders(name, abi.MAGIC, registries_in).find
 
 
 class _Scraped:

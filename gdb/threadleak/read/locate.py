@@ -110,13 +110,13 @@ def _search(target: Target, regions: Iterable[Region], most: int, notes: List[st
                 data = target.read(start, size)
             except TargetError:
                 continue  # a hole, or not dumped
-            found += [at for at in _magics(data, start) if _is_live(target, at)]
+            found += [at for at in registries_in(data, start) if _is_live(target, at)]
             if len(found) >= COPIES_MAX:
                 return found
     return found
 
 
-def _magics(data: bytes, start: int) -> Iterable[int]:
+def registries_in(data: bytes, start: int) -> Iterable[int]:
     """Addresses of headers in a block, as far as the block itself can tell."""
     offset = data.find(abi.MAGIC)
     while offset >= 0:

@@ -10,6 +10,7 @@ from ..escapes import decoded
 from .procfs import stat_fields, thread_count
 
 _LINE_BYTES = 4096
+_ALL_BLOCKED = b"\nSigBlk:\tfffffffffffbfeff\n"  # but for SIGKILL and SIGSTOP
 
 
 class Member(NamedTuple):
@@ -73,10 +74,13 @@ def is_engine(pid: int) -> bool:
 
 
 def is_keeper(pid: int) -> bool:
-    """Whether its end is told to nobody: field exit_signal. The engine's parent is such a process, and shares the
-    program's memory and command line (helper/runtime/spawn.h)."""
+    """Whether its end is told to nobody (field exit_signal), and it blocks all signals. The engine's parent is such a
+    process, and shares the program's memory and command line (helper/runtime/spawn.h)."""
     try:
-        return stat_fields(f"/proc/{pid}")[35] == "0"
+        if stat_fields(f"/proc/{pid}")[35] != "0":
+            return False
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return _ALL_BLOCKED in file.read()
     except (OSError, IndexError):
         return False
 

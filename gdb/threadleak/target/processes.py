@@ -5,12 +5,13 @@ import mmap
 import os
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..escapes import decoded, readable
 from . import family, procfs
-from .base import TargetError
+from .base import Region, TargetError
 
+_DATA_BYTES = 16 << 20  # of a file that is loaded, in which a registry is looked for
 _LINE_BYTES = 4096  # of a command line: more than the longest path
 
 
@@ -29,25 +30,57 @@ def every() -> Iterator[int]:
             yield pid
 
 
-class Holders:
-    """Those that have the library: loaded, or in their own program (its registry begins with `magic`)."""
+Registries = Callable[[bytes, int], Iterable[int]]
 
-    def __init__(self, library: str, magic: bytes):
+
+class _Loaded(NamedTuple):
+    data: List[Region]  # where a registry may be
+    has: bool
+    looks: int
+
+
+class Holders:
+    """Those that have the library: loaded, in their own program (its registry begins with `magic`), or in what they have
+    loaded: `registries` gives the addresses of those in bytes from an address."""
+
+    def __init__(self, library: str, magic: bytes, registries: Registries):
         self._mark = "/" + library
         self._magic = magic
+        self._registries = registries
         self._programs: Dict[Tuple[int, ...], bool] = {}  # device, inode, time -> whether it has
+        self._loaded: Dict[int, _Loaded] = {}
 
     def find(self) -> Tuple[List[int], int]:
         """Their pids, and how many processes do not let us look."""
         found, closed = [], 0
+        loaded, self._loaded = self._loaded, {}
         for pid in every():
             try:
                 maps = procfs.read_maps(pid)
                 has = procfs.runs_code_of(maps, self._mark) or self._is_inside(f"/proc/{pid}/exe")
+                if not has:
+                    has = self._is_loaded(pid, procfs.data_of_code(maps), loaded.get(pid))
                 found += [pid] if has else []
             except (TargetError, OSError):
                 closed += os.path.exists(f"/proc/{pid}")
         return sorted(found), closed
+
+    def _is_loaded(self, pid: int, data: List[Region], known: Optional[_Loaded]) -> bool:
+        if known is None or known.data != data:
+            known = _Loaded(data, False, 0)
+        if not known.has and known.looks < 2:  # at the first it may just be starting
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
+                has = any(self._has(file.fileno(), each) for each in data)
+            known = _Loaded(data, has, known.looks + 1)
+        self._loaded[pid] = known
+        return known.has
+
+    def _has(self, memory: int, region: Region) -> bool:
+        try:
+            size = min(region.end - region.start, _DATA_BYTES)
+            return any(self._registries(os.pread(memory, size, region.start), region.start))
+        except (OSError, OverflowError):
+            return False  # unmapped since
 
     def _is_inside(self, path: str) -> bool:
         with open(path, "rb") as file:

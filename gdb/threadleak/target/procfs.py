@@ -12,6 +12,9 @@ from ..patterns import Pattern
 from .base import Region, TargetError
 
 
+_OF_CODE_OR_DATA = Pattern(
+    r"^([0-9a-f]+)-([0-9a-f]+) (rw-p|r-xp) \S+ \S+ [1-9]\d* +(/.*)$", 8  # re.MULTILINE
+)
 _IN_USE = Pattern(rb"[\x40-\xff]+")  # highest byte of an entry: bit 63: present, 62: swapped out
 PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -109,6 +112,17 @@ def runs_code_of(text: str, mark: str) -> bool:
         return False
     fields = map(_fields, _lines_of_files(text))
     return any("x" in permissions and mark in path for _, _, permissions, _, path in fields)
+
+
+def data_of_code(text: str) -> List[Region]:
+    """What is mapped to be written to, of files that code runs from."""
+    found = [each.groups() for each in _OF_CODE_OR_DATA.finditer(text)]
+    of_code = {path for _, _, permissions, path in found if permissions == "r-xp"}
+    return [
+        Region(int(start, 16), int(end, 16))
+        for start, end, permissions, path in found
+        if permissions == "rw-p" and path in of_code
+    ]
 
 
 def _lines_of_files(text: str) -> Iterator[str]:
