@@ -128,6 +128,8 @@ def check(seen: Seen, expected: Expected, strip: bool) -> None:
     assert (subject["deadline_ns"] is not None) == ("deadline" in expected)
     assert ",".join(map(str, subject["fds"])) == expected.get("fds", "")
     assert not subject["in_kernel_hands"]
+    if "group" in expected:
+        assert subject["word"] % 8 // 4 == int(expected["group"])
     check_names(subject, expected, strip)
     check_owner(seen, expected.get("owner"))
 

@@ -7,7 +7,7 @@ such an object at all. Memory may be anything, so nothing is believed of one tha
 """
 
 import struct
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from ..target.base import TargetError
 from .descriptor import TID_MAX
@@ -117,21 +117,26 @@ class _Condition(NamedTuple):
 # Up to 2.40, and since 2.41, which has no g_refs (and was ported back in places): whichever the stack tells.
 _CONDITIONS = (_Condition(40, 36, 48), _Condition(32, 28, 40))
 _PSHARED, _WAITERS_SHIFT = 1, 3  # of wrefs
+_GROUP = 1  # of wseq
 
 
 def condition(read: Read, word: int, stack: bytes) -> Seen:
-    """The waiter keeps {wseq, condition, mutex} on its stack (struct _condvar_cleanup_buffer), which tells both
-    the layout and the mutex."""
-    places = {word - word % 8 - layout.signals: layout for layout in _CONDITIONS}
+    """The waiter keeps {wseq, condition, mutex} on its stack (struct _condvar_cleanup_buffer), which tells the mutex,
+    and the layout, if all that may be such buffers agree on it. Bit 0 of that wseq is the group that has the word.
+    """
+    group = word % 8 // 4
+    places = {word - group * 4 - layout.signals: layout for layout in _CONDITIONS}
     words = [each for (each,) in struct.iter_unpack("<Q", stack[: len(stack) & ~7])]
-    for index in range(1, len(words) - 1):
-        layout, address = places.get(words[index]), words[index + 1]
-        if layout is None or not address or not _has_waited(read, words[index], words[index - 1]):
+    found: Dict[int, int] = {}  # mutexes by condition variable
+    for position, at, address in zip(words, words[1:], words[2:]):
+        if at not in places or at in found or not address or position & _GROUP != group:
             continue
-        held = mutex(read, address)
-        if held.plausible:
-            return _condition(read, words[index], layout)._replace(mutex=address)
-    return Seen(None, False)
+        if _has_waited(read, at, position) and mutex(read, address).plausible:
+            found[at] = address
+    if len(found) != 1:
+        return Seen(None, False)
+    [(at, address)] = found.items()
+    return _condition(read, at, places[at])._replace(mutex=address)
 
 
 def is_taken_again(read: Read, word: int, stack: bytes) -> bool:
@@ -146,9 +151,9 @@ def is_taken_again(read: Read, word: int, stack: bytes) -> bool:
 
 
 def _has_waited(read: Read, address: int, position: int) -> bool:
-    """Whether a waiter may have that position among all that have waited: wseq counts them from bit 1 on."""
+    """Whether a waiter may have found wseq at `position`: it counts those that have waited from bit 1 on."""
     try:
-        return position <= int.from_bytes(read(address, 8), "little") >> 1
+        return position >> 1 < int.from_bytes(read(address, 8), "little") >> 1
     except TargetError:
         return False
 

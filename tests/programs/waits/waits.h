@@ -6,6 +6,7 @@
  *   kind, confidence, call, flavour, detail, timed, shared  as read/wait.py has them, "_" for a space
  *   object, mutex    name of the variable, "-": none has one; what a stripped program has no name for is not
  * known owner            name of the thread, "gone": it has ended; none given: there is none fds of the files
+ *   group            of a condition variable, the word of which of its two groups of waiters
  *   names=needed     only a program that keeps its names, or debug information, tells: else it is a futex
  *   found=?          the object may not be found; then the kind alone is told, with confidence medium
  *   running=yes      it is not blocked
