@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from image import FakeTarget, PID, record
 from test_judge import report
 from threadleak.judge.durations import size
+from threadleak.judge.ends import how_to_end
 from threadleak.judge.explanation import Explainer, Explanation
 from threadleak.judge.groups import ranges, runs, without, written
 from threadleak.judge.waiting import Waiting
 from threadleak.read import wait as kinds
 from threadleak.read.threads import ThreadInfo
-from threadleak.read.wait import HIGH, Wait
+from threadleak.read.wait import HIGH, MEDIUM, Wait
 
 MUTEX, CONDITION = 0x4040, 0x4080
 
@@ -198,3 +199,23 @@ def test_the_others_are_named_as_if_each_was_looked_at(
     """Of ten thousand that wait for one thing, each is told the rest, without a look at all of them."""
     own = data.draw(st.sampled_from(sorted(ids)))
     assert written(without(runs(sorted(ids)), own), width) == ranges(ids - {own}, width)
+
+
+def test_a_condition_variable_that_is_not_found_has_no_address() -> None:
+    """The word that is waited on is no object that could be signalled."""
+    lost = CONDITION_WAIT._replace(object=None, mutex=None, confidence=MEDIUM)
+    seen = Seen({2: lost})
+    told = seen.of(2)
+    assert told.waits == f"for a condition variable, on the futex word {CONDITION + 40:#x}"
+    ends = how_to_end(lost, seen.explainer.object_name, is_alone=False)
+    assert ends is not None and "0x" not in ends and "all that wait for it" in ends
+
+
+@pytest.mark.parametrize("kind", [kinds.CONDITION, kinds.RUST_CONDITION])
+def test_of_several_that_wait_for_a_condition_variable_all_are_woken(kind: str) -> None:
+    wait = CONDITION_WAIT._replace(kind=kind)
+    name = Seen({}).explainer.object_name
+    one, all = (how_to_end(wait, name, is_alone) or "" for is_alone in (True, False))
+    assert "`queue.cv` (0x4080)" in one and "`queue.cv` (0x4080)" in all
+    assert ("broadcast" in all) == ("pthread_cond_signal" in one) == (kind == kinds.CONDITION)
+    assert "notify_all" in all and "all" not in one

@@ -7,7 +7,7 @@ from ..read import wait as kinds
 from ..read.wait import Wait
 
 _BY_KIND = {
-    kinds.CONDITION: "set what it tests, and signal {object} (pthread_cond_signal), before it is joined",
+    kinds.CONDITION: "set what it tests, and signal {object} (pthread_cond_signal, in C++ notify_one), before it is joined",
     kinds.RUST_CONDITION: "set what it tests, and notify {object}, before it is joined",
     kinds.SEMAPHORE: "set a flag that it tests, and post {object} (sem_post) once for each thread that waits",
     kinds.BARRIER: "let as many threads arrive at {object} as it was made for: fewer came",
@@ -27,12 +27,24 @@ _BY_KIND = {
 }
 
 
-def how_to_end(wait: Wait, name: Callable[[int], str]) -> Optional[str]:
-    """None: locks and joins end with what others do, which other sentences tell."""
-    text = _BY_KIND.get(wait.kind)
+_OF_SEVERAL = {
+    kinds.CONDITION: (
+        "set what it tests, and wake all that wait for {object} (pthread_cond_broadcast, in C++ notify_all), before it is"
+        " joined: a signal may wake another"
+    ),
+    kinds.RUST_CONDITION: "set what it tests, and notify all that wait for {object} (notify_all), before it is joined",
+}
+
+
+def how_to_end(wait: Wait, name: Callable[[int], str], is_alone: bool) -> Optional[str]:
+    """None: locks and joins end with what others do, which other sentences tell. `is_alone`: nobody else waits for
+    the same."""
+    text = (not is_alone and _OF_SEVERAL.get(wait.kind)) or _BY_KIND.get(wait.kind)
     if text is None:
         return None
     address = wait.object if wait.object is not None else wait.word
+    if wait.kind == kinds.CONDITION and wait.object is None:
+        address = None  # a word inside is none that could be signalled
     fds = "fd " + ", ".join(map(str, wait.fds[:4])) if wait.fds else "what it waits for"
     said = text.format(object=name(address) if address is not None else "it", fds=fds)
     return f"To end it, {said}."

@@ -44,7 +44,10 @@ class Explained:
     def _ends(self, verdict: Verdict) -> List[str]:
         """How a thread that should have ended can be told to."""
         wait = self.waiting.of(verdict.thread) if verdict.class_ == OUTLIVED else None
-        said = how_to_end(wait, self.explainer.object_name) if wait is not None else None
+        if wait is None:
+            return []
+        is_alone = self.waiting.is_whole and len(self.waiting.at(wait.object)) == 1
+        said = how_to_end(wait, self.explainer.object_name, is_alone)
         return [said] if said is not None else []
 
     def _began(self, info: ThreadInfo) -> str:

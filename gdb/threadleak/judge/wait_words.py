@@ -79,6 +79,8 @@ def words(wait: Wait, name: Name, file: File, owner: Optional[str]) -> str:
         text = _FILES.get(wait.call, "for {fds} ({call})") if wait.fds else "for nothing ({call})"
     if text is None or (wait.object is None and wait.word is None and "{object}" in text):
         text = "in the system call {call}" if text is None else text.replace(" {object}", "")
+    if wait.kind == kinds.CONDITION and wait.object is None and wait.word is not None:
+        text = "for a condition variable, on the futex word {object}"
     address = wait.object if wait.object is not None else wait.word
     said = text.format(
         object="" if address is None or "{object}" not in text else name(address),
