@@ -397,6 +397,41 @@ def test_what_looks_alike_is_told_apart_by_its_fingerprint() -> None:
     )
 
 
+CTOR = "std::thread::thread<void (S::*)(), S*, void>(void (S::*&&)(), S*&&)"
+
+
+def test_suggest_names_the_users_own_code_and_no_template_of_a_library() -> None:
+    through = [
+        site([frame(TEXT + pc), frame(TEXT + own)]) for pc, own in ((0x10, 0x20), (0x30, 0x40))
+    ]
+    functions = {
+        TEXT + 0x10: (CTOR, "thread", 1),
+        TEXT + 0x30: (CTOR, "thread", 1),
+        TEXT + 0x20: ("known_leak()", "one.cpp", 6),
+        TEXT + 0x40: ("new_leak()", "one.cpp", 7),
+        LIBC: ("execute_native_thread_routine", None, None),
+    }
+    known, new = (record(2 + at, ENDED, site=1 + at, start=LIBC, start_module=2) for at in (0, 1))
+    line = suggested(look([known], functions, sites=through), "2")
+    assert " site:known_leak WHY" in line and "fingerprint:" not in line
+    both = look([known, new], functions, [line.replace(PLACEHOLDER, "known")], sites=through)
+    assert [each.expected_by is None for each in both.verdicts[1:]] == [False, True]
+
+
+def test_suggest_names_the_fingerprint_where_own_code_has_no_name() -> None:
+    """Of a stripped program a library's function is all that has one, and it makes the threads of later leaks too."""
+    through = [site([frame(LIBC + 0x10, 2), frame(TEXT + own)]) for own in (0x20, 0x40)]
+    files = [module(b"/usr/bin/first", TEXT), module(b"/lib/libstdc++.so.6", LIBC)]
+    functions = {
+        LIBC + 0x10: ("std::thread::_M_start_thread()", None, None),
+        TEXT + 0x20: (None, None, None),
+    }
+    report = look(
+        [record(2, ENDED, start=LIBC, start_module=2)], functions, sites=through, modules=files
+    )
+    assert f" fingerprint:{prints(report)[0]} module:" in suggested(report, "2")
+
+
 def test_suggest_as_a_command() -> None:
     bench = leaky({"1": 2, "2": 1})
     outcome = bench.run("suggest --settle-ms 0 2 3 4")

@@ -7,11 +7,12 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
 from browser import THEMES, WIDTHS, Browser, chromium
-from run_shell import BLIND, LEAKS, SETTLED, USAGE, run_shell
+from run_shell import BLIND, CLEAN, LEAKS, SETTLED, USAGE, run_shell
 from workshop import Running, Workshop
 
 HOSTILE = "</script><img "  # a thread's name has 15 bytes
@@ -151,6 +152,21 @@ def test_sort_by_each_column(browser: Browser, page: str) -> None:
     heads[2].find_element("css selector", "button").click()
     names = browser.texts("#table td.name")
     assert names == sorted(names) and heads[0].get_attribute("aria-sort") == "none"
+
+
+def test_ids_of_threads_without_a_record_are_whole(
+    browser: Browser, workshop: Workshop, tmp_path: Path
+) -> None:
+    """They are a pthread_t each, which differ in their last digits."""
+    process = workshop.start(workshop.program("closures"), preload="")
+    path = written(tmp_path, "list", "--all", *SETTLED, str(process.pid), status=CLEAN)
+    for width in WIDTHS:
+        browser.open(path, width)
+        assert len(set(ids(browser))) == 4
+        assert not browser.run(
+            "return [...document.querySelectorAll('#table tbody th.id')]"
+            ".filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
+        )
 
 
 def test_a_thread_is_explained_with_both_stacks(browser: Browser, page: str) -> None:

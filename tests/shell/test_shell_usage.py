@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -94,6 +95,21 @@ def test_a_program_alone_is_no_target() -> None:
 
 
 # ---- filter --------------------------------------------------------------------------------------------
+
+
+def test_the_examples_of_filter_run_as_they_stand(tmp_path: Any) -> None:
+    lines = run_shell("filter", "--help").out.splitlines()
+    examples = [shlex.split(line) for line in lines[lines.index("example:") + 1 :]]
+    assert len(examples) == 3
+    for program, *words in examples:
+        run = run_shell(*words, cwd=str(tmp_path))
+        assert program == "threadleak" and (run.status, run.err) == (0, ""), run
+    (file,) = tmp_path.iterdir()
+    shown = run_shell("filter", "list", "--rules", str(file)).out
+    assert shown == "1: class=unjoined site:legacy_start max=4 its join comes later\n"
+    missing = str(tmp_path / "none")
+    assert "cannot be read" in wrong("filter", "list", "--rules", missing)
+    assert "cannot be read" in wrong("filter", "remove", "1", "--rules", missing)
 
 
 def test_filter_edits_a_file(tmp_path: Any) -> None:

@@ -5,6 +5,7 @@ they can be seen. There is no debug information of libc."""
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import pytest
@@ -161,9 +162,10 @@ def test_a_thread_is_called_by_its_pthread_t_or_its_tid(workshop: Workshop, form
     ids = [cancelled["pthread"], f"tid:{worker['tid']}", worker["pthread"]]
     run = run_shell("explain", *words, "--id", *ids)
     first, second, third = run.out.split("\n\nthread ")
-    assert first.startswith(f"thread {ids[0]} ``: leaked, unjoined (suspicion)\n")
+    assert first.startswith(f"thread {ids[0]}: leaked, unjoined (suspicion)\n")
     assert "PTHREAD_CANCELED" in first and "When it finished is not known." in first
-    assert second.startswith(f"{worker['pthread']} `") and run.status == CLEAN
+    # a core has no names but those of the library and of files beside it
+    assert re.match(f"{worker['pthread']}( `.+`)?: ", second) and run.status == CLEAN
     heads = [
         re.sub(r"has not run for .*", "", text.split("stack now:")[0]) for text in (second, third)
     ]
@@ -204,3 +206,33 @@ def test_lists_that_are_a_copy_of_another_process_are_not_believed(
     """A child has its parent's descriptors where it was made past the handlers of fork."""
     run = check_child(workshop, "_Fork", core)
     assert run.status == BLIND and "are not this process's own" in run.err
+
+
+CLOSURES = [f"main::{{lambda()#{number}}}" for number in (1, 2, 3)]
+
+
+def test_std_threads_are_told_apart_by_what_they_run(workshop: Workshop, tmp_path: Path) -> None:
+    """All have one start routine, and there is no site: the page and JSON say what the table says."""
+    pid = str(workshop.start(workshop.program("closures"), preload="").pid)
+    words = ("list", "--all", pid, *SETTLED)
+    assert all(f"  {each}  " in run_shell(*words).out for each in CLOSURES)
+    document = run_shell(*words, "--format", "json").document()
+    assert not errors(document, schema(), schema())
+    ran = {each["pthread"]: each.get("callable") for each in document["threads"]}
+    assert sorted(filter(None, ran.values())) == CLOSURES
+    page = tmp_path / "page.html"
+    run_shell(*words, "--format", "html", "--output", str(page))
+    found = re.search('<script[^>]* id="data"[^>]*>(.*?)</script>', page.read_text("utf-8"), re.S)
+    assert found is not None
+    data = json.loads(found.group(1))
+    kinds = [dict(zip(data["kindFields"], each)) for each in data["kinds"]]
+    starts = [data["texts"][kinds[each]["start"]] for each in data["columns"]["kind"]]
+    shown = dict(zip(data["columns"]["id"], starts))
+    assert shown == {id: runs or "main" for id, runs in ran.items()}
+
+
+def test_nothing_stands_for_a_name_that_is_not_known(workshop: Workshop) -> None:
+    program, core = CORE._replace(preload="").arguments(workshop, workshop.program("closures"))[-2:]
+    ids = re.findall("^0x[0-9a-f]+", run_shell("list", "--all", program, core).out, re.M)
+    assert len(ids) == 4
+    assert f"thread {ids[0]}: alive\n" in run_shell("explain", program, core, "--id", ids[0]).out

@@ -2,6 +2,7 @@
 """`threadleak filter`"""
 
 import argparse
+import os
 import re
 from typing import List
 
@@ -15,6 +16,10 @@ from .session import Session
 NAME = "filter"
 WORDS = ("add", "remove", "list", "load", "save", "builtin")
 RULE_WORDS = (*(f"{field}:" for field in FIELDS), *(f"{key}=" for key in OPTIONS))
+# As it can be typed: a shell, and GDB too, takes the quotes away.
+_EXAMPLE = """threadleak filter{0} add 'name:pool-*' they live as long as the process
+threadleak filter{0} add class=unjoined site:legacy_start max=4 its join comes later
+threadleak filter{0} remove 1"""
 
 
 def parser(shell: bool = False) -> Parser:
@@ -22,9 +27,7 @@ def parser(shell: bool = False) -> Parser:
         NAME,
         "Say which threads are expected, by rules.",
         "add RULE | remove N | list | load FILE | save FILE | builtin",
-        "threadleak filter add name:pool-* they live as long as the process\n"
-        "threadleak filter add class=unjoined site:legacy_start max=4 its join comes later\n"
-        "threadleak filter remove 1",
+        _EXAMPLE.format(" --rules my.rules" if shell else ""),
     )
     group = parser.add_argument_group("what is done")
     group.add_argument(
@@ -35,7 +38,8 @@ def parser(shell: bool = False) -> Parser:
         f" FIELD of {', '.join(FIELDS)}, where a blank in GLOB is written ?; and KEY=VALUE, with a KEY of"
         f" {', '.join(OPTIONS)}; it applies to threads that are alive, unless it has class=CLASS",
     )
-    help = "edit the rules in FILE" if shell else "edit the rules in FILE, not the session's"
+    of = "" if shell else ", not the session's"
+    help = f"edit the rules in FILE{of}; add and load make it where there is none"
     parser.set_defaults(needs_file=shell)
     group.add_argument("--rules", metavar="FILE", help=help)
     return parser
@@ -52,7 +56,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         raise UsageError("threadleak filter: which file? Give --rules FILE")
     lines: List[Line] = [(str(rule), rule) for rule in session.rules]
     if options.rules:
-        lines = load_lines(options.rules)
+        is_new = word in ("add", "load") and not os.path.exists(options.rules)
+        lines = [] if is_new else load_lines(options.rules)
     if word == "list":
         _none(word, arguments)
         return Outcome(_listed(_rules(lines)) or "There are no rules.\n")

@@ -32,5 +32,9 @@ def looks_like_id(word: str) -> bool:
 
 def label(info: "ThreadInfo", name: Optional[str]) -> str:
     """thread 7 `reader`"""
-    id = info.id or f"{TID}{info.tid or '?'}"
+    return named(info.id or f"{TID}{info.tid or '?'}", name)
+
+
+def named(id: str, name: Optional[str]) -> str:
+    """Nothing stands for the name of a thread that has none, or whose name is not known."""
     return f"thread {id} `{name}`" if name else f"thread {id}"

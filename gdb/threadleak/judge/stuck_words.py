@@ -10,7 +10,7 @@ from ..read.threads import ThreadInfo
 from ..read.wait import JOIN, MUTEX, ONCE, RWLOCK_READ, RWLOCK_WRITE, STDIO, Wait
 from ..target.base import Target
 from .graph import GONE, Edge, Graph
-from .ids import label
+from .ids import label, named
 from .wait_words import object_name, words
 
 SHOWN = 12  # threads of a cycle in a sentence
@@ -83,8 +83,8 @@ class Words:
         for copy in self._copies:
             for index in self._records(copy, wait):
                 name = text_of(copy.records.name(index))
-                id = copy.name_of(copy.records.ids[index])
-                return f"thread {id} `{name}` (tid {copy.records.column('tid')[index]})"
+                thread = named(copy.name_of(copy.records.ids[index]), name)
+                return f"{thread} (tid {copy.records.column('tid')[index]})"
         return (
             f"tid {wait.owner_tid}" if wait.owner_tid else f"a thread (pthread_t {wait.owner:#x})"
         )

@@ -8,7 +8,7 @@ from typing import Iterator
 from ..read.threads import ThreadInfo
 from ..target.base import TargetError
 from . import classes
-from .blame import is_wrapper_file
+from .blame import first_own, is_wrapper
 from .globs import escaped
 from .names import without_arguments
 from .report import Report
@@ -29,7 +29,8 @@ def suggest(report: Report, verdict: Verdict) -> Rule:
     readable, exact = list(_readable(report, verdict.thread)), [
         f"fingerprint:{each}" for each in prints
     ]
-    for words in (readable, [*exact, *readable], exact):
+    both = [*exact, *readable]
+    for words in (readable if _is_own(report, verdict.thread) else both, both, exact):
         if words:
             rule = parse_rule(" ".join([*class_, *words, "suggested"]))
             rule.reason = PLACEHOLDER  # which nobody takes for one, so that a person has to
@@ -51,10 +52,19 @@ def _readable(report: Report, thread: ThreadInfo) -> Iterator[str]:
     if start.function:
         yield f"start:{escaped(without_arguments(start.function))}"
     frames = report.stacks.creation(copy, kind.site).frames
-    named = [frame for frame in frames if frame.function]
-    own = [frame for frame in named if not is_wrapper_file(frame)]
-    for frame in (own or named)[:1]:
-        yield f"site:{escaped(without_arguments(frame.function or ''))}"
+    site = first_own(frame for frame in frames if frame.function)
+    if site is not None:
+        yield f"site:{escaped(without_arguments(site.function or ''))}"
+
+
+def _is_own(report: Report, thread: ThreadInfo) -> bool:
+    """Whether these name code of the user's own: a wrapper makes threads for places that are yet to be written too."""
+    kind, copy = thread.kind, thread.copy
+    if kind is None:
+        return True  # there is no creation to be named
+    own = first_own(report.stacks.creation(copy, kind.site).frames)
+    own = own or report.stacks.start(copy, kind)
+    return bool(own.function) and not is_wrapper(own)
 
 
 def _is_narrow(report: Report, rule: Rule, verdict: Verdict) -> bool:

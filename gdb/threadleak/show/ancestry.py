@@ -3,6 +3,7 @@
 
 from typing import List
 
+from ..judge.ids import named
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
@@ -23,7 +24,7 @@ def ancestry(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str
     site = record.site
     for creator in copy.creators(record)[:ANCESTORS]:
         site = creator.site
-        name = f"thread {copy.name_of(creator.id)} `{clean(text_of(creator.name))}`"
+        name = named(copy.name_of(creator.id), clean(text_of(creator.name)))
         if creator.state & abi.MAIN:
             lines.append(f"  {name}, the main thread")
             return lines

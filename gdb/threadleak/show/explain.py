@@ -5,6 +5,7 @@ from typing import List, Optional, Tuple
 
 from ..judge.durations import duration
 from ..judge.groups import id_ranges
+from ..judge.ids import named
 from ..judge.notices import no_registry
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
@@ -27,10 +28,8 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     thread = verdict.thread
     mark = "leaked, " if verdict.leaked else ""
     sure = f" ({verdict.confidence})" if verdict.leaked else ""
-    name = clean(report.name_of(thread) or "")
-    title = (
-        f"thread {thread.handle or '-'} `{name}`: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
-    )
+    name = named(thread.handle or "-", clean(report.name_of(thread) or ""))
+    title = f"{name}: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
     lines = [style.paint("highlight" if verdict.leaked else "title", title)]
     lines += [f"  {clean(line)}" for line in report.evidence.why(verdict)]
     if verdict.expected_by:

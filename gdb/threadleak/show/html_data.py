@@ -98,7 +98,9 @@ class Data:
 
     def kind(self, verdict: Verdict) -> int:
         thread, decision = verdict.thread, verdict.decision
-        key = (thread.copy, thread.kind, thread.is_main, decision, thread.state)
+        # one start routine for all std::threads: where no site tells them apart, what they run does
+        runs = self.report.stacks.callable(thread) if thread.copy is None else None
+        key = (thread.copy, thread.kind, thread.is_main, decision, thread.state, runs)
         if key not in self._origins:
             self._origins[key] = (
                 self.text(verdict.class_),

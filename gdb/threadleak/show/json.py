@@ -254,6 +254,7 @@ def _recorded(report: Report, verdict: Verdict, copy: Copy, record: abi.Record) 
         "scope": chain[0].name if chain else None,
         "creator": _id(copy, record.creator) if record.creator else None,
         "start": None if is_main else of_frame(report.stacks.start(copy, record)),
+        "callable": None if is_main else report.stacks.callable(verdict.thread),
         "detached": bool(record.state & abi.DETACHED),
         "created_at": copy.epoch_s(record.created_ns),
         "finished_at": copy.epoch_s(record.finished_ns),
@@ -277,6 +278,7 @@ def _described(report: Report, verdict: Verdict, descriptor: Descriptor) -> Dict
     }
     if copy is None and kind is not None:
         told["start"] = of_frame(report.stacks.start(None, kind))
+        told["callable"] = report.stacks.callable(verdict.thread)
         told["detached"] = descriptor.detached
         told["fingerprint"] = _fingerprint(report, verdict)
     return told

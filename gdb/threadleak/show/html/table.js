@@ -141,6 +141,8 @@ function setUpTable() {
       [table.sort, table.down] = [name, table.sort === name ? !table.down : false];
       sortTable();
     } }, title)))));
+  // threads without a record go by their pthread_t, whose last digits tell them apart
+  byId('table').classList.toggle('handles', columns.id.some((id) => typeof id === 'string'));
   byId('threads').hidden = false;
   byId('filters').addEventListener('input', filterTable);
   byId('filters').addEventListener('submit', (event) => event.preventDefault());
