@@ -11,6 +11,7 @@ from threadleak.judge.told_apart import Chain
 from threadleak.read import abi
 from threadleak.read.counts import Counts, SiteCounts, count, without_registry
 from threadleak.read.locate import read_registry
+from threadleak.read.unclaimed import NOTHING, Unmatched
 from threadleak.show import top
 from threadleak.show.style import PLAIN
 from threadleak.target.base import Frame
@@ -19,10 +20,10 @@ ENDED = abi.STARTED | abi.FINISHED
 OTHER = REGISTRY + 0x10000000
 
 
-def counts_of(*regions: Any, kernel: int = 3) -> Counts:
+def counts_of(*regions: Any, kernel: int = 3, unmatched: Unmatched = NOTHING) -> Counts:
     memory = [each for region in regions for each in region]
     addresses = [region[0][0] for region in regions]
-    return count(read_registry(FakeTarget(memory, symbols=addresses)), 1.0, kernel)
+    return count(read_registry(FakeTarget(memory, symbols=addresses)), 1.0, kernel, unmatched)
 
 
 def counts(time_s: float, sites: Dict[int, Tuple[int, int, int]], created: int = 0) -> Counts:
@@ -54,10 +55,15 @@ def test_states() -> None:
         record(7, abi.STARTED | abi.DETACHED),
         record(8, 0),  # is being created
     ]
-    seen = counts_of(image(records, next_id=12, failed_creates=3), kernel=6)
+    there = image(records, next_id=12, failed_creates=3)
+    seen = counts_of(there, kernel=6, unmatched=Unmatched(1, frozenset()))
     assert (seen.alive, seen.untracked, seen.unjoined) == (6, 1, 1)
     assert (seen.created, seen.failed) == (7, 3)
     assert seen.sites == {(1, 1): SiteCounts(3, 1, 5), (1, 2): SiteCounts(1, 0, 2)}
+    ended_unseen = Unmatched(0, frozenset({(1, 7)}))  # it was detached
+    seen = counts_of(there, kernel=5, unmatched=ended_unseen)
+    assert (seen.alive, seen.untracked, seen.unjoined) == (5, 0, 1)
+    assert seen.sites[1, 1] == SiteCounts(2, 1, 5)
 
 
 def test_main_has_left_by_pthread_exit() -> None:
