@@ -7,7 +7,7 @@ from typing import Any, Iterator
 
 import pytest
 from growing import Growing
-from run_shell import CLEAN, LEAKS, run_shell
+from run_shell import CLEAN, LEAKS, SETTLED, run_shell
 from workshop import Workshop, line_of
 
 REQUESTS, LOGS = 2, 3
@@ -66,7 +66,7 @@ def test_metrics(growing: Growing) -> None:
 
 def test_merge(growing: Growing, tmp_path: Any) -> None:
     file = str(tmp_path / "saved.json")
-    run_shell("groups", "--all", "--format", "json", "--output", file, growing.pid)
+    run_shell("groups", "--all", *SETTLED, "--format", "json", "--output", file, growing.pid)
     lines = shown("merge", file, status=LEAKS).splitlines()
     assert len([line for line in lines if line.endswith(f"{LOG}, grows")]) == 1
     assert len([line for line in lines if line.endswith(f"{REQUEST}, grows")]) == 1

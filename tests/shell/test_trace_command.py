@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_written(running: Running) -> None:
 
 
 def test_without_a_name_the_file_has_one(running: Running, tmp_path: Any) -> None:
-    run = run_shell("trace", str(running.pid), cwd=str(tmp_path))
+    run = run_shell("trace", *SETTLED, str(running.pid), cwd=str(tmp_path))
     assert run.status == CLEAN
     check_lives(parsed(tmp_path / f"threadleak.{running.pid}.trace.json"))
 
