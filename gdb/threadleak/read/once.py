@@ -74,18 +74,20 @@ class Runners:
         return _Candidate(pthread, stack[self._waiting_part(stack, current) :], module)
 
     def _waiting_part(self, stack: bytes, current: CurrentStack) -> int:
-        """How much of the stack belongs to a pthread_once that waits itself: up to where its caller goes on."""
-        at, is_found = 0, False
+        """How much of the stack belongs to a pthread_once that waits itself: up to where its caller goes on. That is
+        another pthread_once where a routine ends in a call of it, which compilers make a jump."""
+        at = 0
+        found: List[Optional[str]] = []  # functions of the one that waits
         for (pc, what), (outer, _) in zip(current.frames, current.frames[1:]):
             names = [each.function for each in self._stacks.placed(pc, what)]
             name = names[-1] or self._target.local_function(pc, what)
-            if is_found and not is_once(name):
+            if found and (name in found or not is_once(name)):
                 return at
             if not (is_once(name) or is_waiting(name)):
                 return 0
-            is_found |= is_once(name)
+            found += [name] if is_once(name) else []
             at = max(at, stack.find(struct.pack("<Q", outer), at))
-        return at if is_found else 0
+        return at if found else 0
 
     def _stack(self, sp: int, pthread: Optional[int]) -> bytes:
         """From sp on; the descriptor lies above, but for main's. Of a thread whose sp is not known, the outer end."""
