@@ -25,6 +25,12 @@ def watched(growing: Growing) -> Watched:
     return Watched(int(growing.pid), 0, load_all())
 
 
+def look_after_each(seen: Watched, growing: Growing, *steps: str) -> None:
+    for letters in steps:
+        growing.make(letters)
+        assert seen.look()
+
+
 def test_a_leak_is_told_with_the_third_look(growing: Growing) -> None:
     seen = watched(growing)
     for letters in ("u", "u", "ua"):
@@ -40,9 +46,7 @@ def test_a_leak_is_told_with_the_third_look(growing: Growing) -> None:
 def test_two_that_call_one_function_are_two(workshop: Workshop) -> None:
     growing = Growing(workshop.program("grows").path)
     seen = watched(growing)
-    for letters in ("hhlu", "hlu", "hhhl"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "hhlu", "hlu", "hhhl")
     alarms = seen.rising(3)
     growing.kill()
     found = {tuple(frame.function for frame in alarm.chain): alarm for alarm in alarms}
@@ -61,9 +65,7 @@ def test_a_leak_by_callers_that_take_turns(workshop: Workshop) -> None:
     """None of them makes a thread in every look; it is told by what they have in common, and once."""
     growing = Growing(workshop.program("grows").path)
     seen = watched(growing)
-    for letters in ("h", "l", "hh", "l"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "h", "l", "hh", "l")
     (alarm,) = seen.rising(4)
     growing.make("hl")
     assert seen.look() and seen.looks == 5
@@ -82,9 +84,7 @@ def test_a_leak_by_callers_that_take_turns(workshop: Workshop) -> None:
 def test_a_caller_that_rises_by_itself_is_told_alone(workshop: Workshop) -> None:
     growing = Growing(workshop.program("grows").path)
     seen = watched(growing)
-    for letters in ("h", "hl", "h", "hl"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "h", "hl", "h", "hl")
     (alarm,) = seen.rising(4)
     growing.kill()
     assert [frame.function for frame in alarm.chain] == ["spawn", "http_request"]
@@ -94,9 +94,7 @@ def test_a_caller_that_rises_by_itself_is_told_alone(workshop: Workshop) -> None
 def test_two_calls_in_one_line_are_one_place(workshop: Workshop) -> None:
     growing = Growing(workshop.program("grows").path)
     seen = watched(growing)
-    for letters in ("lb", "c", "b", "cc"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "lb", "c", "b", "cc")
     (alarm,) = seen.rising(4)
     growing.kill()
     assert [frame.function for frame in alarm.chain] == ["spawn", "leave_by_one_of_two"]
@@ -106,18 +104,14 @@ def test_two_calls_in_one_line_are_one_place(workshop: Workshop) -> None:
 def test_callers_of_whom_none_leaks(workshop: Workshop) -> None:
     growing = Growing(workshop.program("grows").path)
     seen = watched(growing)
-    for letters in ("hhlb", "j", "l", "j", "c"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "hhlb", "j", "l", "j", "c")
     assert seen.rising(3) == []
     growing.kill()
 
 
 def test_one_look_without_a_rise_is_enough(growing: Growing) -> None:
     seen = watched(growing)
-    for letters in ("u", "uj", "j", "uu", "u"):
-        growing.make(letters)
-        assert seen.look()
+    look_after_each(seen, growing, "u", "uj", "j", "uu", "u")
     assert seen.rising(5) == seen.rising(4) == [] and len(seen.rising(3)) == 1
 
 
