@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define must(condition)                                                                                      \
@@ -45,6 +46,21 @@ __attribute__((unused, noreturn)) static void block(void)
     arrive();
     for (;;)
         pause();
+}
+
+static inline int stay_cloned(void *arg)
+{
+    (void)arg;
+    for (;;)
+        syscall(SYS_pause);
+    return 0;
+}
+
+/* A thread of which libc knows nothing, that stays. `stack_end`: the highest address of its stack. */
+static inline void clone_raw(void *stack_end)
+{
+    int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+    must(clone(stay_cloned, stack_end, flags, NULL) > 0);
 }
 
 /* How many threads the kernel has, and whether all but the calling one sleep, or are zombies (proc(5), stat).

@@ -8,7 +8,6 @@
 
 #include <linux/futex.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 static void *stay(void *arg)
@@ -16,14 +15,6 @@ static void *stay(void *arg)
     name_me("tracked");
     block();
     return arg;
-}
-
-static int stay_cloned(void *arg)
-{
-    (void)arg;
-    for (;;)
-        syscall(SYS_pause);
-    return 0;
 }
 
 static void ignore(union sigval value)
@@ -39,8 +30,7 @@ int main(int argc, char **argv)
     must(pthread_create(&thread, NULL, stay, NULL) == 0);
     await_arrivals(1);
     if (strcmp(argv[1], "clone") == 0) {
-        int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-        must(clone(stay_cloned, stack + sizeof stack, flags, NULL) > 0);
+        clone_raw(stack + sizeof stack);
     } else {
         struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = ignore};
         timer_t timer;

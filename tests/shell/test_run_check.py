@@ -186,13 +186,18 @@ def test_programs_that_cannot_be_run_are_not_judged(tmp_path: Any) -> None:
     assert done.status == 126 and done.err.count("\n") == 1
 
 
+def made_by_main(workshop: Workshop, folder: Any, name: str) -> Done:
+    """What leaks was made in one line."""
+    done = Done(folder, "--settle-ms", "0", "--", workshop.program(name).path)
+    made = f"made by main at {name}.cc:{line_of(name, 'made here')}"
+    assert (done.status, done.lines[0].rpartition(": ")[2]) == (LEAKS, made), done.err
+    return done
+
+
 def test_one_line_is_one_group_though_a_vector_grows_there(
     workshop: Workshop, tmp_path: Any
 ) -> None:
-    program = workshop.program("vector").path
-    done = Done(tmp_path, "--settle-ms", "0", "--", program)
-    made = f"made by main at vector.cc:{line_of('vector', 'made here')}"
-    assert (done.status, done.lines[0].rpartition(": ")[2]) == (LEAKS, made), done.err
+    done = made_by_main(workshop, tmp_path, "vector")
     assert [line for line in done.lines if line.startswith("4 outlived threads, ids 2-5, ")]
     assert done.err.count("  created at:") == 1
 
@@ -200,10 +205,7 @@ def test_one_line_is_one_group_though_a_vector_grows_there(
 def test_two_lambdas_of_a_line_are_two_groups_in_optimized_code(
     workshop: Workshop, tmp_path: Any
 ) -> None:
-    program = workshop.program("lambdas").path
-    done = Done(tmp_path, "--settle-ms", "0", "--", program)
-    made = f"made by main at lambdas.cc:{line_of('lambdas', 'made here')}"
-    assert (done.status, done.lines[0].rpartition(": ")[2]) == (LEAKS, made), done.err
+    done = made_by_main(workshop, tmp_path, "lambdas")
     shown = [line.split(", ids ")[1] for line in done.lines if " outlived threads, ids " in line]
     assert [line[:4] for line in sorted(shown)] == ["2, 4", "3, 5"], done.err
     assert "for main::{lambda()#1}" in done.err and "for main::{lambda()#2}" in done.err
