@@ -238,20 +238,12 @@ static void expects()
     print(threadleak_scope_end(scope, &how));
 }
 
-static int is_raw(void *)
-{
-    for (;;)
-        pause();
-}
-
 /* A thread that no wrapper sees. */
 static void untracked()
 {
-    const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
     static char stack[65536] __attribute__((aligned(16)));
     threadleak_options how = now();
-    if (clone(is_raw, stack + sizeof stack, flags, nullptr) < 0)
-        abort();
+    clone_raw(stack + sizeof stack);
     print(threadleak_verify_none(&how));
     print(threadleak_verify_none(&how));
     how = now(THREADLEAK_STRICT);
