@@ -6,12 +6,16 @@ A line a candidate, with a tab and a description, if there is one. Lines that th
 names of files, `:command N` for a command line of its own that begins at word N, `threadleak` being word 0.
 """
 
+import argparse
 import os
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
-from .commands.command_line import Parser
+from .commands.command_line import Parser, UsageError
+from .commands.selection import known_ids, take_ids
+from .commands.session import Session
+from .commands.targets import Opened, targets
 from .libraries import library
 from .target.procfs import command, read_maps
 from .target.base import TargetError
@@ -62,6 +66,8 @@ def _of_subcommand(words: Sequence[str], parser: Parser) -> Iterator[str]:
     elif name == "merge":
         yield FILES
     else:
+        if name in ("explain", "suggest"):
+            yield from (id for id in _ids(words[1:-1]) if id.startswith(typed))
         yield from (line for line in _watched() if line.startswith(typed))
         if name not in ("top", "watch", "metrics", "snapshot"):
             yield FILES
@@ -82,6 +88,17 @@ def _values(known: Sequence[str], typed: str) -> Iterator[str]:
     """A list of them, too."""
     head, comma, last = typed.rpartition(",")
     return (head + comma + value for value in known if value.startswith(last))
+
+
+def _ids(words: Sequence[str]) -> List[str]:
+    """Of the target that these name, if they do."""
+    told = [word for word in words if not word.startswith("-")]
+    try:
+        (named,) = targets(take_ids(told, argparse.Namespace(ids=[], more=[])))
+        with Opened(named) as opened:
+            return known_ids(Session(opened.again))
+    except (TargetError, UsageError, ValueError):
+        return []
 
 
 def _watched() -> Iterator[str]:

@@ -17,10 +17,9 @@ from .commands import execution
 from .commands.filter import RULE_WORDS
 from .commands.filter import WORDS as FILTER_WORDS
 from .commands.command_line import Outcome
+from .commands.selection import known_ids
 from .commands.session import Session
 from .judge.report import BLIND
-from .judge.rule_set import load_all
-from .judge.verdicts import Settings
 from .libraries import preload
 from .show import json
 from .show.style import PLAIN, Style
@@ -29,7 +28,6 @@ from .target.debugger import DebuggerTarget
 from .target.debugger_events import generation, watch_events
 
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
-COMPLETED_IDS = 200  # GDB itself shows no more candidates than that
 
 
 class _Prefix(gdb.Command):  # type: ignore[misc]
@@ -157,11 +155,9 @@ class _Subcommand(gdb.Command):  # type: ignore[misc]
             return list(RULE_WORDS)
         if self.command.NAME in ("explain", "suggest"):
             try:
-                report = session.judge(None, Settings(), load_all(session=session.rules))
+                return known_ids(session)
             except (TargetError, RuntimeError):
                 return []
-            shown = report.leaked or report.verdicts
-            return [v.thread.handle for v in shown if v.thread.handle][:COMPLETED_IDS]
         return []
 
 

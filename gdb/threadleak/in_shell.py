@@ -16,10 +16,10 @@ from . import VERSION, commands
 from .commands import execution
 from .commands.command_line import MANY, ONE, USAGE, Outcome, Parser, UsageError
 from .commands.options import ALONE
+from .commands.selection import take_ids
 from .commands.session import Session
 from .commands.targets import Named, Opened, targets
 from .escapes import ESCAPED
-from .judge.ids import looks_like_id
 from .judge.report import BLIND, LEAKS
 from .judge.rules import RuleError
 from .judge.verdicts import NEVER
@@ -170,7 +170,9 @@ def _run(command: ModuleType, words: List[str]) -> int:
     unknown = [word for word in others if word.startswith("-") and word != "--"]
     if unknown:
         parser.error(f"unknown option {unknown[0]}")
-    others = [word for word in others if word != "--"] + _not_ids(options)
+    others = [word for word in others if word != "--"]
+    if hasattr(options, "ids"):
+        others = take_ids(others, options)
     if not parser.targets:
         if others:
             parser.error(f"{others[0]!r} is one word too many")
@@ -181,7 +183,7 @@ def _run(command: ModuleType, words: List[str]) -> int:
         return _finish(execution.attempt(work, options), options)
     named = targets(others)
     if not named:
-        hint = ": it stands before --id" if getattr(options, "more", []) else ""
+        hint = ": it stands before the ID" if hasattr(options, "ids") else ""
         parser.error(f"which target? {parser.targets}{hint}")
     if len(named) > 1 and parser.targets == ONE:
         parser.error(f"it takes one target, and there are {len(named)}")
@@ -191,21 +193,12 @@ def _run(command: ModuleType, words: List[str]) -> int:
     return _several(command, named, options)
 
 
-def _not_ids(options: argparse.Namespace) -> List[str]:
-    """`--id 17 18 core`: what is no id is a target."""
-    ids = getattr(options, "more", [])
-    others = [word for word in ids if not looks_like_id(word)]
-    if others:
-        options.more = [word for word in ids if word not in others]
-    return others
-
-
 def _no_target() -> Target:
     raise UsageError("threadleak: there is no target here")
 
 
 def _look(command: ModuleType, named: Named, options: argparse.Namespace) -> Outcome:
-    options.explain = f"threadleak explain {clean(named.words())} --id {{}}"
+    options.explain = f"threadleak explain {clean(named.words())} {{}}"
     options.target = named.name
     before = _before_stop(named) if options.stop else None
     with Opened(named, options.stop, getattr(options, "lines", False)) as opened:

@@ -97,6 +97,20 @@ def test_processes_that_have_the_library(workshop: Workshop) -> None:
     assert ":files" not in candidates("top", "") + candidates("watch", "")
 
 
+def test_ids_behind_a_target(workshop: Workshop) -> None:
+    pid = str(workshop.live(workshop.program("plain")).pid)
+    ids = candidates("explain", pid, "")
+    shown = run_shell("list", "--format", "json", pid).document()["threads"]
+    assert shown and {str(each["id"]) for each in shown} <= set(ids)
+    assert candidates("suggest", pid, str(shown[0]["id"]))[0] == str(shown[0]["id"])
+    assert candidates("explain", "/nonexistent", "") == candidates("explain", "")
+
+
+def test_another_subcommands_word_for_an_option_is_not_offered() -> None:
+    assert "--every" in candidates("watch", "--") and "--interval" not in candidates("watch", "--")
+    assert "--interval" in candidates("top", "--") and "--every" not in candidates("top", "--")
+
+
 def in_bash(words: str, folder: Any, more: str = "") -> List[str]:
     script = BASH.format(scripts=SCRIPTS, words=words, more=more)
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=folder)

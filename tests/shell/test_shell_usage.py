@@ -81,12 +81,20 @@ def test_wrong_command_lines() -> None:
         assert f"see `threadleak {name} --help`" in wrong(name)
         assert "unknown option --nope" in wrong(name, "--nope", "1")
     assert "see `threadleak top --help`" in wrong("top", "--sort", "nothing", "1")
-    assert "TARGET --id ID..." in run_shell("explain", "--help").out
+    assert "TARGET ID..." in run_shell("explain", "--help").out
     assert "unknown class 'leaky'" in wrong("list", "--class", "leaky", "1")
     assert "it takes one target, and there are 2" in wrong("info", "1", "2")
-    assert "which thread?" in wrong("explain", "1")
-    assert "which target? TARGET: it stands before --id" in wrong("explain", "--id", "2", "1")
+    mine = str(os.getpid())
+    which = f"which thread? Give an ID behind {mine}, as `threadleak list {mine}` shows"
+    assert which in wrong("explain", mine)
+    assert "which target? TARGET: it stands before the ID" in wrong("explain", "--id", "2", "1")
     assert "give two" in wrong("diff", "1")
+
+
+def test_watch_and_top_take_each_others_word() -> None:
+    assert "cannot show growth" in wrong("watch", "--interval", "1h", "--for", "10m", "1")
+    assert "'x' is no length of time" in wrong("watch", "--interval", "x", "1")
+    assert run_shell("top", "--every", "9s", "--once", str(os.getpid())).status == CLEAN
 
 
 def test_a_program_alone_is_no_target() -> None:
@@ -169,7 +177,7 @@ def test_options_stand_anywhere(workshop: Workshop) -> None:
     assert run_shell("list", *SETTLED, "--all", "--", program.path, core) == want
     folder, name = os.path.split(core)
     assert run_shell("list", "--all", *SETTLED, name, cwd=folder).first_line == want.first_line
-    hint = f"`threadleak explain {program.path} {core} --id 2` says more."
+    hint = f"`threadleak explain {program.path} {core} 2` says more."
     assert (
         hint in want.out
         and hint.replace(f"{program.path} {core}", name)
@@ -177,6 +185,22 @@ def test_options_stand_anywhere(workshop: Workshop) -> None:
     )
     explained = run_shell("explain", "--id", "2", core)
     assert explained.status == 0 and explained == run_shell("explain", core, "--id", "2")
+
+
+def test_ids_stand_behind_the_target(workshop: Workshop) -> None:
+    program = workshop.program("plain")
+    running, core = workshop.live(program), workshop.core(program)
+    pid = str(running.pid)
+    for words in ([pid], [core], [program.path, core]):
+        explained = run_shell("explain", *words, "1", "2")
+        assert explained.status == 0 and explained.err == ""
+        assert re.findall("^thread ([0-9]+)", explained.out, re.M) == ["1", "2"]
+        assert run_shell("suggest", *words, "2") == run_shell("suggest", *words, "--id", "2")
+    both = run_shell("explain", core, "1", "--id", "2").out
+    assert re.findall("^thread ([0-9]+)", both, re.M) == ["1", "2"]
+    assert run_shell("explain", "1", "--id", "2", core).out == both
+    unknown = run_shell("explain", core, "99")
+    assert unknown.status == BLIND and "99" in unknown.err
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
 import argparse
 import re
 from functools import partial
-from typing import List, NamedTuple, NoReturn, Optional
+from typing import Any, List, NamedTuple, NoReturn, Optional
 
 from ..show.cases import Case
 
@@ -76,8 +76,13 @@ class Parser(argparse.ArgumentParser):
         return f"{self.summary}\n\n{self.format_help()}".replace("usage:", "Usage:", 1).rstrip()
 
     def words(self) -> List[str]:
-        """All options, for completion."""
-        return sorted(word for word in self._option_string_actions if word.startswith("--"))
+        """All options that the help shows, for completion."""
+        shown = self._option_string_actions.items()
+        return sorted(
+            word
+            for word, action in shown
+            if word.startswith("--") and action.help != argparse.SUPPRESS
+        )
 
     def option(self, word: str) -> Optional[argparse.Action]:
         return self._option_string_actions.get(word)
@@ -87,3 +92,15 @@ class Parser(argparse.ArgumentParser):
         action = self._option_string_actions.get(option)
         choices = getattr(action, "completions", None) or (action.choices if action else None)
         return [str(choice) for choice in choices or []]
+
+
+def add_alias(group: Any, alias: str, option: argparse.Action) -> None:
+    """Another word for an option: one that another subcommand has for the same. No help shows it."""
+    group.add_argument(
+        alias,
+        dest=option.dest,
+        type=option.type,
+        default=argparse.SUPPRESS,
+        metavar=option.metavar,
+        help=argparse.SUPPRESS,
+    )

@@ -47,7 +47,7 @@ class ExitLook:
         explain = ""  # without a core file nothing is left to explain
         try:
             write(report.target, path)
-            explain = f"threadleak explain {path} --id {{}}"
+            explain = f"threadleak explain {path} {{}}"
             last = f"threadleak: {WRITTEN.format(pid, path)}"
         except TargetError as error:
             last = f"threadleak: no core file of process {pid}: {error}"

@@ -17,8 +17,8 @@ def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Explain threads: who made them and where, what they do, why they leaked, what to fix.",
-        "[OPTION]... TARGET --id ID..." if shell else "[OPTION]... ID...",
-        "threadleak explain core --id 17 18" if shell else "threadleak explain 17 18",
+        "[OPTION]... TARGET ID..." if shell else "[OPTION]... ID...",
+        "threadleak explain core 17 18" if shell else "threadleak explain 17 18",
         ONE if shell else "",
     )
     add_ids(parser, shell)

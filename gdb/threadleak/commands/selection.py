@@ -6,13 +6,17 @@ from fnmatch import fnmatchcase
 from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar
 
 from ..judge import classes
+from ..judge.ids import looks_like_id
 from ..judge.report import Report
-from ..judge.verdicts import Verdict
+from ..judge.rule_set import load_all
+from ..judge.verdicts import Settings, Verdict
 from ..read.threads import ALIVE, BLOCKED, RUNNING, STATES
 from ..target.base import TargetError
 from .command_line import Parser, UsageError
+from .session import Session
 
 T = TypeVar("T")
+COMPLETED = 200  # GDB itself shows no more candidates than that
 SORT_KEYS = ("group", "id", "tid", "name", "state", "class", "scope", "age")
 
 
@@ -77,23 +81,48 @@ def _matches(report: Report, verdict: Verdict, field: str, glob: str) -> bool:
 
 
 def add_ids(parser: Parser, shell: bool) -> None:
-    parser.set_defaults(ids=[])
+    """In the shell IDs stand behind the target, which is in the way of argparse: take_ids()."""
     group = parser.add_argument_group("which threads")
     help = "as the first column of `list` shows"
-    if not shell:
+    if shell:
+        help += "; the same as behind the target"
+        parser.set_defaults(ids=[])
+    else:
         group.add_argument("ids", nargs="*", metavar="ID", help=help)
         help = "the same"
     group.add_argument("--id", nargs="+", default=[], dest="more", metavar="ID", help=help)
+
+
+def take_ids(words: Sequence[str], options: argparse.Namespace) -> List[str]:
+    """Gives add_ids' options what is an ID of `words`, and returns the target: `4711 17 18`, `PROGRAM CORE 17`. Such
+    commands have one target, and the first word is part of it, so that numbers behind it are no PIDs. Of words behind
+    `--id` each that is no ID is the target."""
+    first = 0 if any(not looks_like_id(word) for word in options.more) else 1
+    of_target = list(words)
+    while len(of_target) > first and looks_like_id(of_target[-1]):
+        options.ids.insert(0, of_target.pop())
+    of_target += [word for word in options.more if not looks_like_id(word)]
+    options.more = [word for word in options.more if looks_like_id(word)]
+    return of_target
 
 
 def asked_ids(command: str, options: argparse.Namespace) -> List[str]:
     """Those of add_ids. A UsageError if there are none."""
     ids: List[str] = options.ids + options.more
     if not ids:
+        behind = f" behind {options.target}" if options.target else ""
+        listed = f"threadleak list {options.target}".rstrip()
         raise UsageError(
-            f"threadleak {command}: which thread? Give an ID, as `threadleak list` shows"
+            f"threadleak {command}: which thread? Give an ID{behind}, as `{listed}` shows"
         )
     return ids
+
+
+def known_ids(session: Session) -> List[str]:
+    """Those of leaked threads, if there are any, else of all; for completion."""
+    report = session.judge(None, Settings(), load_all(session=session.rules))
+    shown = report.leaked or report.verdicts
+    return [each.thread.handle for each in shown if each.thread.handle][:COMPLETED]
 
 
 def each(ids: Sequence[str], act: Callable[[str], T]) -> Tuple[List[T], Optional[str]]:

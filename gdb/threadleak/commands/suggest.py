@@ -18,8 +18,8 @@ def parser(shell: bool = False) -> Parser:
     parser = Parser(
         NAME,
         "Print the narrowest rule that expects a thread and its like, to be pasted into a file of rules.",
-        "[OPTION]... TARGET --id ID..." if shell else "[OPTION]... ID...",
-        "threadleak suggest core --id 17 >> expected.rules" if shell else "threadleak suggest 17",
+        "[OPTION]... TARGET ID..." if shell else "[OPTION]... ID...",
+        "threadleak suggest core 17 >> expected.rules" if shell else "threadleak suggest 17",
         ONE if shell else "",
     )
     add_ids(parser, shell)

@@ -12,7 +12,7 @@ from ..judge.rates import SORT_KEYS
 from ..show import top
 from ..show.style import PLAIN, Ansi
 from .charset import is_utf8
-from .command_line import Outcome, Parser
+from .command_line import Outcome, Parser, add_alias
 from .counting import Counting
 from .terminal import Terminal
 from .words import count, length_of_time, pid
@@ -32,13 +32,14 @@ def parser() -> Parser:
         "threadleak top 4711\nthreadleak top --format json --samples 60 4711 > samples",
     )
     group = parser.add_argument_group("what is shown")
-    group.add_argument(
+    between = group.add_argument(
         "--interval",
         type=length_of_time,
         default=1.0,
         metavar="TIME",
         help="between two samples: 500ms, 1s (default), 1m",
     )
+    add_alias(group, "--every", between)
     group.add_argument("--samples", type=count, metavar="N", help="end after N samples")
     group.add_argument(
         "--once", action="store_true", help="the same as --samples 1, not on a screen"

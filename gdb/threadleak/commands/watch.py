@@ -20,7 +20,7 @@ from ..show.style import of_stdout
 from ..target import processes
 from ..target.base import TargetError
 from .alarm_command import AlarmCommand
-from .command_line import Outcome, Parser, UsageError
+from .command_line import Outcome, Parser, UsageError, add_alias
 from .interrupt import Interrupt
 from .watch_notes import Notes
 from .watched import Watched
@@ -48,13 +48,14 @@ def parser() -> Parser:
     group.add_argument(
         "--name", metavar="GLOB", help="those with such a name, also those that begin meanwhile"
     )
-    group.add_argument(
+    between = group.add_argument(
         "--every",
         type=length_of_time,
         default=30.0,
         metavar="TIME",
         help="between two looks: 500ms, 30s (default), 10m, 2h, 1d",
     )
+    add_alias(group, "--interval", between)
     group.add_argument(
         "--for",
         type=length_of_time,
