@@ -4,11 +4,13 @@ them in the end, and the exit status."""
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Container, List, Optional
 
 from ..judge.programs import HANGS, STILL_RUNS, Program, Programs
+from ..target import elf
 from ..target.base import TargetError
 from ..target.family import have_in_environment
 from .command_line import Outcome
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .exit_look import CoreOfLeaky
     from .exits import Exits
 
+UNNAMED = "CORE"
 HUNG = 124  # exit status, as timeout(1) has it
 UNHEARD = "it told nothing: it is without the library (is LD_PRELOAD kept?), or in another network namespace"
 
@@ -167,7 +170,7 @@ class CheckedRun:
         core = kernel_core(pid, status)
         if core is not None:
             self._report.say(
-                f"{self._command[0]} died, and left {core}; `threadleak list` opens it"
+                f"{self._command[0]} died, and left {core}; `threadleak list {_word(core, pid)}` opens it"
             )
 
     def _settle_accounts(self, ended: Ended) -> None:
@@ -208,12 +211,27 @@ def _why_died(ended: Ended) -> str:
     if number != signal.SIGABRT:
         return f"it died of {_name(number)}"
     core = kernel_core(ended.pid, ended.status)
-    tells = "`threadleak check --at-end CORE` names it"
-    tells = f"`ulimit -c unlimited`, then {tells}" if core is None else f"{tells}, CORE is {core}"
+    word = UNNAMED if core is None else _word(core, ended.pid)
+    tells = f"`threadleak check --at-end {word}` names it"
+    if core is None:
+        tells = f"`ulimit -c unlimited`, then {tells}"
+    elif word == UNNAMED:
+        tells += f", {word} is {core}"
     return (
         "it died of SIGABRT, as a std::thread that is neither joined nor detached ends its program:"
         f" {tells}"
     )
+
+
+def _word(core: str, pid: int) -> str:
+    """What the shell is given for a core, where that is known: a program may have died in another folder, and an older
+    core have such a name here."""
+    try:
+        if elf.is_core(core) and elf.Core(core).pid() == pid:
+            return shlex.quote(core)
+    except TargetError:
+        pass
+    return UNNAMED
 
 
 def _name(number: int) -> str:

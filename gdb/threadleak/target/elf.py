@@ -186,6 +186,11 @@ class Core:
         data = self._note(_NT_PRPSINFO, 16)
         return 0 if data is None else int.from_bytes(data[8:16], "little")
 
+    def pid(self) -> int:
+        """pr_pid, as the process itself knew it; 0: not told."""
+        data = self._note(_NT_PRPSINFO, 28)
+        return 0 if data is None else int.from_bytes(data[24:28], "little")
+
     def _read_files(self) -> List[Tuple[int, int, str]]:
         data = self._note(_NT_FILE, 16)
         if data is None:
