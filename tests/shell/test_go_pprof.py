@@ -3,7 +3,6 @@
 
 import html
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from growing import Growing
 from run_gdb import ROOT, run_gdb
 from run_shell import CLEAN, LEAKS, SETTLED, SHELL, USAGE, environment, run_shell
+from screen import open_terminal
 from workshop import Workshop, line_of, source_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("go"), reason="needs Go's pprof: golang-go")
@@ -276,7 +276,7 @@ def test_selected_threads(growing: Growing, tmp_path: object) -> None:
 
 
 def test_a_terminal_gets_none(growing: Growing) -> None:
-    master, slave = pty.openpty()
+    master, slave = open_terminal()
     command = [SHELL, "groups", "--format", "pprof", growing.pid]
     done = subprocess.run(
         command, stdout=slave, stderr=subprocess.PIPE, env=environment(), timeout=60

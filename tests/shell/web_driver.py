@@ -6,6 +6,8 @@ import shutil
 from contextlib import contextmanager
 from typing import Any, Iterator
 
+import pytest
+
 
 def why_not() -> str:
     """Why there is none here; empty: there is one."""
@@ -20,6 +22,7 @@ def why_not() -> str:
 def started(*words: str, **capabilities: Any) -> Iterator[Any]:
     """`words`: more of Chromium's options."""
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
@@ -27,7 +30,10 @@ def started(*words: str, **capabilities: Any) -> Iterator[Any]:
         options.add_argument(word)
     for name, value in capabilities.items():
         options.set_capability(name, value)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    except WebDriverException as error:
+        pytest.skip(f"the browser does not start here: {str(error.msg).splitlines()[0]}")
     try:
         yield driver
     finally:
