@@ -29,6 +29,7 @@ from threadleak.read.look import look_at
 from threadleak.target.base import EXACT, RETURN, CurrentStack
 
 DETACHED = abi.STARTED | abi.DETACHED
+ENDED = abi.STARTED | abi.FINISHED
 AT_END = Settings(at_end=True, settle_ms=0)
 LIBX = 0x7FFFE0000000
 
@@ -90,6 +91,21 @@ def test_a_rule_past_its_date_is_without_effect_and_said() -> None:
 def test_rules_that_match_nothing_are_said() -> None:
     report = look([record(2)], ["name:x y", "start:worker y", "name:* shadowed"])
     assert notices(report) == {"unused_rules": "2 rules matched no thread: name:x, name:*"}
+
+
+def test_a_rule_that_would_expect_a_leak_but_for_its_class_is_said() -> None:
+    lines = ["start:worker y", "start:worker max=1 name:*-4 y", "class=stuck name:nobody y"]
+    report = look([record(number, ENDED) for number in (2, 3, 4)], lines)
+    assert len(report.leaked) == 3
+    told = [each.text for each in report.notices if each.kind == "rule_without_class"]
+    needs = "but unjoined threads need class=unjoined"
+    assert told == [
+        f"the rule start:worker matches thread 2, {needs}",
+        f"the rule start:worker max=1 name:*-4 matches thread 4, {needs}",
+    ]
+    assert notices(report)["unused_rules"] == "1 rule matched no thread: class=stuck name:nobody"
+    alive = look([record(2), record(3, ENDED)], ["start:worker y"])
+    assert "rule_without_class" not in notices(alive)
 
 
 def test_a_rule_that_hides_more_than_is_sane_is_said() -> None:

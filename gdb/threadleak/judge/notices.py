@@ -59,7 +59,10 @@ def notices(report: "Report") -> Iterable[Notice]:
         yield Notice("failed_creates", _failed(registry, failed), failed)
     yield from _history(registry, threads)
     yield from _names(report)
-    for kind, text, number in rule_notices(report.rules, report.judge.declared, report.decisions):
+    judge = report.judge
+    for kind, text, number in rule_notices(
+        report.rules, judge.declared, report.decisions, report.leaked, judge.values
+    ):
         yield Notice(kind, text, number)
     if report.baseline is not None and report.baseline.unused:
         unused = len(report.baseline.unused)

@@ -2,19 +2,26 @@
 """What the rules did in a look: what whoever keeps them wants to know, so that they do not grow old."""
 
 from collections import Counter
-from typing import Iterable, Iterator, Mapping, Tuple
+from typing import Collection, Dict, Iterable, Iterator, List, Mapping, Set, Tuple
 
 from . import builtin
+from .classes import STUCK, UNJOINED
 from .declared import Declared
 from .rule_set import SANE, RuleSet
-from .rules import Rule
-from .verdicts import Decision
+from .ids import named
+from .rules import Rule, all_hold
+from .values import Values
+from .verdicts import Decision, Verdict
 
 SHOWN = 5
 
 
 def rule_notices(
-    rules: RuleSet, declared: Declared, decisions: Mapping[Decision, int]
+    rules: RuleSet,
+    declared: Declared,
+    decisions: Mapping[Decision, int],
+    leaked: Iterable[Verdict],
+    values: Values,
 ) -> Iterator[Tuple[str, str, int]]:
     """(kind, sentence, number)."""
     used: "Counter[Rule]" = Counter()
@@ -30,6 +37,12 @@ def rule_notices(
         ), number
     over = set(rules.over)
     unused = [rule for rule in rules.given if not used[rule] and rule not in over]
+    kept_back = _kept_back(unused, leaked, values)
+    unused = [rule for rule in unused if rule not in kept_back]
+    for rule, verdict in kept_back.items():
+        thread = named(verdict.thread.handle or "?", None)
+        text = f"the rule {rule.pattern} matches {thread}, but {verdict.class_} threads need class={verdict.class_}"
+        yield "rule_without_class", text, 1
     if unused:
         yield "unused_rules", f"{_rules(len(unused))} matched no thread: {_names(unused)}", len(
             unused
@@ -52,6 +65,29 @@ def rule_notices(
                 f"a rule expects {_threads(count)}: {rule.pattern}; if that is meant, give it max=N"
             )
             yield "broad_rule", text, count
+
+
+def _kept_back(
+    rules: Collection[Rule], leaked: Iterable[Verdict], values: Values
+) -> Dict[Rule, Verdict]:
+    """Of those that expect nothing the ones that would expect a leak, but for its class, and the first such leak. Those
+    of finished and of stuck threads alone: it takes a word to expect these."""
+    found: Dict[Rule, Verdict] = {}
+    left: List[Rule] = list(rules)
+    asked: Set[Tuple[object, ...]] = set()
+    for verdict in leaked if left else ():
+        thread, class_ = verdict.thread, verdict.class_
+        if class_ not in (UNJOINED, STUCK):
+            continue
+        kind = (thread.copy, thread.kind, class_)
+        for rule in left:
+            if class_ in rule.classes or (rule.is_of_kind and kind in asked):
+                continue
+            if all_hold(rule.conditions, values.of(thread)):
+                found[rule] = verdict
+        asked.add(kind)
+        left = [rule for rule in left if rule not in found]
+    return found
 
 
 def _first(rules: Iterable[Rule]) -> Iterable[Rule]:
