@@ -35,6 +35,7 @@ from threadleak.read.look import look_at
 from threadleak.show import explain, groups, text
 from threadleak.show.places import place
 from threadleak.show.sanitize import clean, shorten
+from threadleak.show.started import started_in
 from threadleak.show.style import Style
 from threadleak.target.base import Frame
 
@@ -468,6 +469,6 @@ def test_callables_of_std_thread(arguments: "str | None", shown: str) -> None:
     if arguments is not None:
         target.data_symbols[vtable] = VTABLE % arguments
     seen = Report(look_at(target), Settings(), RuleSet())
-    assert text.started_in(seen, seen.find("2")) == shown
-    assert text.started_in(seen, seen.find("3")) == "std::thread"
+    assert started_in(seen, seen.find("2")) == shown
+    assert started_in(seen, seen.find("3")) == "std::thread"
     assert seen.stacks.callable(seen.find("1").thread) is None

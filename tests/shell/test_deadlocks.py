@@ -109,6 +109,21 @@ def test_explain_says_once_what_a_stuck_thread_waits_for(workshop: Workshop) -> 
         assert wait is None or wait["text"]
 
 
+def test_text_says_where_each_stands(workshop: Workshop) -> None:
+    pid = str(workshop.start(workshop.program(f"{FOLDER}/ab_ba")).pid)
+    place = rf"waits in lock \(deadlock.h:{line_of_lock()}\)"
+    for words in ("list", pid), ("check", pid), ("groups", pid), ("explain", pid, "2"):
+        said = run_shell(*words).out
+        for name in "first", "second":
+            assert re.search(rf"^ +thread \d+ `{name}` {place}$", said, re.M), said
+
+
+def line_of_lock() -> int:
+    with open(os.path.join(PROGRAMS, FOLDER, "deadlock.h"), encoding="utf-8") as file:
+        (found,) = (number for number, line in enumerate(file, 1) if "pthread_mutex_lock(" in line)
+    return found
+
+
 def test_a_folder_says_that_a_core_which_was_made_without_a_stop_proves_no_deadlock(
     workshop: Workshop,
 ) -> None:

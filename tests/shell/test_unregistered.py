@@ -231,6 +231,19 @@ def test_std_threads_are_told_apart_by_what_they_run(workshop: Workshop, tmp_pat
     assert shown == {id: runs or "main" for id, runs in ran.items()}
 
 
+@pytest.mark.parametrize("preload", [None, ""], ids=["registry", "none"])
+def test_explain_says_first_what_a_std_thread_runs(
+    workshop: Workshop, preload: Optional[str]
+) -> None:
+    pid = str(workshop.start(workshop.program("closures"), preload=preload).pid)
+    threads = run_shell("list", "--all", pid, "--format", "json").document()["threads"]
+    ids = [str(each.get("id") or each["pthread"]) for each in threads if not each["main"]]
+    said = run_shell("explain", pid, *ids).out
+    started = re.findall(r"^  started in +(.*?), through .*libstdc", said, re.M)
+    assert sorted(started) == CLOSURES
+    assert "started in  main::{lambda()#" in run_shell("groups", "--all", pid).out
+
+
 def test_nothing_stands_for_a_name_that_is_not_known(workshop: Workshop) -> None:
     program, core = CORE._replace(preload="").arguments(workshop, workshop.program("closures"))[-2:]
     ids = re.findall("^0x[0-9a-f]+", run_shell("list", "--all", program, core).out, re.M)

@@ -56,7 +56,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         if options.limit and len(found) > options.limit:
             rest = sum(len(each.verdicts) for each in found[options.limit :])
             lines += ["", f"... and {len(found) - options.limit:,} more groups, {rest:,} threads"]
-        told = text.findings(report, verdicts)
+        told = text.findings(report, verdicts, how)
         lines += ["", *told] if told else []
         shown = "\n".join(lines) + "\n"
     return Outcome(shown, status, unsought=report.sought.why_not)

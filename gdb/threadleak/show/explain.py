@@ -16,8 +16,10 @@ from ..read.threads import ENDING, FINISHED
 from . import text
 from .ancestry import ancestry
 from .groups import costs
-from .places import place, stack_lines
+from .places import stack_lines
 from .sanitize import clean
+from .started import start_place
+from .stuck_places import stuck_places_of
 from .style import PLAIN, Style
 from .times import clock
 
@@ -32,6 +34,7 @@ def block(report: Report, verdict: Verdict, style: Style = PLAIN) -> List[str]:
     title = f"{name}: {mark}{text.class_of(verdict).rstrip('?')}{sure}"
     lines = [style.paint("highlight" if verdict.leaked else "title", title)]
     lines += [f"  {clean(line)}" for line in report.evidence.why(verdict)]
+    lines += [f"  {line}" for line in stuck_places_of(report, verdict, style)]
     if verdict.expected_by:
         lines.append(f"  expected by: {clean(verdict.expected_by)}")
     explained = report.explained.of(verdict)
@@ -60,10 +63,8 @@ def _facts(report: Report, verdict: Verdict, style: Style) -> List[str]:
     if thread.pthread is not None or record is not None:
         rows.append(("pthread_t", f"{thread.pthread:#x}" if thread.pthread else "-"))
     if thread.kind is not None and not thread.is_main:
-        start = report.stacks.start(copy, thread.kind)
-        runs = report.stacks.callable(thread)
-        what = f"{place(start, style, full=True)}, argument {thread.argument or 0:#x}"
-        rows.append(("started in", f"{what}, for {clean(runs)}" if runs else what))
+        start = start_place(report, verdict, style, full=True)
+        rows.append(("started in", f"{start}, argument {thread.argument or 0:#x}"))
     rows += _described(thread.descriptor)
     if record is not None and copy is not None:
         rows.append(("kind", _kind(record)))

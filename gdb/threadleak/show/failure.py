@@ -22,6 +22,7 @@ from .ancestry import ancestry
 from .cases import FAILED, Case, Spot
 from .places import function, in_module, place
 from .sanitize import clean, shorten
+from .started import start_place
 from .style import PLAIN, Style
 
 GROUPS = 8  # that have blocks; of the others only the places are told
@@ -174,12 +175,8 @@ def _title(report: Report, each: Group) -> str:
 
 
 def _started(report: Report, verdict: Verdict) -> List[str]:
-    thread = verdict.thread
-    if thread.kind is None:
-        return []
-    runs = report.stacks.callable(thread)
-    start = place(report.stacks.start(thread.copy, thread.kind))
-    return [f"started in {start}"] + ([f"for {brief(clean(runs), NAME_WIDTH)}"] if runs else [])
+    start = start_place(report, verdict)
+    return [f"started in {start}"] if start else []
 
 
 def _now(report: Report, verdict: Verdict, frames: int, style: Style) -> List[str]:

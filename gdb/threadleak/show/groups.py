@@ -4,12 +4,12 @@
 from typing import Iterable, List
 
 from ..judge.groups import Group, id_ranges
-from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from . import counts, text
-from .places import NAME_WIDTH, own_place, place, stack_lines
+from .places import own_place, stack_lines
 from .sanitize import clean
+from .started import start_place
 from .style import PLAIN, Style
 from .times import clock
 
@@ -26,10 +26,9 @@ def block(report: Report, group: Group, style: Style = PLAIN) -> List[str]:
     rows = [("ids", id_ranges(group.verdicts, text.IDS_WIDTH)), ("names", _names(report, group))]
     kind = verdict.thread.kind
     if kind is not None and not group.key.main:
-        start = report.stacks.start(copy, kind)
         rows += [
             ("scopes", _scopes(group)),
-            ("started in", place(start, style) + _callable(report, verdict)),
+            ("started in", start_place(report, verdict, style)),
             ("created", _created(group)),
         ]
     lines += ["  " + line for line in text.table([("", "")] + [row for row in rows if row[1]])[1:]]
@@ -51,11 +50,6 @@ def costs(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
     """What those of them that leaked hold, as far as that can be told."""
     cost = report.costs.of([verdict.thread for verdict in verdicts if verdict.leaked])
     return [f"  {sentence}" for sentence in cost.sentences()] if cost is not None else []
-
-
-def _callable(report: Report, verdict: Verdict) -> str:
-    runs = report.stacks.callable(verdict.thread)
-    return f", for {brief(clean(runs), NAME_WIDTH)}" if runs else ""
 
 
 def _names(report: Report, group: Group) -> str:

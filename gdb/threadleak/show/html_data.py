@@ -20,6 +20,7 @@ from .ancestry import ancestry
 from .json import STACK_FRAMES
 from .places import chain, function, in_module
 from .sanitize import clean
+from .started import started_in
 
 T = TypeVar("T", bound=Hashable)
 
@@ -110,7 +111,7 @@ class Data:
                 self.text(verdict.expected_by or ""),
                 self.text(thread.state),
                 self.text(_scope(verdict)),
-                self.text("main" if thread.is_main else text.started_in(self.report, verdict)),
+                self.text("main" if thread.is_main else started_in(self.report, verdict)),
                 self.text(self._created_at(verdict)),
                 self.creation(verdict),
                 self.text(_how(verdict)),

@@ -5,13 +5,14 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from ..judge.classes import STUCK, SUSPICION
 from ..judge.groups import id_ranges
-from ..judge.names import brief
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read import abi
 from .counts import by_class
-from .places import function, own_place, stack_lines
+from .places import own_place, stack_lines
 from .sanitize import clean, shorten
+from .started import started_in
+from .stuck_places import stuck_places
 from .style import PLAIN, Style
 
 EQUAL_ROWS = 8  # of threads that differ in nothing but number, name and scope
@@ -21,7 +22,6 @@ SUSPECTED_IN_CORE = (
     " at the end of the process."
 )
 SCOPE_WIDTH = 40
-START_WIDTH = 40
 IDS_WIDTH = 120
 STACK_FRAMES = 64
 FINDINGS = 8
@@ -100,17 +100,6 @@ def _row(report: Report, verdict: Verdict, style: Style) -> Row:
         start,
         created,
     )
-
-
-def started_in(report: Report, verdict: Verdict) -> str:
-    """The start routine, or what a std::thread runs."""
-    thread = verdict.thread
-    if thread.kind is None:
-        return "-"
-    name = report.stacks.callable(thread)
-    if name is None:
-        return brief(function(report.stacks.start(thread.copy, thread.kind)), START_WIDTH)
-    return brief(clean(name), START_WIDTH)
 
 
 def table(rows: Sequence[Sequence[str]], style: Style = PLAIN) -> List[str]:
@@ -204,21 +193,24 @@ def listing(
     first = next((verdict for verdict in verdicts if verdict.thread.handle), None)
     if first is not None and explain:
         lines.append(f"`{explain.replace('{}', first.thread.handle or '')}` says more.")
-    return lines + findings(report, verdicts) + fixes(report, verdicts)
+    return lines + findings(report, verdicts, style) + fixes(report, verdicts)
 
 
-def findings(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
+def findings(report: Report, verdicts: Iterable[Verdict], style: Style = PLAIN) -> List[str]:
     """Those about threads that are shown."""
     if not report.findings:
         return []
     tids = {each.thread.kernel.tid for each in verdicts if each.thread.kernel is not None}
     found = [
-        f"{each.kind}: {clean(each.text)}"
+        each
         for each in report.findings
         if any(info.kernel is not None and info.kernel.tid in tids for info in each.threads)
     ]
+    lines = []
+    for each in found[:FINDINGS]:
+        lines += [f"{each.kind}: {clean(each.text)}", *stuck_places(report, each, style)]
     more = [f"... and {len(found) - FINDINGS:,} more such findings"] * (len(found) > FINDINGS)
-    return found[:FINDINGS] + more
+    return lines + more
 
 
 def fixes(report: Report, verdicts: Iterable[Verdict]) -> List[str]:
