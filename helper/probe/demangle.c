@@ -2,7 +2,6 @@
 #include "demangle.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +9,12 @@
 #define DEPTH_MAX 256
 #define HASH_DIGITS 16
 
-typedef char *cxa_demangle(const char *name, char *buffer, size_t *size, int *status); /* Itanium C++ ABI */
-
-static cxa_demangle *find_cxa_demangle(void)
-{
-    static cxa_demangle *found;
-    static bool was_searched;
-    if (!__atomic_load_n(&was_searched, __ATOMIC_ACQUIRE)) {
-        void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
-        cxa_demangle *function = library ? (cxa_demangle *)dlsym(library, "__cxa_demangle") : NULL;
-        __atomic_store_n(&found, function, __ATOMIC_RELAXED);
-        __atomic_store_n(&was_searched, true, __ATOMIC_RELEASE);
-    }
-    return __atomic_load_n(&found, __ATOMIC_RELAXED);
-}
-
-char *demangle(const char *name)
+char *demangle(struct demangler *demangler, const char *name)
 {
     if (strncmp(name, "_Z", 2) && strncmp(name, "_GLOBAL_", 8)) /* else it is taken for that of a type */
         return NULL;
     char *rust = demangle_rust(name);
-    cxa_demangle *function = rust ? NULL : find_cxa_demangle();
-    char *demangled = function ? function(name, NULL, NULL, NULL) : NULL;
+    char *demangled = rust ? NULL : demangler_text(demangler, name);
     return demangled ? drop_return_type(demangled) : rust;
 }
 

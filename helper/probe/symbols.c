@@ -34,6 +34,7 @@ struct symbols {
     struct modules *modules;
     struct module_symbols *list; /* as the modules are numbered */
     struct arena arena;
+    struct demangler demangler;
     struct answer *answers; /* a hash table; room is a power of two */
     uint32_t count, room;
 };
@@ -68,6 +69,7 @@ void symbols_free(struct symbols *symbols)
         units_free(&symbols->list[i].units);
         variables_free(&symbols->list[i].variables);
     }
+    demangler_end(&symbols->demangler);
     arena_free(&symbols->arena);
     free(symbols->list);
     free(symbols->answers);
@@ -89,7 +91,7 @@ static const char *keep(struct symbols *symbols, const char *text, size_t length
 
 static const char *readable(struct symbols *symbols, const char *name)
 {
-    char *demangled = demangle(name);
+    char *demangled = demangle(&symbols->demangler, name);
     const char *kept = demangled ? keep(symbols, demangled, strlen(demangled), "") : name;
     free(demangled);
     return kept;
@@ -140,7 +142,7 @@ static const char *name_by_calls(struct symbols *symbols, const struct module *m
 static const char *name_by_entry(struct symbols *symbols, const struct module *module, uint64_t entry)
 {
     const struct symbol *symbol = entry ? symbol_in(symbols, module, entry) : NULL;
-    char *demangled = symbol && symbol->start == entry ? demangle(symbol->name) : NULL;
+    char *demangled = symbol && symbol->start == entry ? demangle(&symbols->demangler, symbol->name) : NULL;
     const char *clone = demangled ? strstr(demangled, " [clone ") : NULL;
     size_t length = clone ? (size_t)(clone - demangled) : demangled ? strlen(demangled) : 0;
     const char *kept = demangled ? keep(symbols, demangled, length, "") : NULL;

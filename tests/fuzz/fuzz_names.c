@@ -13,9 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static struct demangler demangler;
     char *name = strndup((const char *)data, size);
-    char *demangled = demangle(name), *rust = demangle_rust(name);
-    if ((demangled && !*demangled) || (rust && strlen(rust) > size))
+    demangler.spent_us = 0;
+    char *demangled = demangle(&demangler, name), *rust = demangle_rust(name);
+    if ((demangled && (!*demangled || strlen(demangled) >= DEMANGLED_MAX)) || (rust && strlen(rust) > size))
         abort();
     free(demangled);
     free(rust);

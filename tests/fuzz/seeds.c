@@ -143,6 +143,12 @@ static void names(void)
         "_GLOBAL__sub_I_main",
         "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
         "_ZN45_$LT$T$u20$as$u20$alloc..string..ToString$GT$9to_string17h0123456789abcdefE",
+        /* much out of little: by references, members of packs, and parsing twice */
+        "_Z1f1A1BIS_S_E1BIS1_S1_E1BIS3_S3_E1BIS5_S5_E1BIS7_S7_E1BIS9_S9_E1BISB_SB_E1BISD_SD_E1BISF_SF_E",
+        "_Z1fIJEEv1A1BIS0_S0_E1BIS2_S2_E1BIS4_S4_EDpS6_",
+        "_Z1fIJiiiiiiiiEEvDpFvDpFvDpT_EE",
+        "_ZN1AcvT_IN1AcvT_IN1AcvT_IN1AcvT_IiEEEEEEEE",
+        "_Z1fIJiiiiEEDTspfp_Ezspsz_ZT_DpT_",
         "std::vector<int> outer<(anonymous namespace)::inner>::operator()<char const*>(char) "
         "const::{lambda()#1}",
     };

@@ -212,6 +212,24 @@ static void test_separate_file(void **state)
     end_program(pid);
 }
 
+#define FORTY(text) TEN(text) TEN(text) TEN(text) TEN(text)
+#define TEN(text) text text text text text text text text text text
+#define EXPLODES "_Z" FORTY("N1AcvT_I") "i" FORTY("EE")
+
+/* To demangle it takes for ever: it stays as it is. */
+static void test_name_that_explodes(void **state)
+{
+    static struct names names;
+    (void)state;
+    build("objcopy --strip-debug --redefine-sym _ZL5blockv=" EXPLODES, "%s/chains %s/explodes");
+    pid_t pid = start_program("explodes", NULL);
+    struct threadleak_probe *probe = open_process(pid);
+    assert_true(find_names(probe, EXPLODES, &names));
+    assert_true(find_names(probe, "in_template", &names)); /* and all others are as they were */
+    threadleak_probe_close(probe);
+    end_program(pid);
+}
+
 /* The kernel still has the file of a process that was deleted; who may not ask for it reads it from memory.
  */
 static void test_deleted_file(void **state)
@@ -288,10 +306,15 @@ static void test_pages_of_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compilers),      cmocka_unit_test(test_start),
-        cmocka_unit_test(test_system_library), cmocka_unit_test(test_data),
-        cmocka_unit_test(test_modules),        cmocka_unit_test(test_separate_file),
-        cmocka_unit_test(test_deleted_file),   cmocka_unit_test(test_core_of_replaced_file),
+        cmocka_unit_test(test_compilers),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_system_library),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_separate_file),
+        cmocka_unit_test(test_name_that_explodes),
+        cmocka_unit_test(test_deleted_file),
+        cmocka_unit_test(test_core_of_replaced_file),
         cmocka_unit_test(test_pages_of_files),
     };
     return cmocka_run_group_tests(tests, build_first, remove_folder);
