@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which threads are untracked, by the numbers of several looks at a process that runs on."""
 
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
 from image import MAIN, PID, TID_OFFSET, FakeTarget, image, record
@@ -29,15 +29,18 @@ class FakeTasks:
     def forget(self, tid: int) -> None:
         """Nothing is kept."""
 
-    def runs_program(self, tid: int) -> bool:
-        return tid not in self._ending
+    def started(self, tid: int) -> Optional[int]:
+        return None if tid in self._ending else 100 * tid
 
 
 Shot = Tuple[List[bytes], List[int]]  # records, tids
 
 
 def unmatched(
-    *shots: Shot, ending: Sequence[int] = (), word: int = 0
+    *shots: Shot,
+    ending: Sequence[int] = (),
+    word: int = 0,
+    before: unclaimed.Unmatched = unclaimed.NOTHING,
 ) -> Tuple[unclaimed.Unmatched, int]:
     """And how many looks that took. `word`: what descriptors have for a tid."""
     tasks = FakeTasks([tids for _, tids in shots], ending)
@@ -58,7 +61,8 @@ def unmatched(
 
     target = FakeTarget(regions)
     first = tasks.now()
-    pausing = unclaimed.unmatched(target, registries[0], tasks, first, again)  # type: ignore
+    looking = (target, registries[0], tasks, first, again, before)
+    pausing = unclaimed.unmatched(*looking)  # type: ignore
     while True:
         try:
             next(pausing)
@@ -101,8 +105,25 @@ def test_a_record_of_one_that_has_not_begun_yet_is_of_one_of_them() -> None:
 def test_whose_end_went_unseen() -> None:
     """Also where as many are untracked, so that the numbers cancel out."""
     two = [record(2), record(3, abi.STARTED | abi.DETACHED)]
-    assert unmatched((two, [PID + 1, RAW])) == (unclaimed.Unmatched(1, frozenset({(1, 3)})), 3)
+    found = unclaimed.Unmatched(1, frozenset({(1, 3)}), {RAW: 100 * RAW})
+    assert unmatched((two, [PID + 1, RAW])) == (found, 3)
     assert unmatched((two, [])) == (unclaimed.Unmatched(0, frozenset({(1, 2), (1, 3)})), 3)
+
+
+def test_what_is_known_is_not_looked_at_again() -> None:
+    """But where the number is another thread's, or another one is doubtful, too."""
+    two = [record(2), record(3)]
+    before, _ = unmatched((two, [PID + 1, RAW]))
+    assert unmatched((two, [PID + 1, RAW]), before=before) == (before, 1)
+    assert unmatched((two, [PID + 1, PID + 2]), before=before) == (unclaimed.NOTHING, 1)
+    assert unmatched((two, [PID + 1, RAW, RAW + 1]), before=before)[0].untracked == 2
+    assert unmatched((two, [PID + 1, RAW, RAW + 1]), before=before)[1] == 3
+    assert unmatched((two, [RAW]), before=before)[1] == 3
+    reused = before._replace(started={RAW: 7})
+    assert unmatched((two, [PID + 1, RAW]), before=reused)[1] == 3
+    starting = ([record(2, 0, tid=0)], [RAW, RAW + 1])
+    before, _ = unmatched(starting)  # one of the two, nobody knows which
+    assert unmatched(starting, before=before) == (before, 3)
 
 
 def test_what_ends_or_begins_meanwhile_has_not_ended_unseen() -> None:

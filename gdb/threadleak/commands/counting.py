@@ -111,7 +111,7 @@ class Counting:
             self._unmatched = NOTHING
             return without_registry(now, threads)
         there = self._tasks.now()  # empty: it has just ended
-        looks = (self._tasks, there, self._read_again)
+        looks = (self._tasks, there, self._read_again, self._unmatched)
         found = (yield from unmatched(self._target, registry, *looks)) if there else NOTHING
         self._unmatched = found
         counts = count(registry, now, len(there) or threads, found)
@@ -144,6 +144,7 @@ class Counting:
 
     def _open(self) -> Optional[Registry]:
         self._chains, self._names, self._named, self._stacks = {}, {}, 0, None
+        self._unmatched = NOTHING
         try:
             self._target = self._opened.again()
             registry = usable_registry(self._target)

@@ -24,6 +24,9 @@ Gone = FrozenSet[Tuple[int, int]]  # number of the copy of the library, id of th
 class Unmatched(NamedTuple):
     untracked: int
     gone: Gone  # ended unseen: their records say that they run
+    started: Mapping[
+        int, int
+    ] = {}  # own tid of each that is untracked -> when; empty: not known of which
 
 
 class _Doubts(NamedTuple):
@@ -40,10 +43,18 @@ def unmatched(
     tasks: Tasks,
     there: Mapping[int, int],
     again: Callable[[], Optional[Registry]],
+    before: Unmatched,
 ) -> Generator[float, None, Unmatched]:
     """Of those that are `there`, as `tasks` told. Yields each pause that must be made, in seconds. `again` reads the
-    registry anew; None: it is gone."""
+    registry anew; None: it is gone. `before`: what it came to the last time: of these threads no look is taken again.
+    """
     tids, records = _doubts(target, registry, there)
+    if records <= before.gone and all(
+        before.started.get(own, 0) and tasks.started(tid) == before.started[own]
+        for own, tid in tids.items()
+    ):
+        started = {own: before.started[own] for own in tids}
+        return Unmatched(len(tids), frozenset(records), started)
     for pause in PAUSES_S:
         if not tids and not records:
             return NOTHING
@@ -57,9 +68,12 @@ def unmatched(
         found = _doubts(target, registry, there)
         tids = {own: tid for own, tid in found.tids.items() if tids.get(own) == tid}
         records &= found.records
+    seen = {own: tasks.started(tid) for own, tid in tids.items()}
+    started = {own: ticks for own, ticks in seen.items() if ticks is not None}
     # A record of a thread that has not entered itself yet is of one of them, nobody knows which.
-    untracked = max(0, sum(map(tasks.runs_program, tids.values())) - _starting(registry))
-    return Unmatched(untracked, frozenset(records))
+    starting = _starting(registry)
+    untracked = max(0, len(started) - starting)
+    return Unmatched(untracked, frozenset(records), {} if starting else started)
 
 
 def _doubts(target: Target, registry: Registry, there: Mapping[int, int]) -> _Doubts:

@@ -191,18 +191,24 @@ def stat_fields(folder: str) -> List[str]:
 
 # PF_EXITING, PF_IO_WORKER, PF_USER_WORKER (include/linux/sched.h)
 _NO_PROGRAM = 0x4 | 0x10 | 0x4000
-_FLAGS = 6  # of stat_fields
+_FLAGS, _STARTED = 6, 19  # of stat_fields
+
+
+def started(pid: int, tid: int) -> Optional[int]:
+    """Ticks of the clock at which the thread began. None: it is gone, or ending, or it is a worker of the kernel's own
+    (io_uring), and runs no code of the program. 0: that cannot be told."""
+    try:
+        fields = stat_fields(f"/proc/{pid}/task/{tid}")
+        return None if int(fields[_FLAGS]) & _NO_PROGRAM else int(fields[_STARTED])
+    except OSError:
+        return None
+    except (ValueError, IndexError):
+        return 0
 
 
 def runs_program(pid: int, tid: int) -> bool:
-    """False: the thread is gone, or ending, or it is a worker of the kernel's own (io_uring), and runs no code of the
-    program. True also where that cannot be told."""
-    try:
-        return not int(stat_fields(f"/proc/{pid}/task/{tid}")[_FLAGS]) & _NO_PROGRAM
-    except OSError:
-        return False
-    except (ValueError, IndexError):
-        return True
+    """True also where that cannot be told."""
+    return started(pid, tid) is not None
 
 
 def thread_count(pid: int) -> int:

@@ -2,7 +2,7 @@
 """The kernel's threads of a local process that is looked at again and again (proc(5))."""
 
 import os
-from typing import Dict
+from typing import Dict, Optional
 
 from . import procfs
 
@@ -35,5 +35,6 @@ class Tasks:
         """Tids are used again."""
         self._own.pop(tid, None)
 
-    def runs_program(self, tid: int) -> bool:
-        return procfs.runs_program(self._pid, tid)
+    def started(self, tid: int) -> Optional[int]:
+        """As procfs has it: None: it runs no code of the program."""
+        return procfs.started(self._pid, tid)
