@@ -8,7 +8,7 @@ import pytest
 from image import MAIN, record
 from schema import errors
 from test_subcommands import ENDED, Bench, schema
-from threadleak.judge.growth import compare
+from threadleak.judge.growth import compare, lasting
 from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.side import Seen, Side, Site, of_document, of_report
 from threadleak.judge.verdicts import Settings
@@ -87,6 +87,24 @@ def test_places_are_limited() -> None:
     many = [(str(id), "alive", f"f{id}") for id in range(10, 15)]
     shown = lines(compare(side(), side(*many)), 2)
     assert "... and 3 more places" in shown
+
+
+def grown(before: List[Any], after: List[Any], settle_s: float = 0.5, **how: Any) -> List[str]:
+    sides = lasting(side(*before), side(*after, at=9.0, **how), settle_s)
+    return [change.site.key[0] for change in compare(*sides).grown()]
+
+
+def test_what_just_began_is_no_growth_of_one_process() -> None:
+    """All were created at 1.5, and are looked at at 2 and at 9."""
+    pool = [(str(id), "alive", "pool") for id in range(10, 15)]
+    assert grown(OLD, [*OLD, *pool]) == ["pool"]
+    assert grown(OLD, [*OLD, *pool], 8) == []
+    assert grown(OLD, [*OLD, ("10", "unjoined", "serve")], 8) == ["serve"]
+    # had just begun before, and is there still
+    assert grown(OLD, [*OLD[:2], ("3", "alive", "pool"), pool[0]], 1) == ["pool"]
+    # what came and went before hides nothing that stays
+    assert grown(pool, [("20", "alive", "pool")], 1) == ["pool"]
+    assert grown(OLD, [*OLD, *pool], 8, pid=9) == ["pool"]
 
 
 # ---- sides ---------------------------------------------------------------------------------------------

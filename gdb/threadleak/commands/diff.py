@@ -5,7 +5,7 @@ import argparse
 from itertools import groupby
 from typing import Callable, List, Union
 
-from ..judge.growth import compare
+from ..judge.growth import compare, lasting
 from ..judge.report import CLEAN, LEAKS
 from ..judge.side import Side, is_document, of_document, of_report
 from ..show import diff, json_diff
@@ -44,7 +44,7 @@ def parser(shell: bool = False) -> Parser:
     group.add_argument(
         "--fail-on-growth",
         action="store_true",
-        help="exit status 3 if a place has more threads than before, without those that just finished",
+        help="exit status 3 if a place has more threads than before, without those that just finished or began (--settle-ms)",
     )
     add_judging(parser)
     add_output(parser)
@@ -88,7 +88,7 @@ def _compared(before: Side, after: Side, options: argparse.Namespace, style: Sty
         shown = json_diff.document(growth)
     else:
         shown = "\n".join(diff.lines(growth, options.limit, style)) + "\n"
-    grown = len(compare(before.counted(), after.counted()).grown())
+    grown = len(compare(*lasting(before, after, options.settle_ms / 1000)).grown())
     if not (options.fail_on_growth and grown):
         return Outcome(shown, CLEAN)
     places = "1 place has" if grown == 1 else f"{grown:,} places have"

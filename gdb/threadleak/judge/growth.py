@@ -4,7 +4,7 @@
 from collections import Counter
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .classes import ALL
+from .classes import ALIVE, ALL
 from .side import Key, Seen, Side, Site
 
 
@@ -63,6 +63,28 @@ def compare(before: Side, after: Side) -> Growth:
     ]
     changes.sort(key=lambda change: (-change.growth, -sum(change.after.values())))
     return Growth(before, after, same, seconds, changes, new, gone)
+
+
+def lasting(before: Side, after: Side, settle_s: float) -> Tuple[Side, Side]:
+    """Both without threads that wait to be joined; of one process also without those that are alive and had only just
+    begun, unless the other look has them too: they may end as soon. A process that creates threads all the time has
+    now more of either, and now less."""
+    same = _same_process(before, after)
+    known = {each.identity for each in before.threads} & {each.identity for each in after.threads}
+
+    def lasts(each: Seen, side: Side) -> bool:
+        if each.waits:
+            return False
+        if not same or each.class_ != ALIVE or each.identity in known:
+            return True
+        if each.created_at is None or side.read_at is None:
+            return True
+        return side.read_at - each.created_at >= settle_s
+
+    def kept(side: Side) -> Side:
+        return side._replace(threads=[each for each in side.threads if lasts(each, side)])
+
+    return kept(before), kept(after)
 
 
 def _same_process(before: Side, after: Side) -> bool:

@@ -58,11 +58,6 @@ class Side(NamedTuple):
     threads: List[Seen]
     sites: Dict[Key, Site]
 
-    def counted(self) -> "Side":
-        """Without threads that wait to be joined: a process that creates and joins all the time has now more of
-        them and now less."""
-        return self._replace(threads=[each for each in self.threads if not each.waits])
-
 
 def _site(frames: Iterable[Frame], start: Optional[Frame]) -> Site:
     frames = tuple(frames)
