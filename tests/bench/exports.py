@@ -11,7 +11,7 @@ import tempfile
 import urllib.request
 from contextlib import ExitStack
 
-from looks import PROGRAM, THREADLEAK, live, make_core, times
+from looks import PRELOADED, PROGRAM, THREADLEAK, live, make_core, times
 from measure import row, spread
 
 SCRAPES = 40
@@ -42,7 +42,7 @@ def scrapes(label: str, most: str, *targets: str) -> None:
     assert server.stderr is not None
     url = server.stderr.readline().split()[-1]
     found = []
-    for _ in range(6):  # the first one locates the registry
+    for _ in range(6):  # the first one locates the registry, or glibc's lists
         before = cpu_ticks(server.pid)
         for _ in range(SCRAPES):
             with urllib.request.urlopen(url) as answer:
@@ -53,10 +53,18 @@ def scrapes(label: str, most: str, *targets: str) -> None:
     row(f"a scrape, {label}, ms CPU", spread(found[1:], 1), f"must be <= {most}; stopped 0")
 
 
-def small_ones() -> None:
+def small_ones(what: str, env: dict[str, str]) -> None:
     with ExitStack() as started:
-        pids = [str(started.enter_context(live("1", "1"))) for _ in range(SMALL)]
-        scrapes(f"{SMALL} small processes", str(SMALL), *pids)
+        pids = [str(started.enter_context(live("1", "1", env=env))) for _ in range(SMALL)]
+        scrapes(f"{SMALL} small processes{what}", str(SMALL), *pids)
+
+
+def without_the_library() -> None:
+    bare = dict(os.environ)
+    for alive, unjoined in ((10_000, 1000), (1, 10_000)):
+        with live(str(alive), str(unjoined), env=bare) as pid:
+            scrapes(f"{alive:,} alive, {unjoined:,} unjoined, no library", "60", str(pid))
+    small_ones(", no library", bare)
 
 
 def main() -> None:
@@ -68,7 +76,8 @@ def main() -> None:
             scrapes("10,000 threads", "60", str(pid))
             once = times([THREADLEAK, "metrics", str(pid)])
             row("threadleak metrics, once, s CPU", f"{statistics.median(once):.2f}")
-        small_ones()
+        small_ones("", PRELOADED)
+        without_the_library()
         core = make_core(folder, 10_000)
         if core is not None:
             profiles(f"{PROGRAM} {core}", folder, "core")

@@ -61,6 +61,9 @@ def test_once(growing: Growing) -> None:
     assert told["threadleak_threads_created_total{}"] == 6
     assert told["threadleak_threads_joined_total{}"] == 2
     assert told["threadleak_creations_failed_total{}"] == 0
+    assert told["threadleak_library{}"] == 1
+    assert told["threadleak_unjoined_stack_bytes{}"] % 3 == 0
+    assert told["threadleak_unjoined_stack_bytes{}"] >= 3 * (64 << 10)
     assert 2 <= told["threadleak_threads_peak{}"] <= 8
     with open(f"/proc/{growing.pid}/stat", encoding="ascii") as stat:
         ticks = int(stat.read().rsplit(") ", 1)[1].split()[19])
@@ -87,23 +90,64 @@ def test_openmetrics(growing: Growing) -> None:
     assert not [line for line in out.splitlines() if re.match(r"threadleak_\w+_created\{", line)]
 
 
-def test_never_absent_and_never_none_leaked(workshop: Workshop) -> None:
+def test_without_the_library(workshop: Workshop) -> None:
+    """glibc's lists tell what is unjoined; what only the library knows is not there."""
     bare = Growing(workshop.program("grows").path, preload="")
     try:
-        bare.make("ua")
+        bare.make("uaujj")
+        with server(bare.pid) as (_, url):
+            for letters, unjoined, alive in (("", 2, 2), ("ujjaj", 3, 3), ("uu", 5, 3)):
+                bare.make(letters)
+                told = numbers(get(url))
+                assert told['threadleak_threads{class="unjoined",}'] == unjoined
+                assert told['threadleak_threads{class="alive",}'] == alive
+                held = told["threadleak_unjoined_stack_bytes{}"]
+                assert held >= unjoined * (64 << 10) and held % unjoined == 0
         done = run_shell("metrics", bare.pid)
     finally:
         bare.kill()
-    assert done.status == BLIND and "start the program with LD_PRELOAD" in done.err
+    assert (done.status, done.err) == (CLEAN, "")
     told = numbers(done.out)
-    assert told["threadleak_up{}"] == 0 and told['threadleak_threads{class="alive",}'] == 2
-    assert not any("unjoined" in name or "total" in name for name in told)
-    reasons = [name for name in told if name.startswith("threadleak_down")]
-    assert len(reasons) == 1 and "no registry was found" in reasons[0]
-    gone = run_shell("metrics", bare.pid)
+    assert told["threadleak_up{}"] == 1 and told["threadleak_library{}"] == 0
+    assert told['threadleak_threads{class="unjoined",}'] == 5
+    assert not any("untracked" in name or "total" in name or "site" in name for name in told)
+
+
+def test_never_absent_and_never_none_leaked(growing: Growing) -> None:
+    growing.kill()
+    gone = run_shell("metrics", growing.pid)
     assert gone.status == BLIND
-    assert f'reason="there is no process {bare.pid}"' in gone.out
+    assert f'reason="there is no process {growing.pid}"' in gone.out
     assert numbers(gone.out)["threadleak_up{}"] == 0
+
+
+def test_lists_of_another_process_are_not_counted(workshop: Workshop) -> None:
+    """A child by _Fork has its parent's."""
+    running = workshop.start(workshop.program("forked"), "_Fork", ready="", preload="")
+    done = run_shell("metrics", running.line())
+    told = numbers(done.out)
+    assert done.status == BLIND and "are not this process's own" in done.err, done
+    assert told["threadleak_up{}"] == 0 and not any("unjoined" in name for name in told)
+
+
+def test_another_program_takes_the_place(workshop: Workshop) -> None:
+    """exec: its lists lie elsewhere."""
+    path = workshop.program("grows").path
+    pipe = subprocess.PIPE
+    command = ["bash", "-c", f"read line; exec {path}"]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            with server(str(process.pid)) as (_, url):
+                before = get(url)
+                assert 'process="bash"' in before
+                assert numbers(before)['threadleak_threads{class="unjoined",}'] == 0
+                process.stdin.write("go\nuuu\n")
+                process.stdin.flush()
+                assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "done\n"]
+                assert numbers(get(url))['threadleak_threads{class="unjoined",}'] == 3
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +216,8 @@ def test_all_and_by_name(growing: Growing, workshop: Workshop) -> None:
         bare.kill()
     for each, is_there in ((growing, True), (embedded, True), (bare, False)):
         assert (f'threadleak_up{{pid="{each.pid}",process="grows"}} 1.0' in found) == is_there
-    assert f'threadleak_up{{pid="{bare.pid}",process="grows"}} 0.0' in named
+    assert f'threadleak_library{{pid="{bare.pid}",process="grows"}} 0.0' in named
+    assert f'threadleak_library{{pid="{growing.pid}",process="grows"}} 1.0' in named
 
 
 def test_all_finds_it_in_what_is_loaded_and_in_a_child_by_clone(

@@ -85,16 +85,18 @@ def test_without_the_library(workshop: Workshop) -> None:
     bare = Growing(workshop.program("grows").path, preload="")
     bare.make("aau")
     (sample,) = samples("--once", *FAST, bare.pid)
+    done = run_shell("top", "--once", *FAST, bare.pid)
     bare.kill()
     assert (sample["alive"], sample["unjoined"], sample["created"], sample["sites"]) == (
         3,
-        None,
+        1,
         None,
         [],
     )
-    assert len(sample["notes"]) == 1
-    assert "no registry was found" in sample["notes"][0]
-    assert "cannot be told" in sample["notes"][0]
+    (note,) = sample["notes"]
+    assert "no registry was found" in note
+    assert note.endswith("; where threads are created cannot be told")
+    assert done.out.splitlines()[1] == "3 alive   1 unjoined"
 
 
 def test_it_ends_with_the_process(growing: Growing) -> None:

@@ -109,6 +109,7 @@ def test_rules_that_cannot_be_read(leaking: Running, tmp_path: Any) -> None:
 def test_a_process_that_is_stopped(leaking: Running) -> None:
     """Nothing can rise in it, so that there is nothing to be told."""
     os.kill(leaking.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, leaking.pid, os.WSTOPPED | os.WNOWAIT)  # it may be just running
     done = watch(*LOOKS, leaking.pid)
     why = "it is stopped, by a signal or a debugger, so nothing changes: this look does not count"
     assert done.out.splitlines()[1:] == [

@@ -4,18 +4,21 @@
 import os
 import select
 import time
+from contextlib import suppress
 from typing import Dict, Generator, Hashable, Iterator, List, Optional, Tuple, TypeVar
 
 from ..judge.rates import Rate, Samples
 from ..judge.spread import Names, names
 from ..judge.told_apart import Chain, told_apart
 from ..judge.unseen import blinding, lost, no_creation
-from ..read.counts import Counts, Place, count, without_registry
+from ..read.counts import Counts, Place, count, unjoined, without_registry
+from ..read.glibc import glibc_of
 from ..read.history import most_alive
-from ..read.locate import usable_registry
+from ..read.look import registry_of
 from ..read.model import Anomalies, Registry
 from ..read.reconcile import of_parent
 from ..read.registry import read_copy
+from ..read.rings import Rings
 from ..read.stacks import Stacks
 from ..read.unclaimed import NOTHING, unmatched
 from ..show.top import Subject
@@ -49,9 +52,10 @@ def together(pausing: Dict[K, Pausing[T]]) -> Dict[K, T]:
 
 class Counting:
     """The registry stays where it was found, so that it is not looked for each time; another program (exec), and
-    modules that are loaded later, whose code must be named, are looked at afresh."""
+    modules that are loaded later, whose code must be named, are looked at afresh. Without a registry it is glibc's lists
+    that stay, unless they are not wanted: `by_lists`."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int, by_lists: bool = True):
         if not procfs.thread_count(pid):
             raise TargetError(f"there is no process {pid}")
         self.pid = pid
@@ -61,6 +65,8 @@ class Counting:
         self._opened = Opened(Named(str(pid), pid=pid))
         self._target: Optional[Target] = None
         self._registry: Optional[Registry] = None
+        self._by_lists = by_lists
+        self._rings: Optional[Rings] = None
         self._code: object = None
         self._begun: Optional[List[int]] = None  # when the libraries were started
         self._files: Optional[List[Tuple[int, int, str]]] = None
@@ -69,6 +75,7 @@ class Counting:
         self._names: Dict[Place, Names] = {}
         self._named = 0  # sites that there were when they were named
         self._why_none = ""
+        self._why_blind = ""  # why glibc's lists tell nothing either
         self._tasks = Tasks(pid)
         self._unmatched = NOTHING
 
@@ -109,7 +116,7 @@ class Counting:
         self._registry = registry
         if registry is None or self._target is None:
             self._unmatched = NOTHING
-            return without_registry(now, threads)
+            return (yield from self._count_by_lists(now, threads))
         there = self._tasks.now()  # empty: it has just ended
         looks = (self._tasks, there, self._read_again, self._unmatched)
         found = (yield from unmatched(self._target, registry, *looks)) if there else NOTHING
@@ -117,7 +124,20 @@ class Counting:
         counts = count(registry, now, len(there) or threads, found)
         if any(no_creation(registry, found.untracked)):
             return without_registry(now, counts.alive)._replace(untracked=found.untracked)
+        if self._rings is not None:
+            held = self._rings.stack_bytes(unjoined(registry, found.gone))
+            counts = counts._replace(unjoined_bytes=held)
         return counts
+
+    def _count_by_lists(self, now: float, threads: int) -> Pausing[Counts]:
+        finished, self._why_blind = None, self._why_none
+        if self._rings is not None:
+            try:
+                finished = yield from self._rings.finished(self._tasks)
+                self._why_blind = ""
+            except TargetError as error:
+                self._why_blind = f"no library in it, and {error}"
+        return without_registry(now, threads, finished)
 
     def _read_again(self) -> Optional[Registry]:
         """None: none was found, or it is gone."""
@@ -144,23 +164,30 @@ class Counting:
 
     def _open(self) -> Optional[Registry]:
         self._chains, self._names, self._named, self._stacks = {}, {}, 0, None
+        self._target = self._rings = None
         self._unmatched = NOTHING
         try:
-            self._target = self._opened.again()
-            registry = usable_registry(self._target)
+            target = self._target = self._opened.again()
+            registry = registry_of(target)
         except TargetError as error:
             self._why_none = str(error)
             return None
+        if self._by_lists and not registry.unusable:
+            with suppress(TargetError):
+                self._rings = Rings(target, glibc_of(target))
+        if not registry.copies:
+            self._why_none = registry.why_none
+            return None
         self._files = None
-        pid, own_pid = registry.copies[0].header.pid, self._target.own_pid()
+        pid, own_pid = registry.copies[0].header.pid, target.own_pid()
         if pid != own_pid:
-            self._why_none = str(of_parent(pid, own_pid))
+            self._why_none, self._rings = str(of_parent(pid, own_pid)), None
             return None
         begun = [each.header.start_monotonic_ns for each in registry.copies]
         if self._begun not in (None, begun):
             self.samples.begin_anew()
         self._begun = begun
-        self._stacks = Stacks(self._target, registry.copies)
+        self._stacks = Stacks(target, registry.copies)
         self._code = _code(registry)
         return registry
 
@@ -222,9 +249,13 @@ class Counting:
         return min((each.header.start_realtime_ns / 1e9 for each in copies), default=None)
 
     @property
-    def why_none(self) -> str:
-        """Why no registry is read; "": it is."""
-        return self._why_none if self._registry is None else ""
+    def why_blind(self) -> str:
+        """Why nobody tells which threads are unjoined; "": a registry does, or glibc's lists."""
+        return self._why_blind if self._registry is None else ""
+
+    @property
+    def has_registry(self) -> bool:
+        return self._registry is not None
 
     @property
     def name(self) -> str:
@@ -243,7 +274,8 @@ class Counting:
     def _notes(self) -> Iterator[str]:
         registry = self._registry
         if registry is None:
-            yield f"{self._why_none}; unjoined threads and where threads are created cannot be told"
+            unjoined = "unjoined threads and " if self._why_blind else ""
+            yield f"{self._why_blind or self._why_none}; {unjoined}where threads are created cannot be told"
             return
         if self._unmatched.untracked:
             yield f"{self._unmatched.untracked:,} untracked, not in the registry"

@@ -3,6 +3,7 @@
 
 import argparse
 import re
+import resource
 import sys
 from typing import Optional, Tuple
 
@@ -36,7 +37,9 @@ def parser() -> Parser:
     parser.add_argument("pids", nargs="*", type=pid, metavar="PID", help=argparse.SUPPRESS)
     group = parser.add_argument_group("which processes")
     group.add_argument("--name", metavar="GLOB", help="those with such a name at each time")
-    group.add_argument("--all", action="store_true", help="all that have the library")
+    group.add_argument(
+        "--all", action="store_true", help="all that have the library; --name '*' is all"
+    )
     group = parser.add_argument_group("what is told, and how")
     group.add_argument(
         "--top-sites",
@@ -84,6 +87,8 @@ def run(session: None, options: argparse.Namespace) -> Outcome:
         raise UsageError(packages.wanted("threadleak metrics", name[8:], name)) from None
     from ..show import metrics
 
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))  # each process takes a few
     scraper = scraped.Scraper(find, options.top_sites, bool(options.pids))
     if options.listen is not None:
         from .scrape_server import serve

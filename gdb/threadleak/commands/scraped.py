@@ -44,11 +44,12 @@ class _Scraped:
         if counts is None:
             return Process(counting.pid, counting.name, f"process {counting.pid} has ended")
         doubts = "; ".join(counting.doubts())
-        why = counting.why_none or doubts
-        label = "" if counting.why_none else _without_numbers(doubts)
+        why = counting.why_blind or doubts
+        label = "" if counting.why_blind else _without_numbers(doubts)
         sites = top(self._sites(counts), self._most, self._kept)
         started, peak = counting.started_s(), counting.peak()
-        return Process(counting.pid, counting.name, why, counts, sites, started, peak, label)
+        has = counting.has_registry
+        return Process(counting.pid, counting.name, why, counts, sites, started, peak, label, has)
 
     def _sites(self, counts: Counts) -> Iterator[Site]:
         most = sorted(counts.sites.items(), key=lambda item: -sum(item[1][:2]))

@@ -35,7 +35,7 @@ class Watched:
 
     def __init__(self, pid: int, threshold: int, rules: RuleSet):
         self.pid = pid
-        self.counting = Counting(pid)
+        self.counting = Counting(pid, by_lists=False)  # the look by start routine has them
         self.blind = ""  # why it is
         self.remark = ""  # what the user should know of how it is looked at
         self._threshold = threshold
@@ -74,7 +74,7 @@ class Watched:
     def _numbers(self, counts: Counts) -> Dict[Key, int]:
         """What is compared with the look before."""
         self.blind = self.remark = ""
-        if counts.unjoined is not None:
+        if counts.created is not None:
             if self._threshold and counts.alive >= self._threshold:
                 try:
                     self._judge(self._by_start)

@@ -2,10 +2,11 @@
 """How many threads there are at a moment, and where they were made: numbers alone, cheap enough for each second."""
 
 from collections import Counter
-from typing import Dict, NamedTuple, Optional, Set, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import abi
 from .model import Copy, Registry
+from .rings import Finished
 from .unclaimed import NOTHING, Gone, Unmatched
 
 Place = Tuple[int, int]  # number of the copy of the library, index of the site
@@ -18,7 +19,7 @@ class SiteCounts(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What only the registry tells is None where there is none."""
+    """What is not known is None: without a registry what it alone tells, and what glibc's lists do not tell either."""
 
     time_s: float  # CLOCK_MONOTONIC
     alive: int  # as the kernel counts, the main thread too
@@ -28,10 +29,16 @@ class Counts(NamedTuple):
     failed: Optional[int]  # creations
     sites: Dict[Place, SiteCounts]
     joined: Optional[int] = None  # ever; None also where the process keeps no history
+    unjoined_bytes: Optional[int] = None  # address space of the stacks of these
 
 
-def without_registry(time_s: float, kernel: int) -> Counts:
-    return Counts(time_s, kernel, None, None, None, None, {})
+def without_registry(time_s: float, kernel: int, finished: Optional[Finished] = None) -> Counts:
+    """`finished`: by glibc's lists; None: these tell nothing."""
+    if finished is None:
+        return Counts(time_s, kernel, None, None, None, None, {})
+    kernel -= finished.main_has_left  # a zombie until the last thread ends
+    counts = Counts(time_s, kernel, None, finished.threads, None, None, {})
+    return counts._replace(unjoined_bytes=finished.stack_bytes)
 
 
 def count(registry: Registry, time_s: float, kernel: int, unmatched: Unmatched = NOTHING) -> Counts:
@@ -72,17 +79,33 @@ def _joined(copy: Copy) -> Optional[int]:
 
 def _kinds(copy: Copy, alone: bool, seen: Set[int], gone: Gone) -> "Counter[Tuple[int, int]]":
     """(site, state) of each record; without those of threads that an earlier copy of the library knows too."""
-    states = copy.records.column("state")
-    if gone:
-        states = list(states)
-        for number, id in gone:
-            index = copy.index_of(id) if number == copy.number else None
-            if index is not None:
-                states[index] |= abi.FINISHED
-    pairs = zip(copy.records.column("site"), states)
+    pairs = zip(copy.records.column("site"), _states(copy, gone))
     if alone:
         return Counter(pairs)
     pthreads = copy.records.column("pthread")
     kept = Counter(pair for pair, pthread in zip(pairs, pthreads) if pthread not in seen)
     seen.update(filter(None, pthreads))
     return kept
+
+
+def _states(copy: Copy, gone: Gone) -> Sequence[int]:
+    states: Sequence[int] = copy.records.column("state")
+    if not gone:
+        return states
+    seen = list(states)
+    for number, id in gone:
+        index = copy.index_of(id) if number == copy.number else None
+        if index is not None:
+            seen[index] |= abi.FINISHED
+    return seen
+
+
+def unjoined(registry: Registry, gone: Gone) -> Set[int]:
+    """pthread_t of those that have finished, and were not joined."""
+    over = abi.MAIN | abi.FINISHED | abi.JOINED | abi.DETACHED
+    return {
+        pthread
+        for copy in registry.copies
+        for pthread, state in zip(copy.records.column("pthread"), _states(copy, gone))
+        if state & over == abi.FINISHED and pthread
+    }

@@ -18,7 +18,7 @@ from .glibc_layout import Fields, heads, read_layout, unknown
 TRIES = 4  # of a ring that changes while it is read
 _EXITING = 0x10  # EXITING_BITMASK
 # `joinstate`, since 2.43. The kernel sets it to EXITED when the thread is gone; before, it set `tid` to 0.
-_EXITED, _JOINABLE, _DETACHED = 0, 2, 3
+EXITED, _JOINABLE, _DETACHED = 0, 2, 3
 _POINTER = 8
 _VERSION_SIZE = 16
 
@@ -33,27 +33,27 @@ class Glibc:
 
     def __init__(self, target: Target):
         self._target = target
-        self._layout = read_layout(target)
-        offsets = self._layout.offsets
+        self.layout = read_layout(target)
+        offsets = self.layout.offsets
         self.tid_offset = offsets["tid"]
-        self._heads = heads(target)
+        self.heads = heads(target)
         self.version = _version(target)
         self._threads: Optional[Dict[int, Descriptor]] = None
         self._linked: Dict[int, bool] = {}
         self.breaks_off: Optional[int] = None  # address where threads() could not go on
-        self._has_states = self._check()
-        self._word = offsets["state" if self._has_states else "tid"]
+        self.has_states = self._check()
+        self._word = offsets["state" if self.has_states else "tid"]
 
     def _check(self) -> bool:
         """Whether descriptors have a join state. The rings must close around their heads, and hold a thread."""
         firsts: List[int] = []
-        for head in self._heads:
-            following, before = self._link(head)
-            if self._link(following)[1] != head or self._link(before)[0] != head:
+        for head in self.heads:
+            following, before = self.link(head)
+            if self.link(following)[1] != head or self.link(before)[0] != head:
                 if not self._target.moves:
                     raise unknown(f"the list of threads at {head:#x} is no ring")
             firsts += [node for node in (following, before) if node != head]
-        fields = [self._fields(node - self._layout.offsets["link"]) for node in firsts]
+        fields = [self._fields(node - self.layout.offsets["link"]) for node in firsts]
         alive = [each for each in fields if each is not None and each.tid > 0]
         if not any(fields):
             raise unknown("the lists hold no thread")
@@ -62,7 +62,7 @@ class Glibc:
             return votes.pop()
         return _is_at_least(self.version, (2, 42, 9000))
 
-    def _link(self, node: int) -> Tuple[int, int]:
+    def link(self, node: int) -> Tuple[int, int]:
         """Addresses of the next node and the one before."""
         data = self._target.read(node, 2 * _POINTER)
         return int.from_bytes(data[:_POINTER], "little"), int.from_bytes(data[_POINTER:], "little")
@@ -71,7 +71,7 @@ class Glibc:
         """All of both lists, as one walk found them; `breaks_off` tells if there may be more."""
         if self._threads is None:
             self._threads = {}
-            for head in self._heads:
+            for head in self.heads:
                 walk = self._walk(head)
                 self._threads.update(walk.found)
                 self.breaks_off = self.breaks_off or walk.breaks_off
@@ -88,9 +88,9 @@ class Glibc:
 
     def _follow(self, head: int, way: str) -> _Walk:
         found: Dict[int, Descriptor] = {}
-        link, node = self._layout.offsets["link"], head
+        link, node = self.layout.offsets["link"], head
         try:
-            node = self._link(head)[way == "previous"]
+            node = self.link(head)[way == "previous"]
             while node != head:
                 pthread = node - link
                 fields = self._fields(pthread)
@@ -104,7 +104,7 @@ class Glibc:
 
     def _fields(self, pthread: int) -> Optional[Fields]:
         """None: no descriptor lies there."""
-        layout = self._layout
+        layout = self.layout
         try:
             data = self._target.read(pthread + layout.first, layout.struct.size)
         except TargetError:
@@ -114,9 +114,9 @@ class Glibc:
     def _descriptor(self, pthread: int, fields: Fields) -> Descriptor:
         state, tid = fields.state, fields.tid
         detached = state == pthread
-        if self._has_states:
+        if self.has_states:
             detached = state == _DETACHED
-            tid = 0 if state == _EXITED and tid > 0 else tid
+            tid = 0 if state == EXITED and tid > 0 else tid
         stack = fields.stack
         return Descriptor(
             pthread,
@@ -128,7 +128,7 @@ class Glibc:
             stack,
             fields.stack_size if stack else 0,
             fields.guard_size if stack else 0,
-            stack != 0 and fields.user_stack == self._layout.own_stack,
+            stack != 0 and fields.user_stack == self.layout.own_stack,
             bool(fields.cancelhandling & _EXITING),
         )
 
@@ -141,7 +141,7 @@ class Glibc:
 
     def descriptors(self, pthreads: Sequence[int]) -> Dict[int, Descriptor]:
         """What threads() has of these, by pthread_t, without the walk: of a pthread_t that is on no list, anything."""
-        layout, found = self._layout, {}
+        layout, found = self.layout, {}
         for pthread, data in zip(pthreads, self._read_each(pthreads, layout.struct.size)):
             fields = layout.unpack(data, pthread) if data is not None else None
             if fields is not None:
@@ -149,7 +149,7 @@ class Glibc:
         return _kept(found)
 
     def _read_each(self, pthreads: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
-        first = self._layout.first
+        first = self.layout.first
         return self._target.read_each([pthread + first for pthread in pthreads], size)
 
     def unjoined_starts(self, pthreads: Sequence[int]) -> Iterator[Optional[int]]:
@@ -157,13 +157,13 @@ class Glibc:
         not tell."""
         # what a core does not hold may have been there
         unreadable = None if self._target.kind == "core" else 0
-        end, has_self, has_states = self._layout.end, self._layout.has_self, self._has_states
+        end, has_self, has_states = self.layout.end, self.layout.has_self, self.has_states
         for pthread, data in zip(pthreads, self._read_each(pthreads, end.size)):
             if data is None:
                 yield unreadable
                 continue
             own, tid, state, start = end.unpack(data)
-            has_ended = state == _EXITED if has_states else tid == 0
+            has_ended = state == EXITED if has_states else tid == 0
             is_one = own == pthread or not has_self
             yield start if is_one and has_ended and state != pthread and tid >= 0 else 0
 
@@ -185,9 +185,9 @@ class Glibc:
             return False
         fields = self._fields(pthread)
         try:
-            node = pthread + self._layout.offsets["link"]
+            node = pthread + self.layout.offsets["link"]
             return fields is not None and (
-                self._link(fields.link)[1] == node == self._link(fields.previous)[0]
+                self.link(fields.link)[1] == node == self.link(fields.previous)[0]
             )
         except TargetError:
             return False

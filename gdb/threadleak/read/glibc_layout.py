@@ -56,12 +56,15 @@ class Fields(NamedTuple):
 
 # What tells of a thread that has finished whether it is there still, in a third of the time.
 _END = ("self", "tid", "state", "start")
+# What rings.py needs.
+_RING = ("self", "link", "tid", "user_stack", "state", "start", "stack_size")
 
 
 class Layout(NamedTuple):
     offsets: Dict[str, int]
     struct: struct.Struct  # of Fields, from `self` on
     end: struct.Struct  # of _END, from `self` on
+    ring: struct.Struct  # of _RING, from `self` on
     own_stack: Optional[int]  # value of `user_stack` that says so; None: not known
     has_self: bool  # whether `self` is the descriptor's own address
 
@@ -122,8 +125,8 @@ def read_layout(target: Target) -> Layout:
         raise unknown(f"struct pthread has {size} bytes, and fields outside")
     codes = {**_CODES, "user_stack": user_stack[1] if user_stack is not None else "B"}
     own = user_stack[2] if user_stack is not None else None
-    whole, end = (_struct(fields, offsets, codes) for fields in (Fields._fields, _END))
-    return Layout(offsets, whole, end, own, target.machine == _X86_64)
+    whole, end, ring = (_struct(fields, offsets, codes) for fields in (Fields._fields, _END, _RING))
+    return Layout(offsets, whole, end, ring, own, target.machine == _X86_64)
 
 
 def _struct(fields: Sequence[str], offsets: Dict[str, int], codes: Dict[str, str]) -> struct.Struct:

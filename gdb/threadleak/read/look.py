@@ -65,13 +65,13 @@ def look_at(
 ) -> Look:
     """TargetError if there is neither a registry nor a list of threads, or they say nothing about this process.
     `before`: what settled() gave before it was stopped."""
-    registry = _registry(target, address)
+    registry = registry_of(target, address)
     believed: Optional[Set[Hashable]] = set() if target.blurred else None
     return compared(Look(target, registry, Threads([], [], 0), believed, before=before))
 
 
-def _registry(target: Target, address: Optional[int]) -> Registry:
-    """An empty one where glibc's lists have to do."""
+def registry_of(target: Target, address: Optional[int] = None) -> Registry:
+    """An empty one where glibc's lists have to do. TargetError if there are none either."""
     try:
         return usable_registry(target, address, anywhere=False)
     except TargetError as failure:

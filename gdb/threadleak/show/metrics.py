@@ -31,6 +31,7 @@ class Process(NamedTuple):
     started_s: Optional[float] = None
     peak: Optional[int] = None
     label: str = ""
+    has_library: bool = False
 
 
 class Found(NamedTuple):
@@ -78,10 +79,13 @@ class Families:
             if each.why:
                 why.add_metric([*_of(each), clean(each.label or each.why)], 1)
         started = self._gauge("threadleak_start_time_seconds", _STARTED, labels=_LABELS)
+        library = self._gauge("threadleak_library", _LIBRARY, labels=_LABELS)
         for each in processes:
             if each.started_s is not None:
                 started.add_metric(_of(each), each.started_s)
-        yield from (up, why, started)
+            if each.counts is not None:
+                library.add_metric(_of(each), int(each.has_library))
+        yield from (up, why, library, started)
         yield from self._threads(processes)
         yield from self._totals(processes)
         yield from self._sites(processes)
@@ -89,12 +93,15 @@ class Families:
     def _threads(self, processes: Sequence[Process]) -> Iterator[Any]:
         threads = self._gauge("threadleak_threads", _THREADS, labels=[*_LABELS, "class"])
         peak = self._gauge("threadleak_threads_peak", _PEAK, labels=_LABELS)
+        held = self._gauge("threadleak_unjoined_stack_bytes", _HELD, labels=_LABELS)
         for each in processes:
             for class_, number in _by_class(each.counts):
                 threads.add_metric([*_of(each), class_], number)
             if each.peak is not None:
                 peak.add_metric(_of(each), each.peak)
-        yield from (threads, peak)
+            if each.counts is not None and each.counts.unjoined_bytes is not None:
+                held.add_metric(_of(each), each.counts.unjoined_bytes)
+        yield from (threads, held, peak)
 
     def _totals(self, processes: Sequence[Process]) -> Iterator[Any]:
         for field, (name, text) in _TOTALS.items():
@@ -121,8 +128,12 @@ class Families:
 _LABELS = ["process", "pid"]
 _PROCESSES = "Processes that are looked at."
 _CLOSED = "Processes that may have the library, and do not let us look."
-_UP = "1: all that is told of the process is known. 0: it is not, see threadleak_down."
+_UP = "1: which threads are alive and unjoined is known. 0: it is not, see threadleak_down."
 _DOWN = "Why not all is known of a process."
+_LIBRARY = (
+    "1: the library counts there. 0: it does not, so that glibc's own lists tell what is unjoined."
+)
+_HELD = "Address space that the stacks of unjoined threads hold, of those that glibc made."
 _STARTED = "Since when threads are counted, in seconds since 1970."
 _THREADS = "Threads by class: alive, unjoined, untracked."
 _PEAK = "Most threads that were alive at a time, as far as the history of the process reaches."

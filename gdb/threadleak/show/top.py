@@ -69,6 +69,7 @@ def _sums(samples: Samples) -> str:
     parts = [f"{now.alive:,} alive{_growth(samples.per_s('alive'))}"]
     if now.unjoined is not None:
         parts.append(f"{now.unjoined:,} unjoined{_growth(samples.per_s('unjoined'))}")
+    if now.created is not None:
         parts.append(f"{_number(samples.per_s('created'))} created/s")
         parts.append(f"{now.failed:,} failed")
     return "   ".join(parts)
