@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Which functions a file takes from elsewhere, as its dynamic symbol table tells (elf(5))."""
 
-import mmap
 import os
 import struct
 from contextlib import suppress
-from typing import Iterator, List, Tuple
+from typing import Optional, Tuple
+
+from .file_bytes import holds, part
 
 _MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _SECTION = struct.Struct("<IIQQQQIIQQ")  # Elf64_Shdr
@@ -21,9 +22,8 @@ def may_import(path: str, name: str) -> bool:
     except (OSError, ValueError):
         return True
     try:
-        with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
-            word = name.encode() + b"\0"
-            return data.find(word) >= 0 and _imports(data, word)
+        word = name.encode() + b"\0"
+        return holds(descriptor, word) and _imports(descriptor, word)
     except (OSError, ValueError, struct.error):
         return True
     finally:
@@ -31,31 +31,28 @@ def may_import(path: str, name: str) -> bool:
             os.close(descriptor)
 
 
-def _imports(data: mmap.mmap, word: bytes) -> bool:
+def _imports(file: int, word: bytes) -> bool:
     """A file without a dynamic symbol table is a static program: it has the function itself, and so calls it."""
-    tables = list(_dynamic_symbols(data))
-    return not tables or any(_is_undefined(symbols, strings, word) for symbols, strings in tables)
+    table = _dynamic_symbols(file)
+    return table is None or _is_undefined(*table, word)
 
 
-def _dynamic_symbols(data: mmap.mmap) -> Iterator[Tuple[bytes, bytes]]:
-    """(symbols, strings)"""
-    if data[:6] != _MAGIC:
+def _dynamic_symbols(file: int) -> Optional[Tuple[bytes, bytes]]:
+    """(symbols, strings) of the one such table that a file may have."""
+    header = part(file, 0, 64)
+    if header[:6] != _MAGIC:
         raise ValueError("no ELF file of 64 bits")
-    (start,) = struct.unpack_from("<Q", data, 40)
-    size, count = struct.unpack_from("<HH", data, 58)
+    (start,) = struct.unpack_from("<Q", header, 40)
+    size, count = struct.unpack_from("<HH", header, 58)
     if size != _SECTION.size or count > _SECTIONS_MAX:
         raise ValueError("no section headers")
-    sections: List[Tuple[int, ...]] = [
-        _SECTION.unpack_from(data, start + at * size) for at in range(count)
-    ]
+    headers = part(file, start, count * size)
+    sections = [_SECTION.unpack_from(headers, at * size) for at in range(count)]
     for section in sections:
         if section[1] == _SHT_DYNSYM:
             of_strings = sections[section[6]] if section[6] < count else section
-            yield _content(data, section), _content(data, of_strings)
-
-
-def _content(data: mmap.mmap, section: Tuple[int, ...]) -> bytes:
-    return data[section[4] : section[4] + section[5]]
+            return part(file, *section[4:6]), part(file, *of_strings[4:6])
+    return None
 
 
 def _is_undefined(symbols: bytes, strings: bytes, word: bytes) -> bool:

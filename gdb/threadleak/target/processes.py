@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Which processes of this machine a name means (proc(5))."""
 
-import mmap
 import os
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..escapes import decoded, readable
-from . import family, procfs
+from . import family, file_bytes, procfs
 from .base import Region, TargetError
 
 _DATA_BYTES = 16 << 20  # of a file that is loaded, in which a registry is looked for
@@ -87,8 +86,7 @@ class Holders:
             status = os.fstat(file.fileno())
             key = (status.st_dev, status.st_ino, status.st_mtime_ns)
             if key not in self._programs:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                    self._programs[key] = data.find(self._magic) >= 0
+                self._programs[key] = file_bytes.holds(file.fileno(), self._magic)
         return self._programs[key]
 
 

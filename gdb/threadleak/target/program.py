@@ -4,11 +4,12 @@
 Sources: ld.so(8) on LD_PRELOAD and secure-execution mode; elf(5); execve(2) on scripts.
 """
 
-import mmap
 import os
 import stat
 import struct
 from typing import Optional
+
+from . import file_bytes
 
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 _PHDR = struct.Struct("<IIQQQQQQ")
@@ -31,8 +32,7 @@ def why_not_preloaded(path: str) -> Optional[str]:
                 return None  # whatever else the kernel runs
             if head[4:6] != b"\x02\x01":
                 return "it is no 64-bit program"
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _of_elf(data)
+            return _of_elf(head, file.fileno())
     except (OSError, ValueError, struct.error):
         return None  # cannot be read, and so is not judged
 
@@ -47,18 +47,19 @@ def _is_secure(path: str) -> bool:
     return os.geteuid() != 0 and "security.capability" in os.listxattr(path)
 
 
-def _of_elf(data: mmap.mmap) -> Optional[str]:
-    fields = _EHDR.unpack_from(data)
+def _of_elf(head: bytes, file: int) -> Optional[str]:
+    fields = _EHDR.unpack_from(head)
     at, size, count = fields[5], fields[9], fields[10]
     if size != _PHDR.size:
         return None
+    headers = file_bytes.part(file, at, count * size)
     for index in range(count):
-        kind, _, offset, _, _, length, _, _ = _PHDR.unpack_from(data, at + index * size)
+        kind, _, offset, _, _, length, _, _ = _PHDR.unpack_from(headers, index * size)
         if kind == _PT_INTERP:
-            linker = os.path.basename(data[offset : offset + length].rstrip(b"\0"))
+            linker = os.path.basename(file_bytes.part(file, offset, length).rstrip(b"\0"))
             if linker.startswith(b"ld-linux"):
                 return None
             return f"its dynamic linker is {os.fsdecode(linker)}, not that of glibc"
-    if data.find(_REGISTRY) >= 0:
+    if file_bytes.holds(file, _REGISTRY):
         return None
     return "it is statically linked"
