@@ -13,7 +13,7 @@ from published import errors_of
 from image import record
 from test_cases import HOSTILE, no_controls
 from test_judge import CLOSED, INNER, report
-from threadleak.judge.classes import ALL
+from threadleak.judge.classes import ALL, STUCK
 from threadleak.read import abi
 from threadleak.show import sarif
 from threadleak.show.cases import BLIND, FAILED, PASSED, Case, document
@@ -71,10 +71,12 @@ threads = st.fixed_dictionaries(
 )
 findings = st.fixed_dictionaries(
     {
-        "kind": texts,
+        "kind": st.one_of(st.just(STUCK), texts),
         "text": texts,
         "blind": st.booleans(),
         "threads": st.lists(tids.map(lambda tid: {"tid": tid})),
+        "members": st.integers(0, 4),
+        "fix": maybe,
     }
 )
 reports = st.fixed_dictionaries(
@@ -235,28 +237,98 @@ def test_known_and_expected_leaks_are_suppressed_with_their_reason() -> None:
     assert "baselineState" not in result and "suppressions" not in result
 
 
-def test_of_a_deadlock_the_others_are_related() -> None:
-    now = [
-        {
-            "pc": "0x2",
-            "function": "wait",
-            "module": None,
-            "offset": None,
-            "file": "/src/b.c",
-            "line": 9,
-        }
+def frame(function: str, line: int, pc: int = 2) -> Dict[str, Any]:
+    return {
+        **{"pc": hex(pc), "function": function, "module": "/bin/a", "offset": "0x2"},
+        **{"file": "/src/b.c", "line": line},
+    }
+
+
+def stuck(*tids: int, hanging: int = 0, **more: Any) -> Case:
+    """A deadlock: each thread is in `take`, called by a function of its own."""
+    two = [
+        thread(
+            **{"class": STUCK, "tid": tid, "id": tid, "fingerprint": "0" * 16},
+            stack=[frame("take", tid), frame(f"run{tid}", 100 + tid, 3)],
+            wait={"text": f"for the mutex `{tid}`", "sentences": []},
+        )
+        for tid in tids
     ]
-    two = [thread(**{"class": "stuck", "tid": tid, "id": tid, "stack": now}) for tid in (4, 5)]
-    case = of_threads(*two)
+    case = of_threads(*two, **more)
     assert case.shown is not None
     case.shown["findings"] = [
-        {"kind": "stuck", "text": "t", "blind": False, "threads": [{"tid": 4}, {"tid": 5}]}
+        {
+            **{
+                "kind": STUCK,
+                "text": "thread 5 waits: a deadlock.",
+                "blind": False,
+                "fix": "Order.",
+            },
+            **{"threads": [{"tid": tid} for tid in tids], "members": len(tids) - hanging},
+        }
     ]
-    (result,) = run_of([case], source_root="/src")["results"]
+    return case
+
+
+def test_a_deadlock_is_one_result_where_the_first_of_its_threads_waits() -> None:
+    (result,) = run_of([stuck(5, 4)], source_root="/src")["results"]
+    (location,) = result["locations"]
+    assert location["physicalLocation"] == {
+        "artifactLocation": {"uri": "b.c", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 4},
+    }
+    assert result["occurrenceCount"] == 2 and result["ruleId"] == STUCK
     assert [each["message"]["text"] for each in result["relatedLocations"]] == [
-        *("where it is now", "where thread 5 is", "where thread 5 was made")
+        *("where thread 5 waits", "where thread 4 was made", "where thread 5 was made")
     ]
-    assert "See [where it is now](1), [where thread 5 is](2), " in result["message"]["text"]
+    assert result["message"]["text"] == (
+        "2 stuck threads at take (b.c:4), take (b.c:5), in Pool.Stop. Thread 5 waits: a deadlock. Order."
+        " See [where thread 5 waits](1), [where thread 4 was made](2), [where thread 5 was made](3)."
+    )
+
+
+def test_of_each_thread_of_a_deadlock_there_is_the_way_to_where_it_waits() -> None:
+    (result,) = run_of([stuck(5, 4)])["results"]
+    (flow,) = result["codeFlows"]
+    assert [
+        (way["id"], [step["location"]["message"]["text"] for step in way["locations"]])
+        for way in flow["threadFlows"]
+    ] == [
+        (str(tid), ["it was made", f"run{tid} (b.c:10{tid})", f"it waits for the mutex `{tid}`"])
+        for tid in (4, 5)
+    ]
+
+
+def test_what_hangs_on_a_deadlock_is_told_with_it() -> None:
+    (result,) = run_of([stuck(5, 4, 3, hanging=1)])["results"]
+    assert result["occurrenceCount"] == 3
+    assert [way["id"] for way in result["codeFlows"][0]["threadFlows"]] == ["4", "5"]
+
+
+def test_a_deadlock_is_known_again_whatever_its_lines_threads_and_order() -> None:
+    """And met twice it is one."""
+
+    def print_of(*found: Case) -> Any:
+        (result,) = run_of(list(found))["results"]
+        return result["partialFingerprints"], result["occurrenceCount"]
+
+    once = print_of(stuck(4, 5))
+    assert print_of(stuck(5, 4)) == print_of(stuck(6, 7)) == once
+    assert print_of(stuck(4, 5, 6, hanging=1)) == (once[0], 3)
+    assert print_of(stuck(4, 5), stuck(5, 4, name="Pool.Start")) == (once[0], 4)
+    other = stuck(4, 5)
+    assert other.shown is not None
+    other.shown["threads"][0]["stack"][0]["function"] = "give"
+    assert print_of(other)[0] != once[0]
+
+
+def test_of_a_deadlock_what_is_expected_is_a_result_of_its_own() -> None:
+    case = stuck(4, 5)
+    assert case.shown is not None
+    case.shown["threads"][0].update(expected_by="name:a the pool", leaked=False)
+    found = run_of([case])["results"]
+    assert [each["occurrenceCount"] for each in found] == [1, 1]
+    assert ["suppressions" in each for each in found] == [True, False]
 
 
 def test_what_has_no_line_is_in_the_program_that_it_is_of() -> None:

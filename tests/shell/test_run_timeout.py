@@ -132,7 +132,7 @@ def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> 
     (core,) = cores(tmp_path)
     assert run_shell("check", str(tmp_path / core)).status == LEAKS  # it is of one moment
     results = json.loads((tmp_path / "d.sarif").read_text())["runs"][0]["results"]
-    assert {each["ruleId"] for each in results} == {"stuck"}
+    assert [(each["ruleId"], each["occurrenceCount"]) for each in results] == [("stuck", 2)]
 
 
 def test_of_a_deadlock_that_is_expected_it_cannot_be_told(

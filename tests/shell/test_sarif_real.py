@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from typing import Any, Dict, List
 
 import pytest
@@ -101,16 +102,25 @@ def test_check_of_several_targets_is_one_run(workshop: Workshop) -> None:
     assert "/etc/passwd" in told["message"]["text"]
 
 
-def test_a_deadlock_names_the_others(workshop: Workshop) -> None:
-    core = workshop.core(workshop.program("deadlocks/ab_ba"))
-    found = results(run_shell("check", *SETTLED, "--format", "sarif", core).out)
-    stuck = [each for each in found if each["ruleId"] == "stuck"]
-    assert stuck and all(each["level"] == "error" for each in stuck)
-    assert any(
-        "where thread" in place["message"]["text"]
-        for each in stuck
-        for place in each["relatedLocations"]
-    )
+@pytest.mark.parametrize("name, count, members", [("ab_ba", 2, 2), ("chains", 4, 2)])
+def test_a_deadlock_is_one_result(workshop: Workshop, name: str, count: int, members: int) -> None:
+    program = workshop.program(f"deadlocks/{name}")
+    words = ("check", *SETTLED, "--format", "sarif", "--source-root", PROGRAMS)
+    found = results(run_shell(*words, workshop.core(program)).out)
+    (stuck,) = [each for each in found if each["ruleId"] == "stuck"]
+    assert stuck["occurrenceCount"] == count and stuck["level"] == "error"
+    file, at = line(stuck)
+    with open(os.path.join(PROGRAMS, file), encoding="utf-8") as source:
+        assert "pthread_mutex_lock(mutex)" in source.readlines()[at - 1]
+    ways = stuck["codeFlows"][0]["threadFlows"]
+    assert len(ways) == members
+    told = [[step["location"]["message"]["text"] for step in way["locations"]] for way in ways]
+    callers = {step[-2].partition(" ")[0] for step in told}
+    assert callers == {"first", "second"}
+    assert all(re.match(r"it waits for the mutex `[ab]`", steps[-1]) for steps in told)
+    related = [each["message"]["text"] for each in stuck["relatedLocations"]]
+    assert sum(each.endswith(" waits") for each in related) == members - 1
+    assert len(stuck["partialFingerprints"]["threadleakDeadlock/v1"]) == 16
 
 
 def test_a_stripped_program_is_the_place_itself(workshop: Workshop, tmp_path: Any) -> None:

@@ -10,5 +10,6 @@ class Finding(NamedTuple):
     kind: str  # "stuck", ...
     confidence: str  # PROOF or SUSPICION
     text: str  # one sentence, whole
-    threads: Tuple[ThreadInfo, ...]  # those that it is about, the first ones to look at first
+    threads: Tuple[ThreadInfo, ...]  # those that it is about, its members first
+    members: int  # how many of them are; the others hang on them
     fix: str = ""

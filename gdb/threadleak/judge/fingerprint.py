@@ -8,7 +8,7 @@ main or a start routine. Of system libraries the file alone counts, since their 
 debug information is installed; of a static program libc's functions have several names.
 """
 
-from typing import Iterator, Optional
+from typing import Iterable, Iterator, Optional
 
 from ..escapes import encoded
 from ..patterns import Pattern
@@ -34,8 +34,12 @@ def fingerprint(stacks: Stacks, copy: Optional[Copy], kind: Kind) -> str:
     """Of all threads of that site and start routine; of the start routine alone where there is no record."""
     places = list(creation_places(stacks, copy, kind.site))
     places.append("> " + _place(stacks.at(copy, kind.start, kind.start_module, START)[-1]))
+    return digest(places)
+
+
+def digest(lines: Iterable[str]) -> str:
     value = _FNV_BASIS
-    for byte in encoded("\n".join(places)):
+    for byte in encoded("\n".join(lines)):
         value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
 

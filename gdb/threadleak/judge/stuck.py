@@ -96,7 +96,7 @@ class Stuck:
         edges = [self._found.proven.edges[each] for each in members]
         text += f" On that hang: {self.words.waiters(hanging)}." if hanging else ""
         threads = tuple(self._found.threads[each] for each in (*members, *hanging))
-        return Finding(STUCK, PROOF, text, threads, fix(edges))
+        return Finding(STUCK, PROOF, text, threads, len(members), fix(edges))
 
     def why(self, thread: ThreadInfo) -> List[str]:
         """As the thread itself sees it."""

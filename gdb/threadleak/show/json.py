@@ -159,6 +159,7 @@ def _finding(found: Finding) -> Dict[str, Any]:
         "blind": False,
         "confidence": found.confidence,
         "threads": [{"id": id_of(each), "tid": each.tid} for each in found.threads],
+        "members": found.members,
         "fix": found.fix or None,
     }
 
