@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from image import record
-from test_judge import report
+from test_judge import CLOSED, ENDED, INNER, report
 from threadleak.show import html
 from threadleak.show.sanitize import clean
 
@@ -102,6 +102,28 @@ def test_each_text_frame_and_stack_is_there_once() -> None:
         values = list(map(json.dumps, data[key]))
         assert len(values) == len(set(values)), key
     assert len(data["columns"]["id"]) == 401 and len(data["kinds"]) < 10
+
+
+def text(data: Dict[str, Any], number: int) -> str:
+    """As view.js has it."""
+    told = data["texts"][number]
+    return told if isinstance(told, str) else "".join(text(data, each) for each in told)
+
+
+def test_the_name_of_a_scope_is_there_once() -> None:
+    """Of ten thousand requests each may have one of its own."""
+    shown = report(
+        [record(2, scope=CLOSED), record(3, ENDED, scope=CLOSED), record(4, scope=INNER)]
+    )
+    data = read(Elements(html.document(shown, shown.verdicts)))
+    assert sum("closed" == each for each in data["texts"]) == 1
+    assert not any("`closed`" in each for each in data["texts"])
+    rows = range(1, 4)
+    why = [text(data, data["lists"][data["columns"]["why"][row]][0]) for row in rows]
+    assert why[0] == "It is alive although the scope `closed` ended 4.9 s ago."
+    assert "the scope `closed` around its own ended" in why[2]
+    scopes = [text(data, data["columns"]["scope"][row]) for row in rows]
+    assert scopes == ["closed", "closed", "inner in closed"]
 
 
 def test_the_scripts_write_no_html() -> None:

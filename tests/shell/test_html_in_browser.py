@@ -136,6 +136,16 @@ def test_search_filters_and_reset(browser: Browser, page: str) -> None:
     assert count(browser) == "37 threads"
     browser.one(".classes button[data-class=unjoined]").click()
     assert count(browser) == "9 threads of 37"
+    browser.one("#filters button[type=reset]").click()
+    browser.run("return new Promise(done => setTimeout(done))")
+    scope, threads = browser.run(
+        "const found = [...document.getElementById('scope').options].find((each) => /^[^-]/.test(each.value));"
+        "found.selected = true;"
+        "document.getElementById('filters').dispatchEvent(new Event('input'));"
+        "return [found.value, found.textContent.match(/\\((\\d+)\\)$/)[1]];"
+    )
+    assert set(browser.texts("#table td.scope")) == {scope}
+    assert count(browser).startswith(f"{threads} thread")
 
 
 def test_sort_by_each_column(browser: Browser, page: str) -> None:

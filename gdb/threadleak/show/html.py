@@ -21,8 +21,9 @@ from ..read.history import history_of
 from ..target.base import Target, TargetError
 from . import text
 from .counts import LEAKED, sorts
-from .html_data import Data, threads
+from .html_data import Data
 from .html_graph import section as graph_section
+from .html_rows import threads
 from .json import encode
 from .sanitize import clean
 from .times import clock

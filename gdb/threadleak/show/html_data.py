@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The threads of a report for its HTML page: columns of numbers, each text, frame, stack and list of sentences once.
+"""What the threads of a report's HTML page share: each text, frame, stack and list of sentences once, by number. A text
+is a string, or the numbers of those that make it up.
 
-What threads made alike have in common is a `kind`. Of ten thousand equal threads a row then holds little but id, tid
-and times.
+What threads made alike have in common is a `kind`, whatever their scopes are: each may have one of its own.
 """
 
-from typing import Any, Dict, Generic, Hashable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, Generic, Hashable, List, Sequence, Tuple, TypeVar, Union
 
 from ..judge.blame import is_wrapper, own_frame
 from ..judge.report import Report
@@ -13,11 +13,8 @@ from ..judge.told_apart import told_apart
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.stacks import Stack
-from ..read.threads import ENDING, FINISHED, ThreadInfo
-from ..target.base import Frame, TargetError
-from . import text
-from .ancestry import ancestry
-from .json import STACK_FRAMES
+from ..read.threads import ThreadInfo
+from ..target.base import Frame
 from .places import chain, function, in_module
 from .sanitize import clean
 from .started import started_in
@@ -46,7 +43,7 @@ class Data:
     def __init__(self, report: Report, verdicts: Sequence[Verdict]):
         self.report = report
         self.verdicts = verdicts
-        self.texts: Pool[str] = Pool()
+        self.texts: Pool[Union[str, Tuple[int, ...]]] = Pool()
         self.frames: Pool[Tuple[int, ...]] = Pool()
         self.stacks: Pool[Tuple[Any, ...]] = Pool()
         self.lists: Pool[Tuple[int, ...]] = Pool()
@@ -55,6 +52,7 @@ class Data:
         self._cleaned: Dict[str, int] = {}
         self._made: Dict[Any, int] = {}  # stacks, by what they were made from
         self._origins: Dict[Any, Tuple[Any, ...]] = {}
+        self._scopes: Dict[Tuple[int, int], int] = {}
         self._sites = _sites(report, verdicts)
 
     def text(self, raw: str) -> int:
@@ -63,8 +61,16 @@ class Data:
             number = self._cleaned[raw] = self.texts.of(clean(raw))
         return number
 
+    def sentence(self, raw: str) -> int:
+        """The first name that is quoted in it is not there once more, be it one of ten thousand scopes."""
+        head, _, rest = raw.partition("`")
+        name, quote, tail = rest.partition("`")
+        if not quote or name not in self._cleaned:
+            return self.text(raw)
+        return self.texts.of((self.text(head + "`"), self._cleaned[name], self.text(quote + tail)))
+
     def list(self, sentences: Sequence[str]) -> int:
-        return self.lists.of(tuple(map(self.text, sentences)))
+        return self.lists.of(tuple(map(self.sentence, sentences)))
 
     def link(self, info: ThreadInfo) -> str:
         """To its row; "" if it has none, or cannot be named."""
@@ -110,7 +116,6 @@ class Data:
                 self.text(verdict.waiting),
                 self.text(verdict.expected_by or ""),
                 self.text(thread.state),
-                self.text(_scope(verdict)),
                 self.text("main" if thread.is_main else started_in(self.report, verdict)),
                 self.text(self._created_at(verdict)),
                 self.creation(verdict),
@@ -118,6 +123,19 @@ class Data:
                 self.text(self.report.evidence.fix(verdict) or ""),
             )
         return self.kinds.of(self._origins[key])
+
+    def scope(self, verdict: Verdict) -> int:
+        copy, kind = verdict.thread.copy, verdict.thread.kind
+        if copy is None or kind is None or not kind.scope:
+            return self.text("-")
+        key = (copy.number, kind.scope)
+        if key not in self._scopes:
+            names = [self.text(scope.name or "-") for scope in copy.scope_chain(kind.scope)]
+            parts = [part for name in names for part in (self.text(" in "), name)][1:]
+            self._scopes[key] = (
+                self.texts.of(tuple(parts)) if parts[1:] else (parts or [self.text("-")])[0]
+            )
+        return self._scopes[key]
 
     def _created_at(self, verdict: Verdict) -> str:
         thread = verdict.thread
@@ -138,17 +156,9 @@ def _sites(report: Report, verdicts: Sequence[Verdict]) -> Dict[Tuple[int, int],
 
 
 KIND = (
-    *("class", "leaked", "confidence", "waiting", "expected", "state", "scope", "start", "created"),
+    *("class", "leaked", "confidence", "waiting", "expected", "state", "start", "created"),
     *("creation", "how", "fix"),
 )
-
-
-def _scope(verdict: Verdict) -> str:
-    thread = verdict.thread
-    if thread.kind is None or thread.copy is None:
-        return "-"
-    chain = thread.copy.scope_chain(thread.kind.scope)
-    return " in ".join(scope.name or "-" for scope in chain) if chain else "-"
 
 
 def _how(verdict: Verdict) -> str:
@@ -163,101 +173,3 @@ def _how(verdict: Verdict) -> str:
     if thread.descriptor is not None:
         return "detached" if thread.descriptor.detached else "joinable"
     return ""
-
-
-def threads(data: Data) -> Dict[str, Any]:
-    """The columns, and what their numbers stand for. Times are milliseconds after `started`, in the seconds that
-    Python and JavaScript have in common."""
-    report = data.report
-    told = _Told(data)
-    copies = report.registry.copies
-    columns: Dict[str, List[Any]] = {name: [] for name in ("id", *_Told.COLUMNS)}
-    for verdict in data.verdicts:
-        columns["id"].append(_number(verdict.thread.handle))
-        for name, value in zip(_Told.COLUMNS, told.of(verdict)):
-            columns[name].append(value)
-    return {
-        "started": copies[0].epoch_s(1) if copies else None,
-        "now": _ms(report.at.now_ns) if copies else None,
-        "live": report.at.live,
-        "kindFields": KIND,
-        "columns": columns,
-        "kinds": data.kinds.values,
-        "lists": data.lists.values,
-        "stacks": data.stacks.values,
-        "frames": data.frames.values,
-        "texts": data.texts.values,
-    }
-
-
-def _number(handle: Optional[str]) -> Any:
-    return int(handle) if handle is not None and handle.isdecimal() else handle
-
-
-def _ms(ns: int) -> Optional[int]:
-    return ns // 1_000_000 if ns else None
-
-
-class _Told:
-    """What differs between threads made alike."""
-
-    COLUMNS = ("tid", "name", "kind", "why", "stack", "made", "began", "ended", "pthread", "arg")
-
-    def __init__(self, data: Data):
-        self._data = data
-        self._report = report = data.report
-        self._explained: Any = report.explained
-        waiting = self._explained.waiting
-        every = list(data.verdicts)
-        if not waiting.is_whole:
-            every.sort(key=lambda verdict: not verdict.leaked)
-            every = every[: text.EQUAL_ROWS]
-        self._explains = None if waiting.is_whole else {id(verdict) for verdict in every}
-        report.read_states(data.verdicts, len(data.verdicts) if waiting.is_whole else 64)
-        self._stacks, self._why_none = self._current()
-        self._ancestry: Dict[Any, int] = {}
-
-    def of(self, verdict: Verdict) -> Tuple[Any, ...]:
-        data, thread = self._data, verdict.thread
-        record = thread.record
-        began = ended = None
-        if record is not None and thread.copy is not None:
-            began = _ms(record.created_ns)
-            ended = _ms(record.finished_ns)
-        stack = -1
-        if thread.kernel is not None and thread.state not in (FINISHED, ENDING):
-            found = self._stacks.get(thread.kernel.tid)
-            stack = data.stack(("now", id(found)), found, False) if found is not None else -1
-        return (
-            *(thread.tid or 0, data.text(self._report.name_of(thread) or "")),
-            *(data.kind(verdict), self._why(verdict), stack, self._made_by(verdict)),
-            *(began, ended),
-            f"{thread.pthread:x}" if thread.pthread else "",
-            f"{thread.argument:x}" if thread.argument else 0,
-        )
-
-    def _why(self, verdict: Verdict) -> int:
-        said = self._report.evidence.why(verdict)
-        if self._explains is None or id(verdict) in self._explains:
-            found = self._explained.of(verdict)
-            if found is not None:
-                said = said + found.all()
-        return self._data.list(said)
-
-    def _made_by(self, verdict: Verdict) -> int:
-        record, copy = verdict.thread.record, verdict.thread.copy
-        if record is None or copy is None:
-            return -1
-        key = (copy.number, record.creator, record.site)
-        if key not in self._ancestry:
-            lines = ancestry(self._report, verdict)[1:]
-            self._ancestry[key] = self._data.list([line.strip() for line in lines])
-        return self._ancestry[key]
-
-    def _current(self) -> Tuple[Dict[int, Stack], str]:
-        alive = [each.thread.kernel for each in self._data.verdicts if each.thread.kernel]
-        try:
-            stacks = self._report.stacks.current(alive, STACK_FRAMES)
-        except TargetError as error:
-            return {}, str(error)
-        return {thread.tid: stack for thread, stack in zip(alive, stacks)}, ""

@@ -82,7 +82,7 @@ function facts(row, kind) {
     ['State', kind.state], ['Kind', kind.how], ['TID', columns.tid[row] || ''],
     ['pthread_t', address(columns.pthread[row])],
     ['Started in', kind.start + (columns.arg[row] ? ', argument ' + address(columns.arg[row]) : '')],
-    ['Scope', kind.scope === '-' ? '' : kind.scope],
+    ['Scope', scopeOf(row) === '-' ? '' : scopeOf(row)],
     ['Created', began === null ? '' : moment(began)],
     ['Finished', ended === null ? '' : `${moment(ended)}, lived ${duration(ended - began)}`],
   ];

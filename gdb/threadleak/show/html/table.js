@@ -8,7 +8,7 @@ const FIELDS = [
   ['name', 'Name', nameOf, (row) => nameOf(row) || '-'],
   ['state', 'State', (row) => kindOf(row).state],
   ['class', 'Class', (row) => kindOf(row).label],
-  ['scope', 'Scope', (row) => kindOf(row).scope],
+  ['scope', 'Scope', scopeOf],
   ['start', 'Started in', (row) => kindOf(row).start],
   ['created', 'Created at', (row) => kindOf(row).created],
   ['age', 'Age', age, shownAge],
@@ -28,13 +28,15 @@ function haystack(row) {
 
 function filterTable() {
   const words = byId('search').value.toLowerCase().split(/\s+/).filter(Boolean);
-  const picked = ['class', 'state', 'scope', 'created'].filter((id) => byId(id).value !== '');
+  const picked = ['class', 'state', 'created'].filter((id) => byId(id).value !== '');
+  const scope = byId('scope').value;
   const fits = kinds.map((kind) => picked.every((id) => kind[id] === byId(id).value));
   const first = byId('first').checked ? new Set(data.first.rows) : null;
   table.rows = [];
   for (let row = 0; row < total; row++) {
     const kind = columns.kind[row];
     if (!fits[kind] || (first && !first.has(row)) || (table.group && !table.group.kinds.has(kind))) continue;
+    if (scope !== '' && scopeOf(row) !== scope) continue;
     if (words.every((word) => haystack(row).includes(word))) table.rows.push(row);
   }
   sortTable();
@@ -131,7 +133,8 @@ function options(id, all, values) {
 
 function setUpTable() {
   const rows = [...Array(total).keys()];
-  for (const id of ['class', 'state', 'scope', 'created']) options(id, 'all', rows.map((row) => kindOf(row)[id]));
+  for (const id of ['class', 'state', 'created']) options(id, 'all', rows.map((row) => kindOf(row)[id]));
+  options('scope', 'all', rows.map(scopeOf));
   byId('first-label').hidden = !data.first;
   byId('first-name').textContent = data.first ? data.first.name : '';
   byId('first').checked = byId('first').defaultChecked = Boolean(data.first);

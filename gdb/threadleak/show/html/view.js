@@ -1,11 +1,13 @@
 // What html_data.py wrote, as objects. Text of the watched program reaches the page as text nodes alone.
 const data = JSON.parse(document.getElementById('data').textContent);
-const text = (number) => data.texts[number];
+function text(number) {
+  const told = data.texts[number];
+  return typeof told === 'string' ? told : told.map(text).join('');
+}
 const columns = data ? data.columns : { id: [] };
 const total = columns.id.length;
 const kinds = data ? data.kinds.map(decoded) : [];
 const rowOf = new Map(columns.id.map((id, row) => [String(id), row]));
-const LEAKED = ['lost', 'unjoined', 'stuck', 'outlived'];
 
 function decoded(values) {
   const kind = {};
@@ -21,6 +23,7 @@ function decoded(values) {
 
 const kindOf = (row) => kinds[columns.kind[row]];
 const nameOf = (row) => text(columns.name[row]);
+const scopeOf = (row) => text(columns.scope[row]);
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat('en');
 const threads = (count) => number.format(count) + (count === 1 ? ' thread' : ' threads');
