@@ -21,7 +21,7 @@ from .commands.selection import known_ids
 from .commands.session import Session
 from .judge.report import BLIND
 from .libraries import preload
-from .show import json
+from .show import json_text
 from .show.style import PLAIN, Style
 from .target.base import TargetError
 from .target.debugger import DebuggerTarget
@@ -221,7 +221,7 @@ def _register_mi() -> None:
             outcome = _run(commands.modules()["list"], [*argv, "--format", "json"])
             if outcome.error is not None:
                 raise gdb.GdbError(outcome.error)
-            return _for_mi(json.parse(outcome.text))  # type: ignore[no-any-return]
+            return _for_mi(json_text.parse(outcome.text))  # type: ignore[no-any-return]
 
     _ListMI()
 

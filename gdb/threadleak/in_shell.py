@@ -26,8 +26,8 @@ from .judge.verdicts import NEVER
 from .libraries import preload
 from .read.descriptor import Descriptor
 from .read.settled import settled
-from .show import cases, json
-from .show.json import STACK_FRAMES
+from .read.stacks import STACK_FRAMES
+from .show import cases
 from .show.progress import progress
 from .show.sanitize import clean
 from .show.style import of_stdout
@@ -269,7 +269,9 @@ def _several(command: ModuleType, named: List[Named], options: argparse.Namespac
 
 def _line(named: Named, outcome: Outcome, options: argparse.Namespace) -> str:
     if getattr(options, "format", "") == "json":
-        return json.line(named.name, outcome.text)
+        from .show import json_text
+
+        return json_text.line(named.name, outcome.text)
     first = outcome.text.split("\n", 1)[0]
     if outcome.status == BLIND and outcome.error is not None:
         first = f"threadleak: {outcome.error}"

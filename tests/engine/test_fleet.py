@@ -17,7 +17,7 @@ from threadleak.commands import merge
 from threadleak.commands.command_line import Outcome
 from threadleak.judge.fleet import Fleet, Ranked, Ranking
 from threadleak.judge.saved import documents
-from threadleak.show.json import dump
+from threadleak.show.json_text import dump
 from threadleak.target.base import TargetError
 
 REPORT: Dict[str, Any] = json.loads(Bench().run("list --all --format json").text)

@@ -7,7 +7,7 @@ from typing import List, Optional
 from ..judge import classes
 from ..judge.report import BLIND, CLEAN, LEAKS, Report
 from ..judge.verdicts import Verdict
-from ..show import cases, failure, json, text
+from ..show import cases, failure, text
 from ..show.sanitize import clean
 from . import known
 from .command_line import MANY, Outcome, Parser
@@ -64,6 +64,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         shown = cases.document(options.format, [case], source_root=options.source_root)
         return Outcome(shown, status, sentence, len(failing), case)
     if options.format == "json":
+        from ..show import json
+
         shown = json.document(report, failing, False)
     elif options.format == "html":
         shown = page(report, failing)

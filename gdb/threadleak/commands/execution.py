@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator, List
 from ..escapes import ESCAPED
 from ..judge.report import BLIND
 from ..judge.rules import RuleError
-from ..show import cases, json
+from ..show import cases
 from ..target.base import TargetError
 from .command_line import USAGE, Outcome, UsageError
 from .session import Session
@@ -39,9 +39,13 @@ def attempt(work: Callable[[], Any], options: argparse.Namespace) -> Outcome:
             return outcome
     except TargetError as error:
         format, case = getattr(options, "format", ""), None
-        text = json.failure(str(error)) if format == "json" else ""
+        text = ""
+        if format == "json":
+            from ..show import json
+
+            text = json.failure(str(error))
         if format == "html":
-            from ..show import html  # by those alone who ask for it
+            from ..show import html
 
             text = html.failure(str(error), getattr(options, "target", ""))
         if format in cases.FORMATS:

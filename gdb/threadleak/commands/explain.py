@@ -4,7 +4,7 @@
 import argparse
 
 from ..judge.report import BLIND, CLEAN
-from ..show import explain, json
+from ..show import explain
 from .command_line import ONE, Outcome, Parser
 from .options import add_judging, add_output, page
 from .selection import add_ids, asked_ids, each
@@ -34,6 +34,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     verdicts, error = each(ids, report.find)
     report.read_states(verdicts)
     if options.format == "json":
+        from ..show import json
+
         shown = json.document(report, verdicts, True, with_costs=True)
     elif options.format == "html":
         shown = page(report, verdicts, verdicts)

@@ -4,7 +4,7 @@
 import argparse
 
 from ..judge.groups import group, merge_alike
-from ..show import groups, json, text
+from ..show import groups, text
 from . import profile
 from .command_line import MANY, Outcome, Parser
 from .options import add_judging, add_limit, add_output, page
@@ -47,6 +47,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     if options.format == "html":
         shown = page(report, verdicts)
     elif options.format == "json":
+        from ..show import json
+
         shown = json.document(report, verdicts, False, with_costs=True)
     else:
         how = session.style(options)

@@ -7,7 +7,7 @@ from typing import Iterable, List
 from ..judge.groups import group, merge_alike
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
-from ..show import json, text
+from ..show import text
 from . import profile
 from .command_line import MANY, Outcome, Parser
 from .options import add_judging, add_limit, add_output, page
@@ -50,6 +50,8 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     report.read_states(verdicts)
     status = report.status(report.leaked)
     if options.format == "json":
+        from ..show import json
+
         shown = json.document(report, verdicts, options.stacks)
     elif options.format == "html":
         shown = page(report, verdicts)

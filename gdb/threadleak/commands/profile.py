@@ -10,7 +10,7 @@ from ..judge import profile
 from ..judge.report import BLIND, CLEAN, Report
 from ..judge.same_stack import Seen
 from ..judge.verdicts import Verdict
-from ..show.json import STACK_FRAMES
+from ..read.stacks import STACK_FRAMES
 from ..target.base import CurrentStack, Target
 from .command_line import Outcome, Parser, UsageError
 

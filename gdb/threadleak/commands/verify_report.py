@@ -73,12 +73,13 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
         return _page(all, shown, leaked)
     if all.request.format in JSON:
         from ..show import json
+        from ..show.json_text import dump
 
         told = json.of_verdicts(shown.report, leaked, True, title=shown.name)
         told["text"] = text
         if all.request.format == WITH_PAGE:
             told["page"] = _page(all, shown, leaked)
-        return json.dump(told)
+        return dump(told)
     case = failure.case(shown, text)._replace(ran_s=_ran_s(all))
     if all.request.format == "sarif":
         from ..show import sarif

@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterable, Optional, Tuple
 from ..read import abi
 from ..read.model import Copy, text_of
 from ..read.records import Kind
-from ..read.stacks import Stack, Stacks
+from ..read.stacks import STACK_FRAMES, Stack, Stacks
 from ..read.threads import ThreadInfo
 from ..target.base import Frame, TargetError, base_name
 from .blame import is_wrapper_file
@@ -14,7 +14,6 @@ from .fingerprint import fingerprint
 from .names import without_arguments
 from .rules import MADE_BY
 
-STACK_FRAMES = 256  # of a living thread's, for `stack`
 
 Texts = Tuple[str, ...]
 _OF_STACK = ("top", "stack", "idle")

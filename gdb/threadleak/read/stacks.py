@@ -28,6 +28,8 @@ from .model import Copy, Module
 from .records import Kind
 from .threads import ThreadInfo
 
+STACK_FRAMES = 256  # of the stack that a thread has now
+
 
 class Stack(NamedTuple):
     """Innermost first, inlined functions as frames of their own."""

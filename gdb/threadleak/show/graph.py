@@ -11,7 +11,9 @@ from ..judge.graph import GONE
 from ..judge.report import Report
 from ..judge.stuck_words import Words
 from ..judge.wait_graph import WaitGraph
-from .json import dump, id_of, of_report
+from .json import of_report
+from .json_text import dump
+from .json_threads import id_of
 from .sanitize import clean
 
 DOT_S = 60

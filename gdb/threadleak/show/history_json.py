@@ -8,6 +8,8 @@ from ..read.model import Copy
 from ..target.base import Target
 from . import json
 from .history import Seen
+from .json_text import dump
+from .json_threads import of_frame
 
 _COUNTS = ("alive", "unjoined", "peak", "created", "finished", "joined")
 
@@ -33,7 +35,7 @@ def document(
         "registry": json.of_copies(copies, target.now_ns(), untracked),
         "history": shown,
     }
-    return json.dump(whole)
+    return dump(whole)
 
 
 def _points(points: Sequence[Point]) -> List[Dict[str, Any]]:
@@ -60,7 +62,7 @@ def _site(rise: Rise, seen: Seen, level: str) -> Dict[str, Any]:
         "created": rise.sum("created"),
         "finished": rise.sum("finished"),
         "joined": rise.sum("joined"),
-        "own_frame": None if own is None else json.of_frame(own),
-        "callers": [json.of_frame(frame) for frame in callers],
+        "own_frame": None if own is None else of_frame(own),
+        "callers": [of_frame(frame) for frame in callers],
         "points": _points(sum_points(rise.sites, level)),
     }

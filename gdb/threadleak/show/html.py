@@ -24,7 +24,7 @@ from .counts import LEAKED, sorts
 from .html_data import Data
 from .html_graph import section as graph_section
 from .html_rows import threads
-from .json import encode
+from .json_text import encode
 from .sanitize import clean
 from .times import clock
 

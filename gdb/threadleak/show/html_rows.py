@@ -6,13 +6,12 @@ from contextlib import suppress
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..judge.verdicts import Verdict
-from ..read.stacks import Stack
+from ..read.stacks import STACK_FRAMES, Stack
 from ..read.threads import ENDING, FINISHED
 from ..target.base import TargetError
 from . import text
 from .ancestry import ancestry
 from .html_data import KIND, Data
-from .json import STACK_FRAMES
 
 
 def threads(data: Data) -> Dict[str, Any]:

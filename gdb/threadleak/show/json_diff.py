@@ -7,10 +7,12 @@ from ..judge.blame import own_frame
 from ..judge.growth import Change, Growth
 from ..judge.side import Seen, Side
 from . import json
+from .json_text import dump
+from .json_threads import of_frame
 
 
 def document(growth: Growth) -> str:
-    return json.dump({**json.empty(), "diff": _diff(growth)})
+    return dump({**json.empty(), "diff": _diff(growth)})
 
 
 def _diff(growth: Growth) -> Dict[str, Any]:
@@ -48,7 +50,7 @@ def _change(change: Change) -> Dict[str, Any]:
         "before": change.before,
         "after": change.after,
         "growth": change.growth,
-        "start": None if site.start is None else json.of_frame(site.start),
-        "creation_stack": [json.of_frame(frame) for frame in site.frames],
+        "start": None if site.start is None else of_frame(site.start),
+        "creation_stack": [of_frame(frame) for frame in site.frames],
         "own_frame": own_frame(list(site.frames)),
     }

@@ -6,6 +6,8 @@ from typing import Any, Dict, Sequence
 from ..judge.blame import own_frame
 from ..judge.fleet import Ranked, Ranking
 from . import json
+from .json_text import dump
+from .json_threads import of_frame
 
 
 def document(ranking: Ranking, unread: Sequence[str], unread_count: int) -> str:
@@ -24,7 +26,7 @@ def document(ranking: Ranking, unread: Sequence[str], unread_count: int) -> str:
         "partial": ranking.partial,
         "sites": list(map(_site, ranking.sites)),
     }
-    return json.dump({**json.empty(), "merge": shown})
+    return dump({**json.empty(), "merge": shown})
 
 
 def _site(each: Ranked) -> Dict[str, Any]:
@@ -46,8 +48,8 @@ def _site(each: Ranked) -> Dict[str, Any]:
         "max_at": each.most_at,
         "growth_per_h": None if growth is None else round(growth, 3),
         "grew": each.grew,
-        "start": None if site.start is None else json.of_frame(site.start),
-        "creation_stack": [json.of_frame(frame) for frame in site.frames],
+        "start": None if site.start is None else of_frame(site.start),
+        "creation_stack": [of_frame(frame) for frame in site.frames],
         "own_frame": own_frame(list(site.frames)),
         "fix": site.fix,
     }

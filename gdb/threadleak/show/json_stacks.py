@@ -10,6 +10,8 @@ from ..judge.report import Report
 from ..judge.same_stack import Group, names
 from ..target.base import Target
 from . import json
+from .json_text import dump
+from .json_threads import of_frame
 
 
 def document(target: Target, report: Optional[Report], why: str, groups: Iterable[Group]) -> str:
@@ -19,7 +21,7 @@ def document(target: Target, report: Optional[Report], why: str, groups: Iterabl
         shown["target"] = json.of_target(target)
         shown["findings"] = [{"kind": "no_registry", "text": why, "count": 1, "blind": True}]
     shown["stacks"] = [_group(each, names(target, report, each)) for each in groups]
-    return json.dump(shown)
+    return dump(shown)
 
 
 def _group(each: Group, some_names: List[str]) -> Dict[str, Any]:
@@ -33,6 +35,6 @@ def _group(each: Group, some_names: List[str]) -> Dict[str, Any]:
         "ids": id_ranges(verdicts) or None,
         "leaked": sum(verdict.leaked for verdict in verdicts),
         "by_class": {class_: classes[class_] for class_ in ALL if classes[class_]},
-        "frames": [json.of_frame(frame) for frame in each.stack.frames],
+        "frames": [of_frame(frame) for frame in each.stack.frames],
         "end": each.stack.end or None,
     }

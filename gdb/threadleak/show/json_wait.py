@@ -8,10 +8,7 @@ from ..judge.groups import Group, id_ranges
 from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from ..read.wait import Wait
-
-
-def _address(value: Optional[int]) -> Optional[str]:
-    return f"{value:#x}" if value else None
+from .json_threads import address
 
 
 def of_wait(report: Report, verdict: Verdict) -> Optional[Dict[str, Any]]:
@@ -25,10 +22,10 @@ def of_wait(report: Report, verdict: Verdict) -> Optional[Dict[str, Any]]:
         "kind": wait.kind,
         "confidence": wait.confidence,
         "call": wait.call,
-        "address": _address(wait.word),
+        "address": address(wait.word or None),
         "object": _object(report, wait),
         "owner": _owner(report, wait),
-        "mutex": _address(wait.mutex),
+        "mutex": address(wait.mutex or None),
         "timeout": wait.timed,
         "fds": list(wait.fds),
         "detail": wait.detail or None,
@@ -41,7 +38,7 @@ def _object(report: Report, wait: Wait) -> Optional[Dict[str, Any]]:
     if wait.object is None:
         return None
     return {
-        "address": _address(wait.object),
+        "address": address(wait.object),
         "name": report.target.data_name(wait.object),
         "kind": wait.kind,
         "flavour": wait.flavour or None,
@@ -58,7 +55,7 @@ def _owner(report: Report, wait: Wait) -> Optional[Dict[str, Any]]:
     return {
         "id": int(id) if id and id.isdecimal() else id,
         "tid": info.tid if info is not None else wait.owner_tid,
-        "pthread": _address(info.pthread if info is not None else wait.owner),
+        "pthread": address((info.pthread if info is not None else wait.owner) or None),
     }
 
 

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..judge.programs import Program, Programs
-from . import json
-from .programs import headline, message, name
-from .cases import BLIND, FAILED, PASSED, Case
 from . import cases
+from .cases import BLIND, FAILED, PASSED, Case
+from .json_text import dump, parse
+from .programs import headline, message, name
 
 if TYPE_CHECKING:
     from typing import Match
@@ -132,7 +132,7 @@ def _json(programs: Programs, bodies: Mapping[int, Written]) -> str:
         "programs": [_program(each, bodies.get(each.pid, Written())) for each in told(programs)],
         "error": programs.nothing or None,
     }
-    return json.dump(shown)
+    return dump(shown)
 
 
 def _program(program: Program, wrote: Written) -> Dict[str, Any]:
@@ -150,10 +150,10 @@ def _program(program: Program, wrote: Written) -> Dict[str, Any]:
 
 
 def _documents(raw: str) -> Iterator[Any]:
-    """Objects as json.dump writes them."""
+    """Objects as json_text.dump writes them."""
     for found in _DOCUMENT.findall(raw):
         try:
-            yield json.parse(found)
+            yield parse(found)
         except ValueError:  # cut short, say
             pass
 

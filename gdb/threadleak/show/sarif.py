@@ -10,6 +10,7 @@ from ..judge.report import Report
 from ..judge.verdicts import Verdict
 from . import json
 from .cases import BLIND, FAILED, Case
+from .json_text import dump
 from .sarif_places import ROOT, Places, folder_uri, message
 from .sarif_results import results
 from .sarif_rules import rules
@@ -37,7 +38,7 @@ def document(cases: List[Case], root: Optional[str] = None) -> str:
     }
     if places.root is not None:
         run["originalUriBaseIds"] = {ROOT: {"uri": folder_uri(places.root)}}
-    return json.dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def of_verdicts(report: Report, verdicts: List[Verdict]) -> Dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..judge.rates import Rate, Samples
 from ..judge.told_apart import Chain
-from .json import encode, of_frame
+from .json_text import encode
+from .json_threads import of_frame
 from .places import chain
 from .sanitize import clean
 from .style import Style

@@ -13,7 +13,7 @@ from ..judge.recording import Recording
 from ..judge.report import Report
 from ..judge.spans import Arrow, Span, steps
 from ..judge.tracks import Track
-from .json import encode
+from .json_text import encode
 from .sanitize import clean, shorten
 from .times import clock
 from .trace_words import TraceWords

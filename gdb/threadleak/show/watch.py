@@ -6,7 +6,8 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 
 from ..judge.alarms import GROWTH, Alarm
 from ..judge.durations import duration
-from .json import encode, of_frame
+from .json_text import encode
+from .json_threads import of_frame
 from .places import chain
 from .sanitize import clean
 from .stacks import counted
