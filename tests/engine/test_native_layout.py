@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""target/probe.py and threadleak_probe.h say the same: every struct, field, offset, size, constant, function."""
+"""target/probe_abi.py, probe.py and threadleak_probe.h say the same: every struct, field, offset, size, constant, function."""
 
 import ctypes
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import pytest
-from threadleak.target import elf, probe
+from threadleak.target import elf, probe, probe_abi
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "helper" / "include" / "threadleak_probe.h"
@@ -63,19 +63,19 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> List[str]:
 
 def test_the_header_was_understood() -> None:
     """Else the other tests would compare little with little."""
-    assert set(header_fields()) == {*probe.FIELDS, "range"}
+    assert set(header_fields()) == {*probe_abi.FIELDS, "range"}
     assert len(constants()) > 15
     assert len(FUNCTION.findall(text())) > 15
 
 
 def test_every_field(compiled: List[str]) -> None:
-    for name, fields in probe.FIELDS.items():
+    for name, fields in probe_abi.FIELDS.items():
         known, codes = [], "@"
         for field, code in fields:
             size = struct.calcsize("@" + code)
             known.append((field, str(struct.calcsize(codes + "0" + code[-1])), str(size)))
             codes += code
-        known.append(("-", "0", str(probe.LAYOUTS[name].size)))
+        known.append(("-", "0", str(probe_abi.LAYOUTS[name].size)))
         assert [tuple(line.split()[1:]) for line in compiled if line.split()[0] == name] == known
 
 
@@ -92,13 +92,13 @@ def test_every_constant(compiled: List[str]) -> None:
     for line in compiled:
         if " = " in line:
             name, value = line.split(" = ")
-            assert getattr(probe, name) == int(value), name
+            assert getattr(probe_abi, name) == int(value), name
 
 
 def test_threads_are_columns_of_words() -> None:
-    names = [name for name, _ in probe.FIELDS["thread"]]
-    assert [names.index(each) for each in probe._POSITIONS] == list(probe._POSITIONS.values())
-    assert {code for _, code in probe.FIELDS["thread"][:4]} == {"I"}
+    names = [name for name, _ in probe_abi.FIELDS["thread"]]
+    assert [names.index(each) for each in probe_abi.POSITIONS] == list(probe_abi.POSITIONS.values())
+    assert {code for _, code in probe_abi.FIELDS["thread"][:4]} == {"I"}
 
 
 def test_every_function() -> None:

@@ -4,7 +4,7 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import pytest
-from threadleak.target import probe
+from threadleak.target import probe_abi as probe
 from threadleak.target.base import EXACT, RETURN, START, CurrentStack, Frame, TargetError, Thread
 from threadleak.target.native import NativeTarget
 

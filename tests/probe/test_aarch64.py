@@ -19,7 +19,8 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "gdb"))
 
-from threadleak.target import probe as native  # noqa: E402
+from threadleak.target import probe_abi as abi  # noqa: E402
+from threadleak.target.probe import Probe  # noqa: E402
 
 CC, QEMU = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 pytestmark = pytest.mark.skipif(
@@ -110,16 +111,16 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
         os.unlink(each)
 
 
-def _threads(probe: native.Probe) -> List[Dict[str, int]]:
+def _threads(probe: Probe) -> List[Dict[str, int]]:
     count = probe.info().thread_count
     for index in range(count):
         assert probe.look(index)
     return [probe.thread(index) for index in range(count)]
 
 
-def _check_threads(probe: native.Probe, guest: Guest) -> List[Dict[str, int]]:
+def _check_threads(probe: Probe, guest: Guest) -> List[Dict[str, int]]:
     info = probe.info()
-    assert (info.kind, info.machine, info.missing) == (native.CORE, EM_AARCH64, 0)
+    assert (info.kind, info.machine, info.missing) == (abi.CORE, EM_AARCH64, 0)
     threads = _threads(probe)
     assert {thread["tid"] for thread in threads} == set(guest.facts)
     for thread in threads:
@@ -132,38 +133,38 @@ def _check_threads(probe: native.Probe, guest: Guest) -> List[Dict[str, int]]:
 
 def test_core_of_qemu(guest: Guest) -> None:
     """Nothing tells which files were mapped: what depends on them is unknown, never guessed."""
-    probe = native.Probe.of_core(str(guest.core), None)
+    probe = Probe.of_core(str(guest.core), None)
     for thread in _check_threads(probe, guest):
         assert (thread["pthread"], thread["syscall"]) == (0, -1)
-        assert thread["state"] == native.ALIVE
+        assert thread["state"] == abi.ALIVE
     probe.close()
 
 
 def test_threads(guest: Guest) -> None:
-    probe = native.Probe.of_core(str(guest.full), None)
+    probe = Probe.of_core(str(guest.full), None)
     assert probe.info().program == guest.program
     calls = {"thread": FUTEX, "pauses": PPOLL, "main": TGKILL}
     for thread in _check_threads(probe, guest):
         fact = guest.facts[thread["tid"]]
         assert thread["pthread"] == fact.pthread
-        assert thread["state"] == native.BLOCKED
+        assert thread["state"] == abi.BLOCKED
         assert thread["syscall"] == calls[fact.what]
     probe.close()
 
 
-def _names(probe: native.Probe, index: int) -> Tuple[List[str], int]:
+def _names(probe: Probe, index: int) -> Tuple[List[str], int]:
     assert probe.unwind(index, 64)
     frames, end = list(probe.stacks())[probe.thread(index)["stack"] - 1]
     names = []
     for frame in frames:
-        flags = 0 if frame & native.EXACT else native.RETURN
-        found = probe.symbolize(frame & ~native.EXACT, flags)
+        flags = 0 if frame & abi.EXACT else abi.RETURN
+        found = probe.symbolize(frame & ~abi.EXACT, flags)
         names += [function or "?" for function, _, _ in found]
     return names, end
 
 
 def test_stacks(guest: Guest) -> None:
-    probe = native.Probe.of_core(str(guest.full), None)
+    probe = Probe.of_core(str(guest.full), None)
     depths = []
     for index, thread in enumerate(_threads(probe)):
         names, end = _names(probe, index)
@@ -172,13 +173,13 @@ def test_stacks(guest: Guest) -> None:
         if what == "thread":
             depths.append(own.count("recursive"))
             assert own == ["innermost"] + ["recursive"] * depths[-1] + ["waits"]
-            assert end == native.COMPLETE
+            assert end == abi.COMPLETE
         elif what == "pauses":
             assert own == ["pauses"]
-            assert end == native.COMPLETE
+            assert end == abi.COMPLETE
         else:
             assert "main" in names and "abort" in names
-        assert probe.thread(index)["state"] == native.BLOCKED  # as it was before
+        assert probe.thread(index)["state"] == abi.BLOCKED  # as it was before
     assert sorted(depths) == [2, 3, 4]
     probe.close()
 

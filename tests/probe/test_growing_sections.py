@@ -16,7 +16,8 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "gdb"))
 
-from threadleak.target import probe  # noqa: E402
+from threadleak.target.probe import Probe  # noqa: E402
+from threadleak.target.probe_abi import EXACT, RETURN  # noqa: E402
 
 SOURCE = """
 #include <unistd.h>
@@ -56,7 +57,7 @@ def places(program: Path) -> Tuple[List[Place], int]:
     with subprocess.Popen([str(program)], stdout=subprocess.PIPE) as child:
         try:
             assert child.stdout and child.stdout.read(1)
-            look, found = probe.Probe.of_process(child.pid), []
+            look, found = Probe.of_process(child.pid), []
             for _ in range(6000):
                 time.sleep(0.01)
                 if look.look(0) and look.thread(0)["syscall"] == PAUSE:
@@ -64,8 +65,8 @@ def places(program: Path) -> Tuple[List[Place], int]:
             look.unwind(0, 3)
             before = grown()
             for frame in next(look.stacks())[0]:
-                flags = 0 if frame & probe.EXACT else probe.RETURN
-                found += look.symbolize(frame & ~probe.EXACT, flags)
+                flags = 0 if frame & EXACT else RETURN
+                found += look.symbolize(frame & ~EXACT, flags)
             after = grown()
             look.close()
         finally:

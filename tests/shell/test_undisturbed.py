@@ -18,7 +18,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "gdb"))
 
-from threadleak.target import probe  # noqa: E402
+from threadleak.target import probe_abi as abi  # noqa: E402
 from threadleak.target.probe import Probe  # noqa: E402
 
 SHELL = os.path.join(ROOT, "scripts", "threadleak")
@@ -118,11 +118,11 @@ def test_the_probe(unmoved: Blocked) -> None:
             for index in range(threads):
                 assert opened.look(index) and opened.unwind(index, 64)
                 thread = opened.thread(index)
-                assert thread["state"] == probe.BLOCKED
+                assert thread["state"] == abi.BLOCKED
                 assert len(opened.read(thread["sp"], 4096)) > 0
         assert all(opened.thread_name(index) for index in range(threads))
         ends = [end for _, end in opened.stacks()]
-        assert not {probe.RUNS, probe.MOVED, probe.GONE} & set(ends)
+        assert not {abi.RUNS, abi.MOVED, abi.GONE} & set(ends)
         opened.close()
 
 
@@ -167,8 +167,8 @@ def test_a_stop_interrupts_what_the_document_names(blocked: Blocked) -> None:
     blocked.settle()
     before = blocked.returns()
     for _ in range(3):
-        opened = Probe.of_process(blocked.pid, probe.STOP)
-        opened.look(probe.ALL)
+        opened = Probe.of_process(blocked.pid, abi.STOP)
+        opened.look(abi.ALL)
         opened.close()
         blocked.settle()
     after = blocked.returns()

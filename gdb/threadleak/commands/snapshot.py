@@ -15,7 +15,7 @@ from .words import pid
 
 if TYPE_CHECKING:
     from ..target.native import NativeTarget
-    from ..target.probe import Snapshot
+    from ..target.probe_abi import Snapshot
 
 NAME = "snapshot"
 

@@ -13,8 +13,6 @@ import gdb
 
 from . import procfs
 from .base import (
-    RETURN,
-    START,
     CurrentStack,
     Frame,
     SystemCall,
@@ -24,10 +22,8 @@ from .base import (
 )
 from .debugger_frames import (
     current_stack,
-    functions_at,
     keep_selection,
-    name_of,
-    path_of,
+    names_at,
     symbol_at,
     text,
 )
@@ -210,32 +206,13 @@ class DebuggerTarget(Source):
         return None
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
-        at = pc - 1 if what == RETURN and pc else pc
-        functions = functions_at(at)
-        if functions and what == START:
-            # where the function begins; the line of its first instruction may be that of an inlined one
-            outer = functions[-1]
-            return [self._frame(pc, name_of(outer), path_of(outer.symtab), outer.line or None)]
-        sal = gdb.find_pc_line(at)
-        file, line = path_of(sal.symtab), sal.line or None if sal.symtab else None
-        frames = []
-        for function in functions:
-            frames.append(self._frame(pc, name_of(function), file, line))
-            # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
-            file, line = path_of(function.symtab), function.line or None
-        return frames or [self._frame(pc, symbol_at(at), file, line)]
+        mapping = self._mapping(pc)
+        module, offset = (mapping.path, pc - mapping.base) if mapping else (None, None)
+        return [Frame(pc, named[0], module, offset, *named[1:]) for named in names_at(pc, what)]
 
     def local_function(self, pc: int, what: int) -> Optional[str]:
         assistant = self._assistant() if self._mapping(pc) is not None else None
         return assistant.name_of(pc, what) if assistant is not None else None
-
-    def _frame(
-        self, pc: int, function: Optional[str], file: Optional[str], line: Optional[int]
-    ) -> Frame:
-        mapping = self._mapping(pc)
-        if mapping is None:
-            return Frame(pc, function, None, None, file, line)
-        return Frame(pc, function, mapping.path, pc - mapping.base, file, line)
 
     def data_symbol(self, address: int) -> Optional[str]:
         return symbol_at(address)

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 import gdb
 
 from ..escapes import decoded
-from .base import EXACT, RETURN, CurrentStack
+from .base import EXACT, RETURN, START, CurrentStack
 from .elf import is_core
 
 
@@ -65,7 +65,28 @@ def current_stack(handle: Any, limit: int) -> CurrentStack:
     return CurrentStack(tuple(pcs), "" if whole else gdb.frame_stop_reason_string(reason))
 
 
-def functions_at(pc: int) -> List[Any]:
+Named = Tuple[Optional[str], Optional[str], Optional[int]]  # function, file, line
+
+
+def names_at(pc: int, what: int) -> List[Named]:
+    """Of what is inlined at `pc`, innermost first, and of what that is in."""
+    at = pc - 1 if what == RETURN and pc else pc
+    functions = _functions_at(at)
+    if functions and what == START:
+        # where the function begins; the line of its first instruction may be that of an inlined one
+        outer = functions[-1]
+        return [(_name_of(outer), _path_of(outer.symtab), outer.line or None)]
+    sal = gdb.find_pc_line(at)
+    file, line = _path_of(sal.symtab), sal.line or None if sal.symtab else None
+    found: List[Named] = []
+    for function in functions:
+        found.append((_name_of(function), file, line))
+        # of an inlined function GDB's symbol tells where it is called (new_symbol in dwarf2/read.c)
+        file, line = _path_of(function.symtab), function.line or None
+    return found or [(symbol_at(at), file, line)]
+
+
+def _functions_at(pc: int) -> List[Any]:
     """Symbols of the functions that are inlined at `pc`, innermost first, and of the one they are in."""
     found: List[Any] = []
     try:
@@ -81,7 +102,7 @@ def functions_at(pc: int) -> List[Any]:
     return found
 
 
-def name_of(function: Any) -> str:
+def _name_of(function: Any) -> str:
     """GDB gives whatever is written in C++ an argument list, main and what is extern "C" too."""
     name: str = text(lambda: function.print_name)
     if not name.endswith(")") or (text(lambda: function.linkage_name) or "").startswith("_Z"):
@@ -92,7 +113,7 @@ def name_of(function: Any) -> str:
     return name
 
 
-def path_of(symtab: Any) -> Optional[str]:
+def _path_of(symtab: Any) -> Optional[str]:
     """Absolute, where it is known in which folder the compiler ran."""
     if symtab is None:
         return None

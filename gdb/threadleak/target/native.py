@@ -6,23 +6,14 @@ from functools import partial
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from . import elf, procfs, sidecar
-from . import probe as native
-
+from . import probe_abi as abi
 from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
+from .native_stacks import NativeStacks
+from .probe import Probe
 from .system_calls import system_call
 
-MANY = 8  # threads that are unwound one by one; for more, all of them cost hardly more
-_FLAGS = {RETURN: native.RETURN, EXACT: 0, START: native.START}
-_STATES = {native.ALIVE: "alive", native.RUNNING: "running", native.BLOCKED: "blocked"}
-_ENDS = {
-    native.COMPLETE: "",
-    native.CUT: "no unwind rule for the last frame, or its memory cannot be read",
-    native.RUNS: "it runs: only a stop (--stop) would show where",
-    native.MOVED: "it ran on each time that its stack was read: only a stop (--stop) would show it",
-    native.GONE: "it has ended meanwhile",
-}
-_UNTOLD = "the kernel does not tell what it does: /proc/PID/task/TID/syscall cannot be read"
-
+_FLAGS = {RETURN: abi.RETURN, EXACT: 0, START: abi.START}
+_STATES = {abi.ALIVE: "alive", abi.RUNNING: "running", abi.BLOCKED: "blocked"}
 # Thread(*pair) and SystemCall(*row) in half the time: there are ten thousand.
 _make_thread: Callable[[Tuple[int, int]], Thread] = partial(tuple.__new__, Thread)  # type: ignore
 _make_call: Callable[[Tuple[object, ...]], SystemCall] = partial(tuple.__new__, SystemCall)  # type: ignore
@@ -33,12 +24,12 @@ class NativeTarget:
 
     unwinder = "libthreadleak-probe.so"
 
-    def __init__(self, probe: native.Probe, core: Optional[elf.Core], path: Optional[str]):
+    def __init__(self, probe: Probe, core: Optional[elf.Core], path: Optional[str]):
         self._probe = probe
         self._core = core
         self.core = path
         info = probe.info()
-        self.kind = "core" if info.kind == native.CORE else "process"
+        self.kind = "core" if info.kind == abi.CORE else "process"
         self.pid: Optional[int] = info.pid or None
         self.exe = info.program
         self.machine = info.machine
@@ -53,24 +44,20 @@ class NativeTarget:
         self._maps: Optional[str] = None
         self._threads: Optional[List[Thread]] = None
         self._indices: Dict[int, int] = {}
-        self._stacks: List[CurrentStack] = []  # the probe's distinct ones
-        self._states: Sequence[int] = probe.thread_column("state")  # these two as they are now
-        self._known: Sequence[int] = probe.thread_column("stack")
-        self._cut: Dict[
-            int, int
-        ] = {}  # number from 1 of such a stack that has more frames -> those it has
+        self._stacks = NativeStacks(probe)
+        self._states: Sequence[int] = probe.thread_column("state")  # as they are now
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
 
     @classmethod
     def of_core(cls, path: str, program: Optional[str] = None) -> "NativeTarget":
-        return cls(native.Probe.of_core(path, program), elf.Core(path), path)
+        return cls(Probe.of_core(path, program), elf.Core(path), path)
 
     @classmethod
     def of_process(cls, pid: int, stop: bool = False) -> "NativeTarget":
         """Whoever asks for a stop must call close()."""
         now_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        target = cls(native.Probe.of_process(pid, native.STOP if stop else 0), None, None)
+        target = cls(Probe.of_process(pid, abi.STOP if stop else 0), None, None)
         target.moves = not stop
         target._now_ns = now_ns if procfs.has_our_clock(pid) else None
         return target
@@ -78,10 +65,11 @@ class NativeTarget:
     @classmethod
     def of_held_process(cls, pid: int) -> "NativeTarget":
         """One that a debugger has stopped."""
-        return cls(native.Probe.of_process(pid, native.STOPPED), None, None)
+        return cls(Probe.of_process(pid, abi.STOPPED), None, None)
 
     def close(self) -> None:
-        self._states = self._known = ()
+        self._states = ()
+        self._stacks.close()
         self._probe.close()
         self.when_closed()
 
@@ -97,7 +85,7 @@ class NativeTarget:
         """How long the process stood still for us, once it goes on again."""
         return self._probe.info().stopped_ns or None
 
-    def snapshot(self, path: str, memory: Sequence[Tuple[int, bytes]]) -> native.Snapshot:
+    def snapshot(self, path: str, memory: Sequence[Tuple[int, bytes]]) -> abi.Snapshot:
         """A core file of this process; in it `memory`, (address, bytes), is as given here."""
         return self._probe.snapshot(path, memory)
 
@@ -190,7 +178,7 @@ class NativeTarget:
 
     def state_of(self, thread: Thread) -> str:
         index = self._index(thread)
-        if self._states[index] == native.ALIVE:
+        if self._states[index] == abi.ALIVE:
             self._probe.look(index)
         return _STATES.get(self._states[index], "alive")
 
@@ -206,56 +194,22 @@ class NativeTarget:
         known = self.indices
         indices = [known[thread.tid] for thread in threads]
         if len(indices) == len(self._states) and not again:
-            self._probe.look(native.ALL)
+            self._probe.look(abi.ALL)
         else:
             for index in indices:
-                if again or self._states[index] == native.ALIVE:
+                if again or self._states[index] == abi.ALIVE:
                     self._probe.look(index)
         rows = self._probe.system_calls() if indices else []
         return [_system_call(rows[index]) for index in indices]
 
     def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
-        limit = max(1, min(limit, native.FRAMES_MAX))
-        indices = [self._index(thread) for thread in threads]
-        known, short = self._known, {0}  # numbers of stacks; 0: none yet
-        short.update(number for number, size in self._cut.items() if size < limit)
-        wanted = [index for index in indices if known[index] in short]
-        if wanted:
-            self._unwind(wanted if len(wanted) <= MANY else [native.ALL], limit)
-        gone = CurrentStack((), _ENDS[native.GONE])
-        shown = {0: gone}
-        for number in set(known[index] for index in indices) - {0}:
-            shown[number] = _shortened(self._stacks[number - 1], limit)
-        still = {number for number, stack in shown.items() if stack.end == _ENDS[native.RUNS]}
-        if not still:
-            return [shown[known[index]] for index in indices]
-        untold = CurrentStack((), _UNTOLD)
-        return [
-            untold
-            if known[index] in still and self._states[index] == native.ALIVE
-            else shown[known[index]]
-            for index in indices
-        ]
+        return self._stacks.of([self._index(thread) for thread in threads], limit)
 
     def read_stacks(self, limit: int) -> None:
-        self._unwind([native.ALL], max(1, min(limit, native.FRAMES_MAX)))
-
-    def _unwind(self, indices: Sequence[int], limit: int) -> None:
-        for index in indices:
-            self._probe.unwind(index, limit)
-        for frames, end in self._probe.stacks(len(self._stacks)):
-            self._stacks.append(self._stack(frames, end))
-            if end == native.LIMIT:
-                self._cut[len(self._stacks)] = len(frames)
-
-    def _stack(self, frames: Tuple[int, ...], end: int) -> CurrentStack:
-        exact = native.EXACT
-        pairs = tuple((pc & ~exact, EXACT if pc & exact else RETURN) for pc in frames)
-        sentence = _only_first(len(pairs)) if end == native.LIMIT else _ENDS.get(end, "unknown")
-        return CurrentStack(pairs, sentence)
+        self._stacks.read(limit)
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
-        flags = _FLAGS[what] | (native.LINES if self.system_lines else 0)
+        flags = _FLAGS[what] | (abi.LINES if self.system_lines else 0)
         mapping = self._mapping(pc)
         module, offset = (mapping.path, pc - mapping.base) if mapping else (None, None)
         found = self._probe.symbolize(pc, flags) or [(None, None, None)]
@@ -299,13 +253,3 @@ def _nothing() -> None:
 def _system_call(row: Tuple[int, ...]) -> Optional[SystemCall]:
     number = row[2]
     return _make_call((number, row[3:], row[1], row[0])) if number >= 0 else None
-
-
-def _only_first(count: int) -> str:
-    return f"only the first {count} frames"
-
-
-def _shortened(stack: CurrentStack, limit: int) -> CurrentStack:
-    if len(stack.frames) <= limit:
-        return stack
-    return CurrentStack(stack.frames[:limit], _only_first(limit))

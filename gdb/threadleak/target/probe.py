@@ -1,91 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""libthreadleak-probe.so, as helper/include/threadleak_probe.h tells it. The only file that loads it.
+"""libthreadleak-probe.so: its functions, called. The only file that loads it.
 
 Arrays come as memory to unpack: one ctypes object for each thread would cost more than all the rest.
 """
 
 import ctypes
-import struct
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .. import libraries
 from ..escapes import decoded
 from .base import TargetError
+from .probe_abi import (
+    ABI,
+    CALLS,
+    FIELDS,
+    LAYOUTS,
+    POSITIONS,
+    THREAD_WORDS,
+    Info,
+    Module,
+    Snapshot,
+)
 
-ABI = 3
-STOP, STOPPED = 0x1, 0x2
-CORE, PROCESS = 1, 2
-ALIVE, RUNNING, BLOCKED = 0, 1, 2
-COMPLETE, CUT, LIMIT, RUNS, MOVED, GONE = range(6)
-ALL = 0xFFFFFFFF
-EXACT = 1 << 63  # in the pc of a frame
-RETURN, START, LINES = 0x1, 0x2, 0x4
-FRAMES_MAX = 65536
 _BLOCK = 96 << 10  # bytes that are read at once, see read/table.py
-
-# Struct of the header -> its fields in order, each with its code of the struct module (P: a pointer).
-FIELDS: Dict[str, Tuple[Tuple[str, str], ...]] = {
-    "info": (
-        *(("kind", "I"), ("machine", "I"), ("pid", "I"), ("own_pid", "I"), ("missing", "Q")),
-        *(("stopped_ns", "Q"), ("thread_count", "I"), ("module_count", "I")),
-        *(("program", "P"), ("command", "P")),
-    ),
-    "thread": (
-        *(("tid", "I"), ("own_tid", "I"), ("state", "I"), ("stack", "I"), ("pthread", "Q")),
-        *(("sp", "Q"), ("pc", "Q"), ("syscall", "q"), ("arguments", "48s")),
-    ),
-    "module": (
-        *(("start", "Q"), ("end", "Q"), ("bias", "Q"), ("path", "P"), ("file", "P")),
-        *(("build_id", "P"), ("is_system", "I"), ("is_other", "I")),
-    ),
-    "stack": (("frames", "P"), ("count", "I"), ("end", "I")),
-    "frame": (("function", "P"), ("file", "P"), ("line", "I"), ("is_inlined", "I")),
-    "snapshot": (
-        *(("size", "Q"), ("memory", "Q"), ("threads", "I"), ("without_sp", "I")),
-        ("stopped_ns", "Q"),
-    ),
-}
-LAYOUTS = {
-    name: struct.Struct("@" + "".join(code for _, code in fields))
-    for name, fields in FIELDS.items()
-}
-_WORDS = LAYOUTS["thread"].size // 4  # of 32 bits, from one thread to the next
-_CALLS = struct.Struct("@24xQQq6Q")  # of a thread, from sp on
-_POSITIONS = {"tid": 0, "own_tid": 1, "state": 2, "stack": 3}
-
-
-class Info(NamedTuple):
-    kind: int
-    machine: int
-    pid: int
-    own_pid: int
-    missing: int
-    stopped_ns: int
-    thread_count: int
-    module_count: int
-    program: Optional[str]
-    command: Optional[str]
-
-
-class Module(NamedTuple):
-    start: int
-    end: int
-    bias: int
-    path: str
-    file: Optional[str]
-    build_id: str
-    is_system: bool
-    is_other: bool
-
-
-class Snapshot(NamedTuple):
-    size: int
-    memory: int
-    threads: int
-    without_sp: int
-    stopped_ns: int
 
 
 class _Range(ctypes.Structure):
@@ -209,7 +148,7 @@ class Probe:
         if not size or not address:
             return memoryview(b"").cast("I")
         data = memoryview((ctypes.c_char * size).from_address(address)).cast("B")
-        return data.cast("I")[_POSITIONS[name] :: _WORDS]
+        return data.cast("I")[POSITIONS[name] :: THREAD_WORDS]
 
     def thread(self, index: int) -> Dict[str, Any]:
         """All fields of one thread."""
@@ -223,7 +162,7 @@ class Probe:
         size = self.info().thread_count * LAYOUTS["thread"].size
         address = self._library.threadleak_probe_threads(self._handle)
         data = ctypes.string_at(address, size) if size and address else b""
-        return list(_CALLS.iter_unpack(data))
+        return list(CALLS.iter_unpack(data))
 
     def look(self, index: int) -> bool:
         """False: that thread is gone."""
