@@ -93,7 +93,7 @@ void sidecar_add_file(struct sidecar *sidecar, const char *name, int at, const c
     free(all);
 }
 
-void sidecar_add_link(struct sidecar *sidecar, const char *name, int at, const char *path)
+static void add_link(struct sidecar *sidecar, const char *name, int at, const char *path)
 {
     char target[PATH_MAX];
     ssize_t length = readlinkat(at, path, target, sizeof(target));
@@ -173,7 +173,7 @@ bool sidecar_collect(struct sidecar *sidecar, int folder)
     }
     for (size_t i = 0; i < sizeof(LINKS) / sizeof(*LINKS); i++) {
         sprintf(name, "self/%s", LINKS[i]);
-        sidecar_add_link(sidecar, name, folder, LINKS[i]);
+        add_link(sidecar, name, folder, LINKS[i]);
     }
     errno = ESRCH;
     if (!add_threads(sidecar, folder))

@@ -44,9 +44,8 @@ bool sidecar_collect(struct sidecar *sidecar, int folder);
 
 /* Adds a record, or cuts the sidecar where it would be too large, or the time is over: false then. */
 bool sidecar_add(struct sidecar *sidecar, const char *name, const void *data, size_t size);
-/* A file, or a link, at `at`, if it can be read. */
+/* A file at `at`, if it can be read. */
 void sidecar_add_file(struct sidecar *sidecar, const char *name, int at, const char *path);
-void sidecar_add_link(struct sidecar *sidecar, const char *name, int at, const char *path);
 void sidecar_add_number(struct sidecar *sidecar, const char *name, long long value);
 
 /* Open files and sockets (descriptors.c), and what limits the creation of threads (limits.c). */

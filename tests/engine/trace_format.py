@@ -59,6 +59,11 @@ class Parsed(NamedTuple):
         return [each for each in self.slices if "id" in each.args]
 
 
+def read(path: Any) -> Parsed:
+    with open(path, encoding="ascii") as file:
+        return parse(file.read())
+
+
 def parse(text: str) -> Parsed:
     """AssertionError: it is not in the format."""
     shown = json.loads(text, parse_float=Decimal)

@@ -7,17 +7,12 @@ import re
 from typing import Any, List
 
 import pytest
-from observe import CORE, LIVE, SETTLED, by_name, document, functions, read_json
+from observe import LIVE, SETTLED, by_name, document, functions, read_json
 from run_gdb import Run, run_gdb
 from workshop import Workshop, line_of
 
 SUMMARY = "threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 11"
 LEAKED = {"request-1", "request-2", "straggler", "exiter", "c11"}
-
-
-@pytest.fixture(scope="module")
-def core(workshop: Workshop) -> List[str]:
-    return CORE.arguments(workshop, workshop.program("leaky"))
 
 
 @pytest.fixture(scope="module")

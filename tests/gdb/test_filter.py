@@ -3,18 +3,11 @@
 
 from typing import Any, List
 
-import pytest
-from observe import CORE, SETTLED, by_name, document
+from observe import SETTLED, by_name, document
 from run_gdb import Run, run_gdb
-from workshop import Workshop
 
 LIST = f"threadleak list --all --format json {SETTLED}"
 RULE = "name:strag* it serves until the end"
-
-
-@pytest.fixture(scope="module")
-def core(workshop: Workshop) -> List[str]:
-    return CORE.arguments(workshop, workshop.program("leaky"))
 
 
 def run(core: List[str], *commands: str) -> Run:

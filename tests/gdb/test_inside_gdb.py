@@ -4,9 +4,8 @@
 from typing import Any, Dict, List
 
 import pytest
-from observe import CORE, SETTLED
+from observe import SETTLED
 from run_gdb import LOADER, run_gdb, run_mi
-from workshop import Workshop
 
 SUBCOMMANDS = (
     *(
@@ -25,11 +24,6 @@ SUBCOMMANDS = (
     ),
 )
 ESCAPE = "\033["
-
-
-@pytest.fixture(scope="module")
-def core(workshop: Workshop) -> List[str]:
-    return CORE.arguments(workshop, workshop.program("leaky"))
 
 
 def complete(arguments: List[str], *lines: str) -> List[List[str]]:

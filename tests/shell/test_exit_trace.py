@@ -31,13 +31,8 @@ def run(
     )
 
 
-def parsed(path: Any) -> trace_format.Parsed:
-    with open(path, encoding="ascii") as file:
-        return trace_format.parse(file.read())
-
-
 def ends(path: Any) -> Dict[int, str]:
-    return {each.args["id"]: each.name for each in parsed(path).lives()}
+    return {each.args["id"]: each.name for each in trace_format.read(path).lives()}
 
 
 def test_a_trace_alone(workshop: Workshop, tmp_path: Any) -> None:
@@ -58,7 +53,9 @@ def test_beside_the_check(workshop: Workshop, tmp_path: Any) -> None:
 def test_rules_hold_for_it(workshop: Workshop, tmp_path: Any) -> None:
     (tmp_path / "rules").write_text("start:stay  writes statistics until the end\n")
     run(workshop, tmp_path, "rules=rules:trace=t.json", "0")
-    [stay] = [each for each in parsed(tmp_path / "t.json").lives() if each.name == "stay"]
+    [stay] = [
+        each for each in trace_format.read(tmp_path / "t.json").lives() if each.name == "stay"
+    ]
     assert "writes statistics until the end" in stay.args["expected by"]
     assert stay.args["leaked"] is False and not stay.colour
 
@@ -137,7 +134,7 @@ def test_run_hands_it_on(workshop: Workshop, tmp_path: Any) -> None:
     done = run_shell(*words, "0", cwd=str(tmp_path))
     assert done.status == 0, done.err
     [name] = os.listdir(tmp_path)
-    shown = parsed(tmp_path / name)
+    shown = trace_format.read(tmp_path / name)
     assert name == f"t.{shown.about['pid']}.json" and len(shown.lives()) == 1
 
 
@@ -151,7 +148,7 @@ def test_no_trace_changes_no_end(workshop: Workshop, tmp_path: Any, options: str
 def test_it_keeps_more_events(workshop: Workshop, tmp_path: Any) -> None:
     """A ring of the default size holds 1,024."""
     run(workshop, tmp_path, "trace=t.json", "0", told="j" * MORE)
-    shown = parsed(tmp_path / "t.json")
+    shown = trace_format.read(tmp_path / "t.json")
     assert len(shown.lives()) == MORE + 1 and shown.about["events overwritten"] == 0
     assert len([each for each in shown.arrows if each.what == "join"]) == MORE
 
@@ -176,7 +173,9 @@ def test_however_it_ends(workshop: Workshop, tmp_path: Any, how: str, status: in
     done = subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
     assert done.returncode == status
     assert done.stderr.count(b"/t.json: ") == 1
-    [joined] = [each for each in parsed(tmp_path / "t.json").lives() if each.args["id"] == 2]
+    [joined] = [
+        each for each in trace_format.read(tmp_path / "t.json").lives() if each.args["id"] == 2
+    ]
     assert "joined" in str(joined.args)
 
 
@@ -199,7 +198,7 @@ def test_the_core_of_an_abort_has_it(workshop: Workshop, tmp_path: Any) -> None:
     assert subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S).returncode == -6
     [core] = os.listdir(tmp_path)
     done = run_shell("trace", "-o", str(tmp_path / "t.json"), path, str(tmp_path / core))
-    assert done.status == 0 and len(parsed(tmp_path / "t.json").lives()) == 2
+    assert done.status == 0 and len(trace_format.read(tmp_path / "t.json").lives()) == 2
 
 
 @pytest.mark.parametrize("name, files", [("t.json", 1), ("t.%p.json", 3)])
@@ -208,6 +207,6 @@ def test_children(workshop: Workshop, tmp_path: Any, name: str, files: int) -> N
     env = environment(LD_PRELOAD=LIBRARY, THREADLEAK_OPTIONS=f"trace={name}")
     command = [workshop.program("exits").path, "joined", "children"]
     subprocess.run(command, env=env, cwd=tmp_path, timeout=TIMEOUT_S, capture_output=True)
-    shown = [parsed(tmp_path / each) for each in os.listdir(tmp_path)]
+    shown = [trace_format.read(tmp_path / each) for each in os.listdir(tmp_path)]
     assert len(shown) == files
     assert len({each.about["pid"] for each in shown}) == files

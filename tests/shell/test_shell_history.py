@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as tree
-from typing import Any, Dict, Iterator
+from typing import Any, Dict
 
 import pytest
 from growing import Growing
@@ -15,13 +15,6 @@ from run_shell import BLIND, CLEAN, SHELL, USAGE, run_shell
 from schema import errors
 from screen import Screen
 from workshop import Workshop, line_of
-
-
-@pytest.fixture
-def growing(workshop: Workshop) -> Iterator[Growing]:
-    made = Growing(workshop.program("grows").path)
-    yield made
-    made.kill()
 
 
 def document(*words: str) -> Dict[str, Any]:

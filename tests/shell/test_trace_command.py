@@ -37,11 +37,6 @@ def traced(path: str, *target: str) -> Run:
     return run_shell("trace", "-o", path, *SETTLED, *target)
 
 
-def parsed(path: Any) -> trace_format.Parsed:
-    with open(path, encoding="ascii") as file:
-        return trace_format.parse(file.read())
-
-
 def lives(shown: trace_format.Parsed) -> Dict[str, trace_format.Slice]:
     """By the names of the threads, which are different ones in this program."""
     return {each.args["name"]: each for each in shown.lives()}
@@ -96,7 +91,7 @@ def test_a_live_process(running: Running, tmp_path: Any) -> None:
     run = traced(path, str(running.pid))
     assert (run.status, run.err) == (CLEAN, "")
     assert run.out.startswith(f"threadleak: written to {path}: 9 threads in ")
-    shown = parsed(path)
+    shown = trace_format.read(path)
     check_lives(shown)
     check_arrows(shown)
     check_counts(shown)
@@ -108,14 +103,14 @@ def test_a_hyphen_is_standard_output(running: Running, tmp_path: Any) -> None:
     run = run_shell("trace", *SETTLED, "-o", "-", str(running.pid), cwd=str(tmp_path))
     assert (run.status, run.err) == (CLEAN, "")
     (tmp_path / "shown").write_text(run.out)
-    check_lives(parsed(str(tmp_path / "shown")))
+    check_lives(trace_format.read(str(tmp_path / "shown")))
     assert os.listdir(tmp_path) == ["shown"]
 
 
 def test_calls_and_scopes_lie_inside_each_other(running: Running, tmp_path: Any) -> None:
     path = str(tmp_path / "trace.json")
     traced(path, str(running.pid))
-    shown = parsed(path)
+    shown = trace_format.read(path)
     main = shown.track(1)
     ids = {name: each.args["id"] for name, each in lives(shown).items()}
     depths = {each.name: each.depth for each in main}
@@ -132,7 +127,7 @@ def test_a_core_tells_the_same(workshop: Workshop, tmp_path: Any) -> None:
     path = str(tmp_path / "trace.json")
     run = traced(path, program.path, core)
     assert run.status == CLEAN
-    shown = parsed(path)
+    shown = trace_format.read(path)
     check_lives(shown)
     check_arrows(shown)
     check_counts(shown)
@@ -145,14 +140,14 @@ def test_in_gdb(workshop: Workshop, tmp_path: Any) -> None:
         program.path, "-c", workshop.core(program), commands=[f"threadleak trace -o {path}"]
     )
     assert seen.outputs[0].startswith(f"threadleak: written to {path}: 9 threads")
-    check_lives(parsed(path))
+    check_lives(trace_format.read(path))
 
 
 def test_overwritten_events_are_counted_and_said(busy: Running, tmp_path: Any) -> None:
     path = str(tmp_path / "trace.json")
     run = traced(path, str(busy.pid))
     assert run.status == CLEAN
-    shown = parsed(path)
+    shown = trace_format.read(path)
     lost = shown.about["events overwritten"]
     assert lost > MORE
     assert run.err.startswith(f"threadleak: {lost:,} earlier events overwritten: the trace covers")
@@ -168,7 +163,7 @@ def test_more_events_are_kept_where_asked(workshop: Workshop, tmp_path: Any) -> 
     running = workshop.start(workshop.program("timeline"), str(MORE), env=env)
     path = str(tmp_path / "trace.json")
     run = traced(path, str(running.pid))
-    assert run.err == "" and len(parsed(path).lives()) == MORE + 9
+    assert run.err == "" and len(trace_format.read(path).lives()) == MORE + 9
 
 
 def test_no_events_no_trace(workshop: Workshop, tmp_path: Any) -> None:
@@ -187,14 +182,14 @@ def test_a_file_that_cannot_be_written(running: Running) -> None:
 def test_without_a_name_the_file_has_one(running: Running, tmp_path: Any) -> None:
     run = run_shell("trace", *SETTLED, str(running.pid), cwd=str(tmp_path))
     assert run.status == CLEAN
-    check_lives(parsed(tmp_path / f"threadleak.{running.pid}.trace.json"))
+    check_lives(trace_format.read(tmp_path / f"threadleak.{running.pid}.trace.json"))
 
 
 @pytest.mark.skipif(bool(trace_viewer.why_not()), reason=trace_viewer.why_not())
 def test_in_the_viewer_of_chrome(running: Running, tmp_path: Any) -> None:
     path = str(tmp_path / "trace.json")
     traced(path, str(running.pid))
-    shown = parsed(path)
+    shown = trace_format.read(path)
     folder = tmp_path / "page"
     folder.mkdir()
     with trace_viewer.opened(path, str(folder)) as browser:

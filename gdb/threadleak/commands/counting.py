@@ -24,6 +24,7 @@ from ..read.unclaimed import NOTHING, unmatched
 from ..show.top import Subject
 from ..target import procfs
 from ..target.base import Frame, Target, TargetError
+from ..target.pidfd import pidfd
 from ..target.tasks import Tasks
 from .targets import Named, Opened
 
@@ -60,7 +61,7 @@ class Counting:
             raise TargetError(f"there is no process {pid}")
         self.pid = pid
         self.samples = Samples()
-        self.ends = _pidfd(pid)  # can be read once it has ended; None: a kernel without
+        self.ends = pidfd(pid)  # can be read once it has ended; None: a kernel without
         self._name = procfs.command(pid)
         self._opened = Opened(Named(str(pid), pid=pid))
         self._target: Optional[Target] = None
@@ -294,10 +295,3 @@ class Counting:
 def _code(registry: Registry) -> object:
     """What is another in another program, or once creations come from further modules."""
     return [(copy.header.start_monotonic_ns, len(copy.modules)) for copy in registry.copies]
-
-
-def _pidfd(pid: int) -> Optional[int]:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None

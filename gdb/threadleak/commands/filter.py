@@ -7,7 +7,7 @@ import re
 from typing import List
 
 from ..judge import builtin
-from ..judge.rule_files import Line, load_lines, load_rules, save_lines
+from ..judge.rule_files import Line, load_lines, load_rules, rules_in, save_lines
 from ..judge.rules import FIELDS, OPTIONS, Rule, parse_rule
 from ..show.sanitize import clean
 from .command_line import Outcome, Parser, UsageError
@@ -60,15 +60,15 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         lines = [] if is_new else load_lines(options.rules)
     if word == "list":
         _none(word, arguments)
-        return Outcome(_listed(_rules(lines)) or "There are no rules.\n")
+        return Outcome(_listed(rules_in(lines)) or "There are no rules.\n")
     if word == "save":
-        save_lines(_file(word, arguments), (str(rule) for rule in _rules(lines)))
-        return Outcome(f"{len(_rules(lines))} rules saved\n")
+        save_lines(_file(word, arguments), (str(rule) for rule in rules_in(lines)))
+        return Outcome(f"{len(rules_in(lines))} rules saved\n")
     text = _edit(lines, word, arguments)
     if options.rules:
         save_lines(options.rules, (line for line, _ in lines))
     else:
-        session.rules = _rules(lines)
+        session.rules = rules_in(lines)
     return Outcome(text)
 
 
@@ -76,7 +76,7 @@ def _edit(lines: List[Line], word: str, arguments: List[str]) -> str:
     if word == "add":
         rule = parse_rule(" ".join(arguments), "filter")
         lines.append((str(rule), rule))
-        return f"rule {len(_rules(lines))}: {clean(str(rule))}\n"
+        return f"rule {len(rules_in(lines))}: {clean(str(rule))}\n"
     if word == "load":
         loaded = load_rules(_file(word, arguments))
         lines += [(str(rule), rule) for rule in loaded]
@@ -84,10 +84,6 @@ def _edit(lines: List[Line], word: str, arguments: List[str]) -> str:
     places = [at for at, (_, rule) in enumerate(lines) if rule is not None]
     line, _ = lines.pop(places[_index(places, arguments)])
     return f"removed: {clean(line.strip())}\n"
-
-
-def _rules(lines: List[Line]) -> List[Rule]:
-    return [rule for _, rule in lines if rule is not None]
 
 
 def _listed(rules: List[Rule]) -> str:

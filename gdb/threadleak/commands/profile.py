@@ -46,7 +46,7 @@ def outcome(report: Report, verdicts: List[Verdict], options: argparse.Namespace
     status = report.status(report.leaked)
     whole = report.selected is None
     if options.by == BLOCKED:
-        seen = profile.seen_of(report, verdicts)
+        seen = profile.seen_of(verdicts)
         found = report.target.current_stacks([each.thread for each in seen], STACK_FRAMES)
         samples = list(profile.by_place(report.target, report, seen, found))
     else:

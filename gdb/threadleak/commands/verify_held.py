@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, List, Optional, Set, Tuple
 
 from ..judge.verdicts import Verdict
 from ..target.base import TargetError
+from ..target.pidfd import pidfd
 from . import verify_report
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Held:
             return
         with suppress(OSError):
             os.setsid()  # what ends the process may be meant for its whole group
-        process = _watched(self._check.request.pid)
+        process = pidfd(self._check.request.pid)
         poll = select.poll()
         poll.register(self._check.request.ask, select.POLLIN)
         if process is not None:
@@ -119,11 +120,3 @@ class Held:
             verify_report.show(request, died.headline + "\n")  # the rest was said
         else:
             verify_report.show(request, died.text(request, self._full))
-
-
-def _watched(pid: int) -> Optional[int]:
-    """Readable once the process has ended (pidfd_open(2)); None: the kernel has no such file."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None

@@ -172,7 +172,7 @@ def by_place(
         yield Sample(stack, threads.labels(verdict), values)
 
 
-def seen_of(report: Report, verdicts: Iterable[Verdict]) -> List[Seen]:
+def seen_of(verdicts: Iterable[Verdict]) -> List[Seen]:
     """Those that are alive."""
     pairs = ((verdict.thread.kernel, verdict) for verdict in verdicts)
     return [

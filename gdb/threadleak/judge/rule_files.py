@@ -10,7 +10,7 @@ Line = Tuple[str, Optional[Rule]]  # as it stands there; None: a comment, or not
 
 
 def load_rules(path: str) -> List[Rule]:
-    return _rules_of(load_lines(path))
+    return rules_in(load_lines(path))
 
 
 def load_lines(path: str) -> List[Line]:
@@ -25,7 +25,7 @@ def load_lines(path: str) -> List[Line]:
 
 def parse_rules(lines: Iterable[str], origin: str, where: str) -> List[Rule]:
     """An error names `where` and the line."""
-    return _rules_of(_parsed(lines, origin, where))
+    return rules_in(_parsed(lines, origin, where))
 
 
 def _parsed(lines: Iterable[str], origin: str, where: str, numbered: bool = False) -> List[Line]:
@@ -45,7 +45,7 @@ def _rule(line: str, origin: str) -> Optional[Rule]:
     return foreign_rule(line, origin) if is_foreign(line) else parse_rule(line, origin)
 
 
-def _rules_of(lines: Iterable[Line]) -> List[Rule]:
+def rules_in(lines: Iterable[Line]) -> List[Rule]:
     return [rule for _, rule in lines if rule is not None]
 
 
