@@ -13,10 +13,8 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    Mapping,
     NamedTuple,
     Optional,
-    Set,
     Tuple,
 )
 
