@@ -110,10 +110,14 @@ def test_a_deadlock_is_named_with_its_fix(workshop: Workshop, tmp_path: Any) -> 
     done = Done(tmp_path, *SOON, *reports, "--", program)
     assert done.status == HUNG
     at = next(i for i, line in enumerate(done.lines) if line.endswith(" still runs:"))
-    said, fix = done.lines[at + 1 : at + 3]
+    said, *places, fix = done.lines[at + 1 : at + 5]
     assert re.match(
         r"stuck: thread \d `(first|second)` waits for the mutex `[ab]` .*: a deadlock", said
     )
+    assert [line.split(" (")[0] for line in places] == [
+        f"  thread {number} `{name}` waits in lock"
+        for number, name in ((2, "first"), (3, "second"))
+    ]
     assert fix.startswith("fix: ") and "order" in fix
     (shown,) = json.loads((tmp_path / "d.json").read_text())["programs"]
     why = "2 leaked threads (2 stuck): it was still running after 3.5 s"
