@@ -15,5 +15,6 @@ static void prepare(void)
 
 static void subject(void)
 {
+    arrive();
     pthread_spin_lock(&thing);
 }

@@ -4,8 +4,9 @@
  * main thread, whose name is "owner". What has to be said of it is in the line "expect:" of each sample:
  *
  *   kind, confidence, call, flavour, detail, timed, shared  as read/wait.py has them, "_" for a space
- *   object, mutex    name of the variable, "-": none has one; what a stripped program has no name for is not
- * known owner            name of the thread, "gone": it has ended; none given: there is none fds of the files
+ *   object, mutex    name of the variable, "-": none has one; a stripped program's are not known
+ *   owner            name of the thread, "gone": it has ended; none given: there is none
+ *   fds              of the files
  *   group            of a condition variable, the word of which of its two groups of waiters
  *   names=needed     only a program that keeps its names, or debug information, tells: else it is a futex
  *   found=?          the object may not be found; then the kind alone is told, with confidence medium
@@ -65,6 +66,7 @@ int main(void)
     must(pthread_create(&thread, NULL, run_subject, NULL) == 0);
     afterwards();
 #ifdef SPINS
+    await_arrivals(1); /* the subject's, just before it spins */
     say_ready();
     for (;;)
         pause();
