@@ -37,6 +37,7 @@ struct taken {
     struct registers registers;
     char *stack;
     uint32_t index;
+    bool is_steady; /* it did not run from before any memory was read until all was */
 };
 
 struct snapshot {
@@ -122,16 +123,16 @@ static bool take_stack(struct snapshot *snapshot, struct taken *taken)
     return true;
 }
 
-/* False: the thread is gone. */
+/* Attempt 0 goes by the look that was taken at all of them. False: the thread is gone. */
 static bool take_thread(struct snapshot *snapshot, uint32_t index, struct taken *taken)
 {
     struct threadleak_probe *probe = snapshot->probe;
     struct source *source = probe->source;
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (!source->operations->look(source, index, &probe->registers[index]))
+    for (int attempt = 0; attempt <= ATTEMPTS; attempt++) {
+        if (attempt && !source->operations->look(source, index, &probe->registers[index]))
             return false;
         source->operations->find_pthread(source, index);
-        *taken = (struct taken){source->threads[index], probe->registers[index], NULL, index};
+        *taken = (struct taken){source->threads[index], probe->registers[index], NULL, index, !attempt};
         if (taken->thread.sp && take_stack(snapshot, taken))
             return true;
     }
@@ -144,12 +145,15 @@ static bool take_thread(struct snapshot *snapshot, uint32_t index, struct taken 
 
 static bool take_threads(struct snapshot *snapshot)
 {
+    struct source *source = snapshot->probe->source;
     uint32_t count = snapshot->probe->info.thread_count;
     snapshot->threads = calloc(count + 1, sizeof *snapshot->threads);
     if (!snapshot->threads) {
         probe_error("out of memory");
         return false;
     }
+    for (uint32_t i = 0; i < count; i++)
+        source->operations->look(source, i, &snapshot->probe->registers[i]);
     for (uint32_t i = 0; i < count; i++) {
         struct taken *taken = &snapshot->threads[snapshot->thread_count];
         if (!take_thread(snapshot, i, taken))
@@ -158,6 +162,16 @@ static bool take_threads(struct snapshot *snapshot)
         snapshot->thread_count++;
     }
     return true;
+}
+
+static void find_steady(struct snapshot *snapshot)
+{
+    struct source *source = snapshot->probe->source;
+    for (uint32_t i = 0; i < snapshot->thread_count; i++) {
+        struct taken *taken = &snapshot->threads[i];
+        taken->is_steady = taken->is_steady && taken->thread.sp && taken->thread.syscall >= 0 &&
+                           source->operations->stood_still(source, taken->index);
+    }
 }
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -310,6 +324,18 @@ static void note_threads(struct snapshot *snapshot)
     free(rows);
 }
 
+static void note_steady(struct snapshot *snapshot)
+{
+    uint32_t *tids = calloc(snapshot->thread_count + 1, sizeof *tids), count = 0;
+    for (uint32_t i = 0; tids && i < snapshot->thread_count; i++)
+        if (snapshot->threads[i].is_steady)
+            tids[count++] = snapshot->threads[i].thread.tid;
+    if (tids)
+        core_writer_note(snapshot->writer, SNAPSHOT_NOTE_NAME, SNAPSHOT_NOTE_STEADY, tids,
+                         count * sizeof *tids);
+    free(tids);
+}
+
 static void note_files(struct snapshot *snapshot)
 {
     size_t size;
@@ -332,6 +358,7 @@ static void write_notes(struct snapshot *snapshot)
         note_mappings(snapshot);
     }
     note_threads(snapshot);
+    note_steady(snapshot);
     note_files(snapshot);
 }
 
@@ -379,7 +406,10 @@ static bool write_file(struct snapshot *snapshot, struct threadleak_probe_snapsh
     /* libdw goes by pages: a page that is there in part is not there */
     pieces_round(&snapshot->wanted, (uint64_t)sysconf(_SC_PAGESIZE));
     pieces_sort(&snapshot->wanted);
-    if (!write_memory(snapshot) || !is_alive(snapshot))
+    if (!write_memory(snapshot))
+        return false;
+    find_steady(snapshot);
+    if (!is_alive(snapshot))
         return false;
     threadleak_probe_resume(snapshot->probe);
     write_notes(snapshot);

@@ -16,6 +16,10 @@ enum {
     SNAPSHOT_NOTE_MADE = 0x544c0001, /* struct snapshot_made; the first note of the file */
     SNAPSHOT_NOTE_THREADS,           /* struct snapshot_thread, one for each NT_PRSTATUS, in their order */
     SNAPSHOT_NOTE_FILES, /* text: a line "FD FLAGS PATH" for each open file, FLAGS octal, newlines as \012 */
+    /* tids, 32 bits each, as in NT_PRSTATUS: of threads that were in one system call and did not run from
+     * before any memory was read until all was. What one of them waits for and holds, it waited for and held
+     * all the while. */
+    SNAPSHOT_NOTE_STEADY,
 };
 
 struct snapshot_made {

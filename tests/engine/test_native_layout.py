@@ -114,4 +114,6 @@ def test_every_function() -> None:
 def test_a_snapshot_is_known_by_the_note_that_the_probe_writes() -> None:
     notes = (ROOT / "helper" / "probe" / "snapshot_notes.h").read_text()
     (kind,) = re.findall(r"\bSNAPSHOT_NOTE_MADE = (0x\w+)", notes)
-    assert elf._NOTE_MADE == int(kind, 16)
+    kinds = re.findall(r"^    SNAPSHOT_NOTE_(\w+)", notes, re.M)
+    known = [elf._NOTE_MADE, elf._NOTE_FILES, elf._NOTE_STEADY]
+    assert known == [int(kind, 16) + kinds.index(each) for each in ("MADE", "FILES", "STEADY")]

@@ -57,8 +57,9 @@ class Owners:
 
     def _own(self, kernel: List[Thread], found: Dict[int, Descriptor]) -> Dict[int, Descriptor]:
         """Without descriptors that are another thread's."""
-        if self._target.moves:
+        if self._target.moves or self._target.blurred:
             self._strangers = [each for each in kernel if each.tid not in found]
+        if self._target.moves:
             return found
         threads: Dict[int, List[Thread]] = {}
         for thread in kernel:

@@ -2,7 +2,7 @@
 """The threads that nothing can wake, as findings and sentences."""
 
 from functools import partial
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
 
 from ..read.glibc import glibc_of
 from ..read.look import Look
@@ -13,7 +13,7 @@ from ..target.base import TargetError
 from .classes import PROOF, STUCK
 from .deadlocks import Deadlocks, Search
 from .finding import Finding
-from .graph import graph
+from .graph import GONE, graph
 from .owners import Owners
 from .suspects import may_be_any, words_of
 from .stuck_words import Words, fix, leads
@@ -57,10 +57,26 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
     if not may_be_any(target, glibc):
         return Sought(NOTHING)
     found = search_of(look, stacks).run()
-    if target.blurred and found.proven.stuck:
+    seen = found.proven.stuck
+    if target.blurred and seen:
+        found = _of_steady(found, target.steady())
+    if seen and not found.proven.stuck:
         why = "what looks like a deadlock is no proof in a core that was made while the process ran on"
         return Sought(NOTHING, why)
     return Sought(found)
+
+
+def _of_steady(found: Deadlocks, steady: Collection[int]) -> Deadlocks:
+    """By those threads alone that held and waited for the same all the while: what deadlocks.py demands of a process that
+    runs on. Who is gone may have come after the threads were listed."""
+
+    def is_steady(number: int) -> bool:
+        kernel = found.threads[number].kernel if number != GONE else None
+        return kernel is not None and kernel.tid in steady
+
+    edges = found.proven.edges.values()
+    kept = [each for each in edges if is_steady(each.waiter) and is_steady(each.owner)]
+    return found._replace(proven=graph(kept))
 
 
 class Stuck:

@@ -9,6 +9,7 @@ from typing import (
     TYPE_CHECKING,
     Callable,
     Dict,
+    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -122,6 +123,9 @@ class Target(Protocol):
     @property
     def beside(self) -> "Found":
         """The sidecar of a core file."""
+
+    def steady(self) -> FrozenSet[int]:
+        """Of a `blurred` core, tids of threads that did not run from before any of it was read until all was."""
 
     def own_pid(self) -> int:
         """The pid as the process sees it, in its own PID namespace, as far as that can be told."""

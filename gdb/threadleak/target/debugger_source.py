@@ -2,7 +2,7 @@
 """Where what GDB looks at comes from, a core file or a process of this machine, and what that tells without GDB."""
 
 import contextlib
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, FrozenSet, Iterable, List, Optional, Tuple
 
 from . import elf, procfs, sidecar
 from .base import Region, TargetError
@@ -63,6 +63,9 @@ class Source:
                     core = self._core_file()
                     self._beside = sidecar.of_core(self.core, core, self.own_pid())
         return self._beside
+
+    def steady(self) -> FrozenSet[int]:
+        return self._core_file().steady() if self.blurred else frozenset()
 
     def own_pid(self) -> int:
         if self._made is not None:

@@ -11,7 +11,7 @@ import stat
 import struct
 from bisect import bisect_left, bisect_right
 from operator import add, le
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..escapes import decoded
 from .base import Region, TargetError
@@ -31,7 +31,7 @@ _SEGMENTS_MAX = 1 << 22  # Linux makes one for each mapping, of which it allows 
 _MADE = struct.Struct("<QQQII")  # struct snapshot_made of helper/probe/snapshot_notes.h
 _NOTE_MADE = 0x544C0001  # SNAPSHOT_NOTE_MADE there
 _NT_PRPSINFO, _NT_AUXV = 3, 6
-_NOTE_FILES = 0x544C0003  # SNAPSHOT_NOTE_FILES
+_NOTE_FILES, _NOTE_STEADY = 0x544C0003, 0x544C0004  # SNAPSHOT_NOTE_FILES, SNAPSHOT_NOTE_STEADY
 
 
 class Made(NamedTuple):
@@ -176,6 +176,11 @@ class Core:
         """What a snapshot says of open files, a line for each: helper/probe/snapshot_notes.h."""
         data = self._note(_NOTE_FILES, 0)
         return None if data is None else decoded(data)
+
+    def steady(self) -> FrozenSet[int]:
+        """Tids of threads that did not run while a snapshot was made, as far as it says so."""
+        data = self._note(_NOTE_STEADY, 0) or b""
+        return frozenset(tid for tid, in struct.iter_unpack("<I", data[: len(data) // 4 * 4]))
 
     def auxv(self) -> Optional[bytes]:
         """The auxiliary vector that the kernel gave the program (getauxval(3)); None: not told."""

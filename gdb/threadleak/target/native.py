@@ -3,7 +3,7 @@
 
 import time
 from functools import partial
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from . import elf, procfs, sidecar
 from . import probe_abi as abi
@@ -106,6 +106,9 @@ class NativeTarget:
             found = None if core is None else sidecar.of_core(self.core, core, self._own_pid)
             self._beside = found or sidecar.Found(None)
         return self._beside
+
+    def steady(self) -> FrozenSet[int]:
+        return self._core.steady() if self._core is not None else frozenset()
 
     def own_pid(self) -> int:
         return self._own_pid
