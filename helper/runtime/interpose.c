@@ -16,6 +16,7 @@
 #include "misuse.h"
 #include "modules.h"
 #include "options.h"
+#include "place.h"
 #include "real.h"
 #include "registry.h"
 #include "report.h"
@@ -245,14 +246,17 @@ static struct thread_found find(pthread_t pthread)
     return library_ready() ? thread_find(pthread) : (struct thread_found){NULL, 0};
 }
 
+/* The stack pointer of who called the wrapper in which this stands. */
+#define CALLER_SP() ((uintptr_t)__builtin_dwarf_cfa())
+
 /* The same for a join or a detach at `pc`, about which there may be something to say. */
-static struct thread_found find_for(enum misuse_use use, pthread_t pthread, uintptr_t pc)
+static inline struct thread_found find_for(enum misuse_use use, pthread_t pthread, uintptr_t pc, uintptr_t sp)
 {
     struct thread_found found = find(pthread);
     bool is_fine = found.record && pthread != pthread_self() &&
                    !(__atomic_load_n(&found.record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_DETACHED);
     if (__builtin_expect(!is_fine, 0) && library_ready())
-        misuse_look(use, pthread, found, pc);
+        misuse_look(use, pthread, found, place_of(pc, sp));
     return found;
 }
 
@@ -264,10 +268,10 @@ struct joining {
     bool is_first; /* no other thread's join of it was under way */
 };
 
-static void join_begin(struct joining *joining, pthread_t pthread)
+static void join_begin(struct joining *joining, pthread_t pthread, uintptr_t sp)
 {
     joining->is_first = false;
-    joining->found = find_for(MISUSE_JOIN, pthread, joining->pc);
+    joining->found = find_for(MISUSE_JOIN, pthread, joining->pc, sp);
     joining->before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED);
     struct threadleak_record *record = joining->found.record;
     if (!record)
@@ -280,7 +284,7 @@ static void join_begin(struct joining *joining, pthread_t pthread)
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
         __atomic_store_n(&record->join_begun_ns, joining->begun.ns, __ATOMIC_RELEASE);
     } else {
-        misuse_look_at_joiner(pthread, joining->found, joining->pc);
+        misuse_look_at_joiner(pthread, joining->found, place_of(joining->pc, sp));
     }
 }
 
@@ -345,7 +349,7 @@ void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *, int execute);
     do {                                                                                                     \
         struct joining joining = {.pc = (uintptr_t)__builtin_return_address(0)};                             \
         struct _pthread_cleanup_buffer undo;                                                                 \
-        join_begin(&joining, pthread);                                                                       \
+        join_begin(&joining, pthread, CALLER_SP());                                                          \
         _pthread_cleanup_push(&undo, join_undo, &joining);                                                   \
         int result = call;                                                                                   \
         _pthread_cleanup_pop(&undo, result != success);                                                      \
@@ -378,7 +382,7 @@ EXPORT int WRAPPER(thrd_join)(thrd_t thr, int *value)
 EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 {
     uintptr_t pc = (uintptr_t)__builtin_return_address(0);
-    struct joining joining = {.found = find_for(MISUSE_JOIN, pthread, pc),
+    struct joining joining = {.found = find_for(MISUSE_JOIN, pthread, pc, CALLER_SP()),
                               .before_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_RELAXED),
                               .pc = pc};
     int error = REAL(pthread_tryjoin_np)(pthread, value);
@@ -390,7 +394,7 @@ EXPORT int WRAPPER(pthread_tryjoin_np)(pthread_t pthread, void **value)
 EXPORT int WRAPPER(pthread_detach)(pthread_t pthread)
 {
     uintptr_t pc = (uintptr_t)__builtin_return_address(0);
-    struct thread_found found = find_for(MISUSE_DETACH, pthread, pc);
+    struct thread_found found = find_for(MISUSE_DETACH, pthread, pc, CALLER_SP());
     int error = REAL(pthread_detach)(pthread);
     if (!error && found.record)
         over(found, THREADLEAK_STATE_DETACHED, pthread, pc, 0);
@@ -400,7 +404,7 @@ EXPORT int WRAPPER(pthread_detach)(pthread_t pthread)
 EXPORT int WRAPPER(thrd_detach)(thrd_t thr)
 {
     uintptr_t pc = (uintptr_t)__builtin_return_address(0);
-    struct thread_found found = find_for(MISUSE_DETACH, (pthread_t)thr, pc);
+    struct thread_found found = find_for(MISUSE_DETACH, (pthread_t)thr, pc, CALLER_SP());
     int result = REAL(thrd_detach)(thr);
     if (result == thrd_success && found.record)
         over(found, THREADLEAK_STATE_DETACHED, (pthread_t)thr, pc, 0);

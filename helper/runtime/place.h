@@ -13,7 +13,12 @@
 /* A return address, or any other one. */
 void place_print(struct log *log, uintptr_t pc);
 
-/* The innermost frame of the site. */
+/* Where the program calls us: `pc`, or, where that is std::thread::join or the like in C++'s library, the
+ * place in front of that. `sp`: the stack pointer there. Of a library that is linked statically nothing tells
+ * that it is one. */
+uintptr_t place_of(uintptr_t pc, uintptr_t sp);
+
+/* The innermost frame of the site that does not lie in C++'s library. */
 void place_print_site(struct log *log, uint32_t site);
 
 #endif
