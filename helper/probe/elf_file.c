@@ -25,6 +25,15 @@ bool elf_is_header(const void *bytes, size_t size)
            header.e_phentsize == sizeof(Elf64_Phdr);
 }
 
+/* Files end with headers of sections. */
+static bool has_end(const struct elf_file *file)
+{
+    for (size_t i = 1; i <= sizeof(Elf64_Shdr) && i <= file->size; i++)
+        if (file->bytes[file->size - i])
+            return true;
+    return false;
+}
+
 bool elf_file_open(const char *path, struct elf_file *file)
 {
     memset(file, 0, sizeof *file);
@@ -46,6 +55,8 @@ bool elf_file_open(const char *path, struct elf_file *file)
     file->bytes = bytes;
     file->size = (size_t)status.st_size;
     file->is_mapped = true;
+    file->guard = guard_file(bytes, file->size);
+    file->had_end = has_end(file);
     if (elf_is_header(bytes, file->size))
         return true;
     elf_file_close(file);
@@ -54,11 +65,21 @@ bool elf_file_open(const char *path, struct elf_file *file)
 
 void elf_file_close(struct elf_file *file)
 {
+    guard_end(file->guard);
     if (file->is_mapped)
         munmap((void *)file->bytes, file->size);
     else
         free((void *)file->bytes);
     memset(file, 0, sizeof *file);
+}
+
+bool elf_file_is_whole(const struct elf_file *file)
+{
+    if (!file->bytes || !file->is_mapped)
+        return file->bytes;
+    bool is_cut =
+        file->had_end && !has_end(file); /* what lies on the last page that is left are zeros, too */
+    return !is_cut && !guard_was_cut(file->guard);
 }
 
 /* `size` bytes at an offset of the file, or NULL. */

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cut_files.h"
+
 #define BUILD_ID_MAX 64        /* bytes; linkers make 8 to 20 of them */
 #define SYMBOLS_MAX (1u << 24) /* a table of more is not read: browsers have two million */
 
@@ -21,11 +23,16 @@ struct elf_file {
      * they are smaller than this. */
     uint64_t relocated;
     bool is_mapped; /* by mmap, else by malloc */
+    bool had_end;   /* its last bytes were not all zero */
+    struct guard *guard;
 };
 
 /* False: it cannot be read, or is no such ELF file. */
 bool elf_file_open(const char *path, struct elf_file *file);
 void elf_file_close(struct elf_file *file);
+
+/* Whether there is one, and nobody has cut it short since. */
+bool elf_file_is_whole(const struct elf_file *file);
 
 /* Whether `bytes` begin with such an ELF header. */
 bool elf_is_header(const void *bytes, size_t size);

@@ -322,7 +322,7 @@ size_t modules_read(struct threadleak_probe *probe, uint64_t address, void *buff
         if (rest > size)
             rest = size;
         memcpy(buffer, file->bytes + offset + inside, rest);
-        return rest;
+        return elf_file_is_whole(file) ? rest : 0;
     }
     return 0;
 }
@@ -331,15 +331,16 @@ static void make_public(const struct module *module, struct threadleak_probe_mod
 {
     for (size_t i = 0; i < module->build_id_size; i++)
         snprintf(build_id + 2 * i, 3, "%02x", module->build_id[i]);
+    bool is_whole = elf_file_is_whole(&module->file);
     *public = (struct threadleak_probe_module){
         .start = module->header,
         .end = module->end,
         .bias = module->bias,
         .path = module->path,
-        .file = module->file_path,
+        .file = is_whole ? module->file_path : NULL,
         .build_id = build_id,
         .is_system = module->is_system,
-        .is_other = module->is_other,
+        .is_other = module->is_other || (module->file.bytes && !is_whole),
     };
 }
 

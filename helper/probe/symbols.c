@@ -218,15 +218,11 @@ static uint32_t frames_by_dwarf(struct symbols *symbols, const struct module *mo
     return scopes.count ? scopes.count : 1;
 }
 
-static uint32_t find_frames(struct symbols *symbols, uint64_t pc, unsigned flags,
-                            struct threadleak_probe_frame *frames)
+static uint32_t find_frames(struct symbols *symbols, const struct module *module, uint64_t address,
+                            unsigned flags, struct threadleak_probe_frame *frames)
 {
-    uint64_t address = (flags & THREADLEAK_PROBE_RETURN) && pc ? pc - 1 : pc;
-    const struct module *module = modules_at(symbols->modules, address);
     uint32_t count = 1;
     memset(frames, 0, sizeof *frames);
-    if (!module || !module->file.bytes)
-        return 1;
     if (!module->is_system || (flags & THREADLEAK_PROBE_LINES))
         count = frames_by_dwarf(symbols, module, address, flags & THREADLEAK_PROBE_START, frames);
     /* a function of a system library has one name, with lines or without */
@@ -274,12 +270,14 @@ int threadleak_probe_symbolize(struct threadleak_probe *probe, uint64_t pc, unsi
     static const struct threadleak_probe_frame unknown;
     *frames = &unknown;
     struct symbols *symbols = symbols_of(probe);
-    if (!symbols || !make_room(symbols))
+    uint64_t address = (flags & THREADLEAK_PROBE_RETURN) && pc ? pc - 1 : pc;
+    const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
+    if (!module || !elf_file_is_whole(&module->file) || !make_room(symbols))
         return 1;
     struct answer *answer = place_of(symbols->answers, symbols->room, pc, flags);
     if (!answer->count) {
         struct threadleak_probe_frame found[SCOPES_MAX];
-        uint32_t count = find_frames(symbols, pc, flags, found);
+        uint32_t count = find_frames(symbols, module, address, flags, found);
         struct threadleak_probe_frame *kept = arena_take(&symbols->arena, count * sizeof *kept);
         if (!kept)
             return 1;
@@ -287,17 +285,30 @@ int threadleak_probe_symbolize(struct threadleak_probe *probe, uint64_t pc, unsi
         *answer = (struct answer){pc, flags, count, kept};
         symbols->count++;
     }
+    if (!elf_file_is_whole(&module->file)) /* it was cut meanwhile, and names are half there */
+        return 1;
     *frames = answer->frames;
     return (int)answer->count;
 }
 
 /* ---- data symbols -------------------------------------------------------------------------------- */
 
-const char *threadleak_probe_symbol_at(struct threadleak_probe *probe, uint64_t address)
+typedef const char *find_name(struct symbols *symbols, const struct module *module, uint64_t address);
+
+/* A file that was cut while it was asked has half of its names. */
+static const char *name_if_whole(struct threadleak_probe *probe, uint64_t address, find_name *find)
 {
     struct symbols *symbols = symbols_of(probe);
     const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
-    return module && module->file.bytes ? name_by_table(symbols, module, address) : NULL;
+    if (!module || !elf_file_is_whole(&module->file))
+        return NULL;
+    const char *name = find(symbols, module, address);
+    return elf_file_is_whole(&module->file) ? name : NULL;
+}
+
+const char *threadleak_probe_symbol_at(struct threadleak_probe *probe, uint64_t address)
+{
+    return name_if_whole(probe, address, name_by_table);
 }
 
 /* As demangled, and therefore with the function that it is static in, or made of the names in DWARF. */
@@ -328,13 +339,9 @@ static const char *name_with_offset(struct symbols *symbols, const struct module
     return keep(symbols, name, strlen(name), offset);
 }
 
-const char *threadleak_probe_variable_at(struct threadleak_probe *probe, uint64_t address)
+static const char *name_of_data(struct symbols *symbols, const struct module *module, uint64_t address)
 {
     char path[VARIABLE_PATH_MAX];
-    struct symbols *symbols = symbols_of(probe);
-    const struct module *module = symbols ? modules_at(symbols->modules, address) : NULL;
-    if (!module || !module->file.bytes)
-        return NULL;
     struct variables *variables = &symbols_in(symbols, module)->variables;
     const struct variable *variable =
         module->is_system ? NULL : variables_find(variables, module->dwfl, address);
@@ -343,6 +350,11 @@ const char *threadleak_probe_variable_at(struct threadleak_probe *probe, uint64_
         return name_with_offset(symbols, module, address);
     variable_path(variables, variable, address, path);
     return *path ? keep(symbols, name, strlen(name), path) : name;
+}
+
+const char *threadleak_probe_variable_at(struct threadleak_probe *probe, uint64_t address)
+{
+    return name_if_whole(probe, address, name_of_data);
 }
 
 /* Of one module's .symtab. */
@@ -371,13 +383,13 @@ int threadleak_probe_find_symbol(struct threadleak_probe *probe, const char *nam
         return -1;
     for (uint32_t i = 0; i < modules_count(modules) && search.count < most; i++) {
         const struct module *module = modules_get(modules, i);
-        if (module->file.bytes && elf_find_dynamic(&module->file, name, &value))
+        if (elf_file_is_whole(&module->file) && elf_find_dynamic(&module->file, name, &value))
             addresses[search.count++] = value + module->bias;
     }
     for (uint32_t i = 0; i < modules_count(modules) && !search.count && most; i++) {
         const struct module *module = modules_get(modules, i);
         search.bias = module->bias;
-        if (module->file.bytes && !module->is_system)
+        if (elf_file_is_whole(&module->file) && !module->is_system)
             elf_all_symbols(&module->file, take_if_wanted, &search);
     }
     return (int)search.count;

@@ -69,7 +69,7 @@ const struct unwind_rule *unwind_rule_at(struct unwind_rules *rules, uint64_t pc
     struct module *module = modules_at(rules->modules, pc);
     Dwarf_Addr bias = 0;
     *rule = (struct unwind_rule){.pc = pc};
-    if (module && module->file.bytes) {
+    if (module && elf_file_is_whole(&module->file)) {
         Dwarf_CFI *cfi = dwfl_module_eh_cfi(module->dwfl, &bias);
         read_rule(rules, cfi, bias, rule);
         if (!rule->is_there) {
