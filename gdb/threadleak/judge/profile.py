@@ -72,12 +72,11 @@ class _Threads:
         return known
 
     def _make(self, verdict: Verdict, name: str, waits_for: str) -> Labels:
-        scope = self._report.judge.values.value(verdict.thread, "scope")[:1]
         return _labels(
             ("name", name),
             ("state", verdict.thread.state),
             ("class", verdict.class_),
-            ("scope", scope[0] if scope else ""),
+            ("scope", _scope(verdict.thread)),
             ("start", self._start(verdict.thread)),
             ("waits-for", waits_for),
             ("expected-by", verdict.expected_by or ""),
@@ -105,6 +104,15 @@ class _Threads:
                 return wait.kind
             self._objects[wait.object] = f"{wait.kind} {name}" if name else wait.kind
         return self._objects[wait.object]
+
+
+def _scope(thread: ThreadInfo) -> str:
+    """The innermost."""
+    kind, copy = thread.kind, thread.copy
+    if kind is None or copy is None or not 0 < kind.scope < len(copy.scopes):
+        return ""
+    scope = copy.scopes[kind.scope]
+    return scope.name if scope is not None else ""
 
 
 _BY_CALL = {

@@ -69,9 +69,13 @@ class Places:
             return self.remark("the main thread")
         if kind is None:
             return self.remark("not in the registry")
-        start, module, none = kind.start, kind.start_module, _remark("no creation stack was kept")
-        return self.site(copy, kind.site) or self._once(
-            (copy, start, module), lambda: (self._spot(copy, start, module, START), none)
+        return self.site(copy, kind.site) or self._start(copy, kind.start, kind.start_module)
+
+    def _start(self, copy: Optional[Copy], start: int, module: int) -> Tuple[Spot, ...]:
+        none = "no creation stack was kept"
+        return self._once(
+            (copy, start, module),
+            lambda: (self._spot(copy, start, module, START), _remark(none)),
         )
 
     def site(self, copy: Optional[Copy], index: int) -> Tuple[Spot, ...]:

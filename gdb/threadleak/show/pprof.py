@@ -21,6 +21,7 @@ class _Profile:
         self.proto = new_profile()
         self._strings: Dict[str, int] = {"": 0}
         self._texts: Dict[str, int] = {}  # as they came -> index
+        self._labels: Dict[Tuple[str, str], Tuple[int, int]] = {}
         self._functions: Dict[Tuple[str, str], int] = {}
         self._mappings: Dict[Extent, Any] = {}
         self._locations: Dict[Spot, int] = {}
@@ -82,8 +83,12 @@ class _Profile:
 
     def sample(self, sample: Sample, values: Sequence[int]) -> None:
         made = self.proto.sample.add(location_id=self.stack(sample.stack), value=values)
-        for key, value in sample.labels:
-            made.label.add(key=self.text(key), str=self.text(value))
+        add = made.label.add
+        for label in sample.labels:
+            known = self._labels.get(label)
+            if known is None:
+                known = self._labels[label] = self.text(label[0]), self.text(label[1])
+            add(key=known[0], str=known[1])
 
     def bytes(self) -> bytes:
         import gzip
