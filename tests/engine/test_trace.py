@@ -86,6 +86,7 @@ def test_a_joined_thread() -> None:
         event(52, "join_end", 1, 2),
     ]
     shown = recorded(events)
+    assert shown.about["events"] == len(events) - 1  # of the ring, which has a join once
     life, left = shown.track(2)
     assert (ms(life.begun), ms(life.ended)) == (11, 50) and life.name == "pool"
     assert (left.name, ms(left.begun), ms(left.ended)) == ("not joined yet", 50, 52)

@@ -63,13 +63,18 @@ class Events(NamedTuple):
     size: int  # events that the ring holds
     is_timed: bool  # False: all times are one, since the process had no time to compare its clocks
 
+    @property
+    def kept(self) -> int:
+        """As the ring has them: a join that is over is one, here its beginning and its end."""
+        return sum(event.kind != JOIN_BEGIN for event in self.events)
+
 
 def events_of(registry: Registry, target: Target) -> Optional[Events]:
     """None: the library is older, or the option events=0 was given. TargetError: they are damaged, or cannot be
     read. Where a process has several copies of the library, those of the copy that noted the most.
     """
     found = [_read(copy, target) for copy in registry.copies if copy.header.events]
-    found.sort(key=lambda each: len(each.events) + each.overwritten)
+    found.sort(key=lambda each: each.kept + each.overwritten)
     return found[-1] if found else None
 
 

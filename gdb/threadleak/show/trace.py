@@ -61,7 +61,7 @@ class Trace:
             "begun at": clock(begun_s, with_ms=True, with_zone=True),
             "begun at (epoch seconds)": round(begun_s, 6),
             "threads": len(self._found.timeline.tracks),
-            "events": len(events.events),
+            "events": events.kept,
             "events overwritten": events.overwritten,
             "events torn": events.torn,
             "notes": [clean(notice.text) for notice in self._report.notices],
