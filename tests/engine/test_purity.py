@@ -17,7 +17,7 @@ STAGES = ["target", "read", "judge", "show", "commands"]  # each knows those bef
 STANDARD = set(
     """
     _signal argparse base64 bisect codecs collections contextlib ctypes difflib errno fnmatch functools
-    gc gzip hashlib html http importlib io itertools json operator os re resource select
+    gc glob gzip hashlib html http importlib io itertools json operator os re resource select
     shlex shutil signal site socket stat string struct subprocess sys tempfile termios textwrap
     threading time tty types typing unicodedata urllib xml zlib
 """.split()

@@ -14,10 +14,11 @@ from ..target import elf
 from ..target.base import TargetError
 from ..target.family import have_in_environment
 from .command_line import Outcome
+from .kernel_core import kernel_core
 from .preload import NOT_EXECUTABLE, Environment, execute, option, with_options
 from .results import Results
 from .run_report import RunReport
-from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, kernel_core, supervise
+from .supervise import Deadline, Ended, Listener, allow_core_files, end_as, supervise
 
 if TYPE_CHECKING:
     from ..judge.rule_set import RuleSet

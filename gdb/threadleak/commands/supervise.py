@@ -105,19 +105,3 @@ def end_as(status: int) -> int:
         signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     return 128 + number
-
-
-def kernel_core(pid: int, status: int) -> Optional[str]:
-    """Where the kernel wrote the core of a process that died, as far as its pattern tells (core(5))."""
-    if not os.WCOREDUMP(status):
-        return None
-    try:
-        with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
-            pattern = file.read().strip()
-        with open("/proc/sys/kernel/core_uses_pid", encoding="ascii") as file:
-            with_pid = "%p" not in pattern and file.read().strip() != "0"
-    except OSError:
-        return "a core file"
-    if pattern.startswith("|"):
-        return "a core, given to " + pattern[1:].split()[0]
-    return pattern.replace("%p", str(pid)) + (f".{pid}" if with_pid else "")
