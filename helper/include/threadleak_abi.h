@@ -107,7 +107,8 @@ struct threadleak_registry {
 #define THREADLEAK_STATE_EXITED 0x40u  /* called pthread_exit or thrd_exit */
 #define THREADLEAK_STATE_NO_END 0x80u  /* its end cannot be seen */
 #define THREADLEAK_STATE_BORN_DETACHED 0x100u
-#define THREADLEAK_STATE_HELD 0x200u /* the library's own, for a moment: the record is being marked */
+#define THREADLEAK_STATE_HELD 0x200u     /* the library's own, for a moment: the record is being marked */
+#define THREADLEAK_STATE_REPORTED 0x400u /* a check that the program made has told people that it leaked */
 
 /* One thread, alive or finished and not yet joined. Two cache lines: the first is written before the
  * thread exists, the second changes. */

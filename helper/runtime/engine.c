@@ -25,6 +25,7 @@ uint32_t engine_is_left;
 static struct {
     struct engine_answer *answer;
     int fd;
+    bool is_shown;         /* what is reported, to people: on stderr, or by the caller, who gets its text */
     uint32_t rules[RULES]; /* index in the registry, by the engine's number */
     uint64_t next_record;  /* where the search for the next one begins: they come in order */
     size_t length;         /* of what has come of a line */
@@ -69,20 +70,40 @@ static void rule(char *at)
         talk.rules[number] = expected_rule(unescaped(at), flags);
 }
 
-static void expected(char *at)
+/* NULL: it is gone. */
+static struct threadleak_record *record_of(uint64_t id)
 {
     const struct threadleak_table *records = &threadleak_registry.records;
-    uint64_t id = take_number(&at);
-    uint32_t index = rule_of(take_number(&at));
     uint64_t used = __atomic_load_n(&records->used, __ATOMIC_ACQUIRE);
-    for (uint64_t looked = 0; id && index && looked < used; looked++) {
+    for (uint64_t looked = 0; id && looked < used; looked++) {
         uint64_t n = (talk.next_record + looked) % used;
         struct threadleak_record *record = table_entry(records, (uint32_t)n);
         if (__atomic_load_n(&record->id, __ATOMIC_ACQUIRE) != id)
             continue;
-        record_expect(record, id, index);
         talk.next_record = n + 1;
-        return;
+        return record;
+    }
+    return NULL;
+}
+
+static void expected(char *at)
+{
+    uint64_t id = take_number(&at);
+    uint32_t index = rule_of(take_number(&at));
+    struct threadleak_record *record = index ? record_of(id) : NULL;
+    if (record)
+        record_expect(record, id, index);
+}
+
+static void reported(char *at)
+{
+    uint64_t first = take_number(&at);
+    at += *at == '-';
+    uint64_t last = take_number(&at), end = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_ACQUIRE);
+    for (uint64_t id = first; talk.is_shown && id <= last && id < end; id++) {
+        struct threadleak_record *record = record_of(id);
+        if (record)
+            record_report(record, id);
     }
 }
 
@@ -136,8 +157,8 @@ static void hear(char *line)
         const char *word;
         void (*act)(char *rest);
     } words[] = {
-        {"rule ", rule},       {"expected ", expected}, {"site ", site},  {"classified ", classified},
-        {"message ", message}, {"leaked ", leaked},     {"blind ", blind}};
+        {"rule ", rule},       {"expected ", expected}, {"site ", site},     {"classified ", classified},
+        {"message ", message}, {"reported ", reported}, {"leaked ", leaked}, {"blind ", blind}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         size_t length = strlen(words[i].word);
         if (strncmp(line, words[i].word, length) == 0)
@@ -246,6 +267,7 @@ void engine_start(const struct engine_task *task, struct engine_answer *answer)
     const struct spawn_command *command = engine_command(task);
     talk.answer = answer;
     talk.fd = -1;
+    talk.is_shown = !(task->flags & THREADLEAK_QUIET) || answer->message.size;
     talk.length = talk.next_record = 0;
     memset(talk.rules, 0, sizeof talk.rules);
     const char *obstacle = !command              ? "the rules of this check are too long"

@@ -6,14 +6,15 @@
  * The verify protocol, version 1. The library executes (spawn.h, engine_command.h)
  *
  *   threadleak verify protocol=1 pid=PID registry=0xADDRESS self=ID what=WHAT title=TEXT ask=FD answer=FD
- * flags=N format=FORMAT [output=FILE] [rules=FILE]... [no_builtin=1] [baseline=FILE] [ruletext=TEXT]
- * [expect=N]
+ * flags=N format=FORMAT [output=FILE] patience=SECONDS [rules=FILE]... [no_builtin=1] [baseline=FILE]
+ * [ruletext=TEXT] [expect=N]
  *
  *   self    id of the calling thread, which never counts, 0: it has no record
  *   what    scope:ID (threads of scopes inside it count too), since:ID (1: the whole process) or exit:ID (the
  *           same, of a process that is exiting)
  *   flags   THREADLEAK_ALLOW_DETACHED, THREADLEAK_QUIET, THREADLEAK_STRICT
  *   output  the report is a document: it becomes a file of its own, FILE or, where that exists, another one
+ *   patience  if nobody takes the report for so long, it is lost, and the answer comes all the same
  *   expect  the number of leaks that was announced; any other is what is reported
  *
  * Without `output` the report belongs to its standard output. It reads `ask` and writes `answer`, lines that
@@ -29,6 +30,7 @@
  * says `report`. The engine looks again, prints the report, and answers
  *
  *   message TEXT             for threadleak_options.message: the headline first, 2 KiB at most; any number
+ *   reported A-B             the threads with these ids are in the report; not of a process that is exiting
  *   leaked N                 so many, or 0; or: how far off the announced number
  *   blind REASON             it cannot be told
  *

@@ -276,6 +276,15 @@ bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
     return true;
 }
 
+bool record_report(struct threadleak_record *record, uint64_t id)
+{
+    if (!hold(record, id))
+        return false;
+    add_facts(record, THREADLEAK_STATE_REPORTED);
+    let_go(record);
+    return true;
+}
+
 void record_name(struct threadleak_record *record, const char *name)
 {
     uint64_t words[2] = {0, 0};

@@ -50,6 +50,9 @@ bool record_mark(struct threadleak_record *record, uint64_t id, uint32_t bits, u
  * that thread is gone. Not in signal handlers. */
 bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule);
 
+/* The same: a check has told people that it leaked. */
+bool record_report(struct threadleak_record *record, uint64_t id);
+
 /* Whether the record is in use, not main's, and has a mark that holds. */
 bool record_is_expected(const struct threadleak_record *record);
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The engine's side of the verify protocol, without a process: what it reads, classifies, and answers."""
 
+import json
 from typing import Any, List, Sequence, Type
 
 import pytest
 from image import PID, TEXT, FakeTarget, frame, mark, record, scope, site
 from threadleak.commands.verify_lines import QUIET, STRICT
 from threadleak.commands.verify_report import MESSAGE_MAX
+from threadleak.read import abi
 from threadleak.target.base import RETURN, CurrentStack, Frame, TargetError, Thread
 from verifying import Checks, ENDED, INNER, OTHER, TEST
 
@@ -22,6 +24,7 @@ def test_the_first_line_is_one_to_act_on(check: Checks) -> None:
         )
     )
     assert said.lines[0] == "classified 2" and said.last == "leaked 2"
+    assert said.lines_of("reported") == ["2-3"]
 
 
 def test_each_group_says_state_wait_stacks_and_fix_once(check: Checks) -> None:
@@ -61,6 +64,34 @@ def test_titles_say_where(check: Checks) -> None:
 def test_a_scope_that_is_not_there_is_no_green_light(check: Checks) -> None:
     with pytest.raises(TargetError, match="no scope 99"):
         check([], "what=scope:99")
+
+
+def test_at_the_exit_what_was_reported_before_is_told_in_one_line(check: Checks) -> None:
+    """It counts, and documents are whole."""
+    scopes = [
+        scope(11, b"Pool.Restart", ended_ns=9),
+        scope(12, b"Pool.Stop", ended_ns=9),
+        scope(13, b"open"),
+    ]
+    before = abi.STARTED | abi.REPORTED
+    records = [record(2, before, scope=TEST), record(3, before | abi.FINISHED, scope=TEST)]
+    of_exit = ("what=exit:1", "title=process")
+    said = check(records, *of_exit, scopes=scopes)
+    where = f"at the exit of server (pid {PID}): "
+    headline = f"threadleak: 2 leaked threads (1 unjoined, 1 outlived) {where}"
+    assert said.report == f"{headline}reported before, in test Pool.Restart\n"
+    assert said.last == "leaked 2" and not said.lines_of("reported")
+    records += [record(4, scope=TEST), record(5, before, scope=2), record(6, before, scope=3)]
+    said = check(records, *of_exit, scopes=scopes)
+    first = f"threadleak: 5 leaked threads (1 unjoined, 4 outlived) {where}1 made by start_worker at server.c:42"
+    told = "4 reported before, in tests Pool.Restart, Pool.Stop"
+    assert said.report.startswith(f"{first}, {told}\n\n1 outlived thread, id 4,")
+    assert said.report.count("created at:") == 1
+    shown = json.loads(check(records, *of_exit, "format=json", scopes=scopes).report)
+    assert shown["brief"] == said.report and len(shown["threads"]) == 5
+    assert "5 made by start_worker" not in said.report and "ids 2-6" in shown["text"]
+    assert "ids 2-6" in check(records, *of_exit, "format=junit", scopes=scopes).report
+    assert "ids 2-6" in check(records, "what=since:1", "title=process", scopes=scopes).report
 
 
 def test_all_is_well(check: Checks) -> None:

@@ -3,6 +3,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, List
 
@@ -93,6 +94,25 @@ def test_an_engine_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(answer[1])
     with os.fdopen(answer[0]) as file:
         assert file.read() == "blind the engine failed: KeyError: 'a mistake of ours'\n"
+
+
+def test_a_report_that_nobody_takes_is_given_up(check: Checks, capfd: Any) -> None:
+    """The answer comes all the same."""
+    read, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(full, bytes(4096))
+    os.set_blocking(full, True)
+    before = os.dup(1)
+    os.dup2(full, 1)
+    try:
+        said = check([record(2, scope=TEST)], "patience=1")
+    finally:
+        os.dup2(before, 1)
+        for file in (before, full, read):
+            os.close(file)
+    assert said.last == "leaked 1"
 
 
 def test_what_a_later_library_adds_is_left_aside() -> None:

@@ -277,12 +277,20 @@ static void copy()
     waitpid(static_cast<pid_t>(child), nullptr, 0);
 }
 
+/* All other parts end by _exit, unchecked. */
+static void exits()
+{
+    unjoined();
+    exit(0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)();
     } parts[] = {{"unjoined", unjoined},
+                 {"exits", exits},
                  {"outlived", outlived},
                  {"pool", pool},
                  {"many", many},

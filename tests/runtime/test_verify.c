@@ -33,6 +33,33 @@ static void nothing_is_leaked_where_nothing_is_left(void **state)
     ASSERT_CLEAN_WITHOUT_ENGINE(threadleak_verify_none(NULL));
 }
 
+/* What is neither printed nor given to the caller is not. */
+static void a_thread_in_a_report_is_marked_as_reported(void **state)
+{
+    (void)state;
+    pthread_t pthread;
+    char answer[64];
+    threadleak_checkpoint_t checkpoint = threadleak_checkpoint();
+    uint64_t id = create_finished(&pthread);
+    snprintf(answer, sizeof answer, "reported %llu-%llu\\nleaked 1\\n", (unsigned long long)id,
+             (unsigned long long)id);
+    struct threadleak_options how = THREADLEAK_OPTIONS_INIT;
+    how.settle_ms = 0;
+    how.flags = THREADLEAK_QUIET;
+    engine_is_to("classified 1\\n", answer);
+    assert_int_equal(threadleak_verify_since(checkpoint, &how), 1);
+    assert_false(view_state(id) & THREADLEAK_STATE_REPORTED);
+    how = settling(0);
+    how.flags = THREADLEAK_QUIET;
+    engine_is_to("classified 1\\n", answer);
+    assert_int_equal(threadleak_verify_since(checkpoint, &how), 1);
+    assert_true(view_state(id) & THREADLEAK_STATE_REPORTED);
+    pthread_join(pthread, NULL);
+    uint64_t next = create_finished(&pthread); /* in the same record */
+    assert_false(view_state(next) & THREADLEAK_STATE_REPORTED);
+    pthread_join(pthread, NULL);
+}
+
 static void an_unjoined_thread_is_reported_by_the_engine(void **state)
 {
     (void)state;
@@ -49,6 +76,7 @@ static void an_unjoined_thread_is_reported_by_the_engine(void **state)
     assert_non_null(strstr(engine_line, " what=scope:"));
     assert_non_null(strstr(engine_line, " title=Suite.leaks one ask=3 answer=4 flags=0 format=text "));
     assert_int_equal(engine_lines("heard report"), 1);
+    assert_false(view_state(id) & THREADLEAK_STATE_REPORTED);
     engine_is_to("classified 1\\n", "leaked 1\\n");
     how = settling(0);
     how.rules = "name:x some reason";
@@ -436,6 +464,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_leaked_where_nothing_is_left),
         cmocka_unit_test(an_unjoined_thread_is_reported_by_the_engine),
+        cmocka_unit_test(a_thread_in_a_report_is_marked_as_reported),
         cmocka_unit_test(what_came_before_a_checkpoint_is_not_checked),
         cmocka_unit_test(neither_the_calling_thread_nor_main_counts),
         cmocka_unit_test(threads_of_inner_scopes_count_and_of_other_scopes_do_not),

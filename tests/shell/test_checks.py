@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import xml.etree.ElementTree as xml
+from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
 import pytest
@@ -55,6 +56,32 @@ def test_an_unjoined_thread(workshop: Workshop, link: str) -> None:
         in ran.headline
     )
     assert "pthread_join" in ran.report
+
+
+BEFORE = r"at the exit of checks \(pid \d+\): reported before, in test Suite.unjoined\n"
+
+
+def test_what_a_check_has_reported_is_told_at_the_exit_in_one_line(workshop: Workshop) -> None:
+    ran = run(workshop, "exits", options="at_exit=report:settle_ms=0")
+    assert ran.report.count("created at:") == 1
+    assert re.search(rf"\nthreadleak: 1 leaked thread \(1 unjoined\) {BEFORE}\Z", ran.report)
+
+
+@pytest.mark.parametrize("more", [[], ["--report", "of_run.json"]])
+def test_run_counts_what_a_check_has_reported(
+    workshop: Workshop, tmp_path: Path, more: List[str]
+) -> None:
+    """Documents are whole."""
+    words = ["run", "--settle-ms", "0", *more, "--", workshop.program("checks").path, "exits"]
+    done = subprocess.run(
+        [SHELL, *words], cwd=tmp_path, capture_output=True, text=True, timeout=SOON_S
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("created at:") == 1 and len(re.findall(BEFORE, done.stderr)) == 1
+    if more:
+        (program,) = json.loads((tmp_path / "of_run.json").read_text())["programs"]
+        assert program["leaked"] == 1 and len(program["reports"]) == 2
+        assert all("created at:" in each["text"] for each in program["reports"])
 
 
 def test_who_checks_has_not_ended(workshop: Workshop) -> None:

@@ -96,7 +96,7 @@ class RunReport:
         bodies = self._bodies() if self._folder is not None else {}
         self.reports = [each for wrote in bodies.values() for each in wrote.claims()]
         for wrote in bodies.values():
-            self._tell(wrote.text if self._format == "text" else wrote.notes)
+            self._tell(wrote.brief if self._format == "text" else wrote.notes)
         if shown.is_worth_a_summary(self._programs):
             self._tell("\n".join(shown.summary(self._programs)) + "\n")
         if self._format == "github":

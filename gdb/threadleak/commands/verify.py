@@ -14,6 +14,7 @@ nothing is imported here that is not needed. Version 1 of the protocol (helper/r
     rules=FILE...  ruletext=TEXT  baseline=FILE         of the options; of the call, newlines inside; of the options
     no_builtin=1                                        without the built-in rules
     expect=N                                            so many leaks are announced
+    patience=SECONDS                                    that whoever reads the report may let us wait
 
 and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
 
@@ -27,6 +28,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
         hold                        as `report`, but nothing is printed: verify_held.py tells how it goes on
     to the library:
         message TEXT                the first lines of the report, at most 2 KiB
+        reported A-B                the threads with these ids are in the report; not of a process that is exiting
         leaked N | blind REASON     and this process exits
 
 `blind` may come at any time, and is the last line. The process is read without being stopped.
@@ -43,7 +45,7 @@ from ..read.look import Look, look
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
 from ..target.native import NativeTarget
-from .verify_lines import ALLOW_DETACHED, PROCESS, STRICT, Answer, Request, parse
+from .verify_lines import ALLOW_DETACHED, EXIT, PROCESS, STRICT, Answer, Request, parse
 from .verify_marks import Marks
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Check:
 
     def _occasion(self) -> Occasion:
         title = self.request.title[:TITLE_WIDTH]
-        if self.request.what == "exit":
+        if self.request.what == EXIT:
             return Occasion(" although the process is exiting", "before the process ends")
         if title == PROCESS:
             return Occasion(" at the check of the process", "before the check")

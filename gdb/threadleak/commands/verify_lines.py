@@ -2,6 +2,8 @@
 """The words and lines of the verify protocol, which verify.py tells."""
 
 import os
+import select
+from contextlib import suppress
 from typing import Dict, List, NamedTuple, Optional
 
 from ..escapes import encoded
@@ -9,13 +11,14 @@ from ..judge.part import Part
 
 PROTOCOL = "1"
 PROCESS = "process"  # the title of what is no test
+EXIT = "exit"  # what is checked: a process that is exiting
 ALLOW_DETACHED, QUIET, STRICT = 0x1, 0x2, 0x4
 
 
 class Request(NamedTuple):
     pid: int
     registry: int
-    what: str  # "scope", "since" or "exit"
+    what: str  # "scope", "since" or EXIT
     part: Part
     title: str
     ask: int
@@ -28,6 +31,7 @@ class Request(NamedTuple):
     no_builtin: bool
     baseline: Optional[str]
     expect: Optional[int]
+    patience_s: int  # for whoever reads the report; 0: it is an older library's, which says none
 
 
 def parse(words: List[str]) -> Request:
@@ -40,7 +44,7 @@ def parse(words: List[str]) -> Request:
     if last["protocol"] != PROTOCOL:
         raise ValueError(f"version {last['protocol']} of the protocol")
     what, _, id = last["what"].partition(":")
-    if what not in ("scope", "since", "exit"):
+    if what not in ("scope", "since", EXIT):
         raise ValueError(f"what={what}")
     part = Part(
         scope=int(id) if what == "scope" else 0,
@@ -63,6 +67,7 @@ def parse(words: List[str]) -> Request:
         no_builtin=last.get("no_builtin") == "1",
         baseline=last.get("baseline") or None,
         expect=int(last["expect"]) if last.get("expect") else None,
+        patience_s=int(last.get("patience", "0")),
     )
 
 
@@ -83,13 +88,14 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def write(file: int, text: str) -> None:
-    """All of it, also where the file does not block: whoever we are started by may have made it so."""
+def write(file: int, text: str, patience_s: int = 0) -> None:
+    """All of it, also where the file does not block: whoever we are started by may have made it so. TimeoutError:
+    nobody took anything for so long, and what was taken by then is written; 0: there is no limit.
+    """
     data = memoryview(encoded(text))
     while data:
-        try:
-            data = data[os.write(file, data) :]
-        except BlockingIOError:
-            import select
-
-            select.select([], [file], [])
+        if not select.select([], [file], [], patience_s or None)[1]:
+            raise TimeoutError
+        with suppress(BlockingIOError):  # another writer was faster
+            # what is ready takes so much without blocking, if it is a pipe (pipe(7))
+            data = data[os.write(file, data[: select.PIPE_BUF]) :]

@@ -2,6 +2,7 @@
 """The second half of `threadleak verify`: what is left leaked, as the library and whoever reads are told it."""
 
 import _signal  # type: ignore[import]  # signal loads enum
+from contextlib import suppress
 from typing import List, NamedTuple, Optional
 
 from ..escapes import encoded
@@ -12,7 +13,7 @@ from ..new_file import open_new
 from ..show import cases, failure
 from ..show.sanitize import clean, shorten
 from .verify import TITLE_WIDTH
-from .verify_lines import PROCESS, QUIET, STRICT, Answer, Request, escaped, write
+from .verify_lines import EXIT, PROCESS, QUIET, STRICT, Answer, Request, escaped, write
 
 STDOUT = 1
 WITH_PAGE = "json+html"  # what `run` makes documents of
@@ -56,19 +57,30 @@ def answer(to: Answer, all: Found, leaked: List[Verdict]) -> None:
     elif all.is_announced(leaked):
         to.send(["leaked 0"])
     else:
-        lines = failure.lines(_shown(all, leaked))
-        to.send([*_messages(lines), f"leaked {abs(len(leaked) - (all.request.expect or 0))}"])
+        told = [*_messages(lines(all, leaked)), *_reported(all, leaked)]
+        to.send([*told, f"leaked {abs(len(leaked) - (all.request.expect or 0))}"])
+
+
+def _reported(all: Found, leaked: List[Verdict]) -> List[str]:
+    """Ids that follow one another are told as one."""
+    copy = all.report.registry.copies[0]
+    if all.request.what == EXIT:
+        return []
+    ids = sorted(copy.records.ids[each.thread.index] for each in leaked if each.thread.copy is copy)
+    firsts = [id for before, id in zip([-1, *ids], ids) if id != before + 1]
+    lasts = [id for id, after in zip(ids, [*ids[1:], -1]) if after != id + 1]
+    return [f"reported {first}-{last}" for first, last in zip(firsts, lasts)]
 
 
 def lines(all: Found, leaked: List[Verdict]) -> List[str]:
-    """The report, to people."""
-    return failure.lines(_shown(all, leaked))
+    """The report, to people. Documents are whole; else what was reported before is told at the exit in one line."""
+    return failure.lines(_shown(all, leaked, with_reported=all.request.format != "text"))
 
 
-def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -> str:
-    """The report in the format that is asked for; `lines`: the same to people, if it was made already."""
+def text(all: Found, leaked: List[Verdict], made: Optional[List[str]] = None) -> str:
+    """The report in the format that is asked for; `made`: its lines, if they are there already."""
     shown = _shown(all, leaked)
-    text = _joined(lines or failure.lines(shown))
+    text = _joined(made or lines(all, leaked))
     if all.request.format == "html":
         return _page(all, shown, leaked)
     if all.request.format in JSON:
@@ -77,6 +89,9 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
 
         told = json.of_verdicts(shown.report, leaked, True, title=shown.name)
         told["text"] = text
+        brief = _shown(all, leaked, with_reported=False)
+        if brief.before:
+            told["brief"] = _joined(failure.lines(brief))
         if all.request.format == WITH_PAGE:
             told["page"] = _page(all, shown, leaked)
         return dump(told)
@@ -92,7 +107,7 @@ def text(all: Found, leaked: List[Verdict], lines: Optional[List[str]] = None) -
 def _page(all: Found, shown: failure.Failure, leaked: List[Verdict]) -> str:
     from ..show import html
 
-    title = shown.name if all.request.what != "exit" else None
+    title = shown.name if all.request.what != EXIT else None
     return html.document(shown.report, leaked, title=title)
 
 
@@ -123,7 +138,7 @@ class Unsure(NamedTuple):
 
 def unsure(all: Found, leaked: List[Verdict], but: str, lines: List[str]) -> Unsure:
     """`but`: what is unusual about the end of the process; `lines`: the report, to people."""
-    shown = _shown(all, leaked)
+    shown = _shown(all, leaked, with_reported=all.request.format != "text")
     shown = shown._replace(where=shown.where + but)
     message = failure.headline(shown, claims=False).partition(": ")[2]
     case = cases.Case(shown.name, cases.BLIND, message, _joined(lines[1:]), ran_s=_ran_s(all))
@@ -138,13 +153,14 @@ def _ran_s(all: Found) -> Optional[float]:
 
 def show(request: Request, text: str) -> None:
     if not request.flags & QUIET:
-        _print(text, STDOUT if request.output is None else _new_file(request.output))
+        file = STDOUT if request.output is None else _new_file(request.output)
+        _print(text, file, request.patience_s)
 
 
 def say(request: Request, text: str) -> None:
     """To people, whatever the format is; not where it would come between documents."""
     if not request.flags & QUIET and (request.format == "text" or request.output is not None):
-        _print(text, STDOUT)
+        _print(text, STDOUT, request.patience_s)
 
 
 def _new_file(path: str) -> int:
@@ -155,22 +171,21 @@ def _new_file(path: str) -> int:
         return STDOUT
 
 
-def _shown(all: Found, leaked: List[Verdict]) -> failure.Failure:
+def _shown(all: Found, leaked: List[Verdict], with_reported: bool = True) -> failure.Failure:
     request, report = all.request, all.report
+    with_reported = with_reported or request.what != EXIT
     name = shorten(clean(request.title), TITLE_WIDTH)
     where = _where(request, report, name)
     if name == PROCESS:
         name = clean(report.program) or name
-    return failure.failure(report, leaked, name, where, request.expect)
+    return failure.failure(report, leaked, name, where, request.expect, with_reported)
 
 
-def _print(text: str, file: int) -> None:
+def _print(text: str, file: int, patience_s: int) -> None:
     """Where nobody reads, the answer still counts."""
     before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    try:
-        write(file, text)
-    except OSError:
-        pass
+    with suppress(OSError):
+        write(file, text, patience_s)
     _signal.signal(_signal.SIGPIPE, before)
 
 
@@ -187,7 +202,7 @@ def _why_blind(request: Request, report: Report, leaked: List[Verdict]) -> Optio
 
 
 def _where(request: Request, report: Report, name: str) -> str:
-    if request.what == "exit":
+    if request.what == EXIT:
         return f"at the exit of {clean(report.program) or 'the process'} (pid {request.pid})"
     return "in the process" if name == PROCESS else f"in test {name}"
 

@@ -112,6 +112,7 @@ EXITED = 0x40
 NO_END = 0x80
 BORN_DETACHED = 0x100
 HELD = 0x200
+REPORTED = 0x400
 
 
 class Site(NamedTuple):

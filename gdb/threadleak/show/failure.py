@@ -5,7 +5,7 @@ It is printed into the output of tests, where it competes with all else: each th
 equal leaks take no more room than one, and whatever is long is cut.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..judge.blame import body, first_own, own_frame
 from ..judge.classes import ALL, UNJOINED
@@ -21,6 +21,7 @@ from . import text
 from .ancestry import ancestry
 from .cases import FAILED, Case, Spot
 from .places import function, in_module, place
+from .reported_before import is_reported, reported_before
 from .sanitize import clean, shorten
 from .started import start_place
 from .style import PLAIN, Style
@@ -48,7 +49,8 @@ QUIET_NOTICES = (
 
 class Failure(NamedTuple):
     """`where`: what was checked, as the first line has it: "in test Pool.Restart". `expected`: the number of
-    leaks that the program itself announced."""
+    leaks that the program itself announced. `before`: those of `leaked` that were reported before, and are in no
+    group."""
 
     report: Report
     leaked: List[Verdict]
@@ -56,6 +58,7 @@ class Failure(NamedTuple):
     name: str
     where: str
     expected: Optional[int] = None
+    before: Sequence[Verdict] = ()
 
 
 def failure(
@@ -64,9 +67,13 @@ def failure(
     name: str,
     where: str,
     expected: Optional[int] = None,
+    with_reported: bool = True,
 ) -> Failure:
-    groups = merge_alike(group(leaked), report.alike)
-    return Failure(report, leaked, groups, clean(name), clean(where), expected)
+    """`with_reported`: also those that were reported before are shown."""
+    before = [] if with_reported else list(filter(is_reported, leaked))
+    new = [each for each in leaked if not is_reported(each)] if before else leaked
+    groups = merge_alike(group(new), report.alike)
+    return Failure(report, leaked, groups, clean(name), clean(where), expected, before)
 
 
 def headline(shown: Failure, claims: bool = True) -> str:
@@ -93,14 +100,16 @@ def _places(shown: Failure) -> str:
     for each in shown.groups:
         maker = _maker(shown.report, each)
         makers[maker] = makers.get(maker, 0) + len(each.verdicts)
-    told = list(makers.items())
-    if not told:
-        return ""
-    (maker, first), *others = told[:PLACES]
-    lead = "" if first == len(shown.leaked) else f"{first:,} "
-    parts = [f"{lead}made by {maker}", *(f"{count:,} by {maker}" for maker, count in others)]
-    rest = sum(count for _, count in told[PLACES:])
-    return ", ".join(parts + ([f"{rest:,} elsewhere"] if rest else []))
+    parts: List[str] = []
+    for maker, count in list(makers.items())[:PLACES]:
+        lead = "" if count == len(shown.leaked) else f"{count:,} "
+        parts.append(f"{lead}by {maker}" if parts else f"{lead}made by {maker}")
+    rest = sum(list(makers.values())[PLACES:])
+    parts += [f"{rest:,} elsewhere"] if rest else []
+    if shown.before:
+        lead = f"{len(shown.before):,} " if parts else ""
+        parts.append(lead + reported_before(shown.before))
+    return ", ".join(parts)
 
 
 def _maker(report: Report, each: Group) -> str:
@@ -141,7 +150,7 @@ def lines(shown: Failure, style: Style = PLAIN) -> List[str]:
         found += ["", f"{count:,} more, made by:"]
         found += [f"  {len(each.verdicts):,}  {_maker(report, each)}" for each in rest[:GROUPS]]
         found += [f"  and at {len(rest) - GROUPS:,} more places"] if len(rest) > GROUPS else []
-    fixes = text.fixes(report, shown.leaked)
+    fixes = text.fixes(report, [verdict for each in shown.groups for verdict in each.verdicts])
     return found + (["", *fixes] if fixes else [])
 
 

@@ -60,6 +60,7 @@ def unsure(document: str, sentence: str, text: str) -> str:
         each.update(leaked=None, confidence=None)
     for each in shown["groups"]:
         each.update(leaked=None)
+    shown.pop("brief", None)  # would claim that they leaked
     return dump({**shown, "summary": None, "error": sentence, "text": text})
 
 

@@ -12,7 +12,7 @@ from .json_text import dump, parse
 from .programs import headline, message, name
 
 if TYPE_CHECKING:
-    from typing import Match
+    from typing import Callable, Match
 
 SCHEMA = "threadleak-run/1"
 _DOCUMENT = re.compile(r"^\{\n.*?^\}\n", re.M | re.S)
@@ -22,6 +22,7 @@ class Written(NamedTuple):
     """By one process, through the library in it: documents of its checks as show/json.py makes them, among notes."""
 
     text: str = ""  # all of it, as people read it
+    brief: str = ""  # the same without what they have read before
     notes: str = ""
     reports: Tuple[Any, ...] = ()
     pages: Tuple[str, ...] = ()  # the same for a browser, where they were asked for
@@ -36,7 +37,8 @@ class Written(NamedTuple):
 def written(raw: str) -> Written:
     reports = tuple(_documents(raw))
     pages = tuple(filter(None, map(_page_of, reports)))
-    return Written(_DOCUMENT.sub(_as_text, raw), _DOCUMENT.sub("", raw), reports, pages)
+    text, brief = (_DOCUMENT.sub(_as_text(*keys), raw) for keys in (("text",), ("brief", "text")))
+    return Written(text, brief, _DOCUMENT.sub("", raw), reports, pages)
 
 
 def _page_of(report: Any) -> Optional[str]:
@@ -158,8 +160,13 @@ def _documents(raw: str) -> Iterator[Any]:
             pass
 
 
-def _as_text(found: "Match[str]") -> str:
-    for shown in _documents(found[0]):
-        text = shown.get("text")
-        return text if isinstance(text, str) else ""
-    return found[0]
+def _as_text(*keys: str) -> "Callable[[Match[str]], str]":
+    """By the first of them that a document has."""
+
+    def texts(found: "Match[str]") -> str:
+        for shown in _documents(found[0]):
+            texts = (shown.get(key) for key in keys)
+            return next((text for text in texts if isinstance(text, str)), "")
+        return found[0]
+
+    return texts
