@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "options.h"
+#include "output.h"
 #include "real.h"
 #include "registry.h"
 #include "start_folder.h"
@@ -21,7 +22,7 @@
 #define THREADLEAK_COMMAND "/usr/local/bin/threadleak" /* the Makefile says where it is installed */
 #endif
 
-#define PATH_SIZE 1024
+#define PATH_SIZE (START_FOLDER_SIZE + OPTIONS_TEXT)
 #define ARGUMENTS 48
 #define ARGUMENTS_SIZE 32768
 #define VARIABLES 1024 /* of the environment; what is beyond is left out */
@@ -71,7 +72,10 @@ void engine_command_init(void)
     if (getauxval(AT_SECURE))
         return; /* a setuid program does not start interpreters on our behalf */
     if (options.engine[0]) {
-        command.paths[0] = options.engine;
+        struct text place = text_in(places[0], PATH_SIZE);
+        start_folder_add(&place, options.engine);
+        text_add(&place, options.engine);
+        command.paths[0] = places[0];
         return;
     }
     for (unsigned i = 0; library && i < sizeof beside_library / sizeof *beside_library; i++) {
@@ -146,12 +150,18 @@ static void add_what(struct list *list, const struct verify_request *request)
     add_number(list, whats[request->what], request->id ? request->id : 1);
 }
 
+static void add_file(struct list *list, const char *name, const char *path, size_t length)
+{
+    begin_argument(list, name);
+    start_folder_add(&list->text, path);
+    text_add_bytes(&list->text, path, length);
+}
+
 static void add_rules(struct list *list, const char *name)
 {
     for (const char *file = options.rules; *file;) {
         size_t length = strcspn(file, "\n");
-        begin_argument(list, name);
-        text_add_bytes(&list->text, file, length);
+        add_file(list, name, file, length);
         file += length + (file[length] != 0);
     }
 }
@@ -162,7 +172,7 @@ static void add_files(struct list *list)
     if (options.no_builtin)
         add_text(list, "no_builtin=", "1");
     if (options.baseline[0])
-        add_text(list, "baseline=", options.baseline);
+        add_file(list, "baseline=", options.baseline, strlen(options.baseline));
 }
 
 /* Where a document can be a file of its own; a terminal, a pipe or a link is written to as it is. */
@@ -200,6 +210,7 @@ static bool fill_arguments(const struct engine_task *task)
     add_number(&list, "flags=", task->flags);
     add_text(&list, "format=", formats[options.format]);
     add_output(&list);
+    add_number(&list, "patience=", OUTPUT_PATIENCE_S);
     add_files(&list);
     if (task->rules && task->rules[0])
         add_text(&list, "ruletext=", task->rules);

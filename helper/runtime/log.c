@@ -2,13 +2,11 @@
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "options.h"
+#include "output.h"
+#include "system_call.h"
 
 #define DIGITS 24 /* room for any 64-bit number, decimal or as 0x..., and its zero byte */
 
@@ -31,49 +29,30 @@ __attribute__((noinline)) static void open_file(struct log *log)
     char path[LOG_PATH_SIZE];
     struct text text = text_in(path, sizeof path);
     log_add_path(&text, options.log_path);
-    long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = output_open(path);
     log->opened = fd >= 0;
-    if (fd >= 0)
-        log->fd = (int)fd;
+    if (log->opened)
+        log->fd = fd;
+}
+
+void log_begin_on_stderr(struct log *log)
+{
+    log->saved_errno = errno;
+    log->length = 0;
+    log->opened = false;
+    log->fd = STDERR_FILENO;
 }
 
 void log_begin(struct log *log)
 {
-    log->saved_errno = errno;
-    log->length = 0;
-    log->opened = options.log_path[0] && !options_want_documents();
-    log->fd = STDERR_FILENO;
-    if (log->opened)
+    log_begin_on_stderr(log);
+    if (options.log_path[0] && !options_want_documents())
         open_file(log);
-}
-
-/* Where nobody reads, the write fails; it must not end the program, which may not write there itself. The
- * signal is sent to the thread that writes (signal(7), SIGPIPE), and is taken back here unless it was pending
- * before. */
-static long write_without_signal(int fd, const char *text, size_t size)
-{
-    const uint64_t pipe_signal = (uint64_t)1 << (SIGPIPE - 1);
-    const struct timespec now = {0, 0};
-    uint64_t mask, pending = 0;
-    syscall(SYS_rt_sigpending, &pending, sizeof pending);
-    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &pipe_signal, &mask, sizeof mask);
-    long written = syscall(SYS_write, fd, text, size);
-    int error = errno;
-    if (written < 0 && error == EPIPE && !(pending & pipe_signal))
-        syscall(SYS_rt_sigtimedwait, &pipe_signal, NULL, &now, sizeof pipe_signal);
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
-    errno = error;
-    return written;
 }
 
 static void flush(struct log *log)
 {
-    for (size_t done = 0; done < log->length;) {
-        long n = write_without_signal(log->fd, log->text + done, log->length - done);
-        if (n <= 0 && errno != EINTR)
-            break; /* nobody to tell */
-        done += n > 0 ? (size_t)n : 0;
-    }
+    output_write(log->fd, log->text, log->length);
     log->length = 0;
 }
 
@@ -106,7 +85,7 @@ void log_end(struct log *log)
 {
     flush(log);
     if (log->opened)
-        syscall(SYS_close, log->fd);
+        system_call(SYS_close, log->fd);
     errno = log->saved_errno;
 }
 

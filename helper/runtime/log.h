@@ -25,6 +25,7 @@ struct log {
 };
 
 void log_begin(struct log *log);
+void log_begin_on_stderr(struct log *log); /* whatever the options say */
 void log_text(struct log *log, const char *text);
 void log_number(struct log *log, uint64_t number);
 void log_address(struct log *log, uint64_t address);

@@ -86,7 +86,7 @@ static void print_words(struct log *log, const struct option *option)
 static void print_help(void)
 {
     struct log log;
-    log_begin(&log);
+    log_begin_on_stderr(&log);
     log_text(&log, "threadleak: THREADLEAK_OPTIONS=key=value:key=value, with the keys\n");
     for (size_t i = 0; i < OPTIONS; i++) {
         log_text(&log, "  ");
@@ -129,6 +129,29 @@ static void note_fault(const char *before, const char *subject, size_t length, c
     text_add(&text, after);
 }
 
+/* On stderr, since log_path may be what is wrong, or comes later. */
+static void say(const char *what, const char *subject, const char *after)
+{
+    struct log log;
+    log_begin_on_stderr(&log);
+    log_text(&log, "threadleak: ");
+    log_text(&log, what);
+    log_text(&log, subject);
+    log_text(&log, after);
+    log_text(&log, "\n");
+    log_end(&log);
+}
+
+/* A check at exit says it at the exit. */
+static void complain_of_file(const char *path)
+{
+    static const char what[] = "THREADLEAK_OPTIONS names a file that cannot be read: ";
+    static const char after[] = "; correct it, or leave it out";
+    note_fault(what, path, strlen(path), after);
+    if (options.at_exit == AT_EXIT_NONE)
+        say(what, path, after);
+}
+
 /* Now, and not when they are needed, which may be never: a path that is misspelt is to be noticed. */
 static void look_for_files(const char *paths)
 {
@@ -138,8 +161,7 @@ static void look_for_files(const char *paths)
         struct text text = text_in(path, sizeof path);
         text_add_bytes(&text, paths, length);
         if (access(path, R_OK))
-            note_fault("THREADLEAK_OPTIONS names a file that cannot be read: ", paths, length,
-                       "; correct it, or leave it out");
+            complain_of_file(path);
         paths += length + (paths[length] != 0);
     }
 }
@@ -148,14 +170,7 @@ static void complain(const char *what, const char *key)
 {
     note_fault("THREADLEAK_OPTIONS says something that means nothing, '", key, strlen(key),
                "'; correct it, THREADLEAK_OPTIONS=help prints what there is");
-    struct log log;
-    log_begin(&log);
-    log_text(&log, "threadleak: THREADLEAK_OPTIONS: ");
-    log_text(&log, what);
-    log_text(&log, " '");
-    log_text(&log, key);
-    log_text(&log, "'; THREADLEAK_OPTIONS=help prints what there is\n");
-    log_end(&log);
+    say(what, key, "'; THREADLEAK_OPTIONS=help prints what there is");
 }
 
 static bool parse_number(const char *text, const struct option *option, uint32_t *number)
@@ -222,16 +237,17 @@ static void set(const char *key, const char *value)
             set_number(&table[i], number);
         says_events |= table[i].offset == offsetof(struct options, events);
         if (!is_usable)
-            complain("unusable value for", key);
+            complain("THREADLEAK_OPTIONS: unusable value for '", key);
         if (!is_usable && table[i].offset == offsetof(struct options, at_exit))
             options.at_exit = AT_EXIT_CHECK; /* something was asked for */
         return;
     }
-    complain("no option", key);
+    complain("THREADLEAK_OPTIONS: no option '", key);
 }
 
-/* Copies one `key=value` from `text` and returns where the next one begins, or NULL. */
-static const char *split(const char *text, char *word, size_t size, char **value)
+/* Copies one `key=value` from `text` and returns where the next one begins, or NULL; `is_open`: its quote
+ * does not end. */
+static const char *split(const char *text, char *word, size_t size, char **value, bool *is_open)
 {
     size_t n = 0;
     char quote = 0;
@@ -251,6 +267,7 @@ static const char *split(const char *text, char *word, size_t size, char **value
     word[n] = '\0';
     if (!*value)
         *value = word + n;
+    *is_open = quote;
     return *text ? text + 1 : NULL;
 }
 
@@ -262,15 +279,16 @@ void options_read(void)
     const char *text = getauxval(AT_SECURE) ? NULL : getenv("THREADLEAK_OPTIONS");
     static char word[OPTIONS_TEXT + 64]; /* static: the thread that gets here first may have a small stack */
     char *value;
+    bool is_open;
     while (text) {
-        text = split(text, word, sizeof word, &value);
+        text = split(text, word, sizeof word, &value, &is_open);
+        if (*word && is_open)
+            complain("THREADLEAK_OPTIONS: a quote does not end in the value of '", word);
         if (*word)
             set(word, value);
     }
     if (options.trace[0] && !says_events)
         options.events = EVENTS_OF_TRACE;
-    if (options.at_exit != AT_EXIT_NONE) {
-        look_for_files(options.rules);
-        look_for_files(options.baseline);
-    }
+    look_for_files(options.rules);
+    look_for_files(options.baseline);
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "output.h"
 #include "ptracer.h"
 #include "system_call.h"
 
@@ -72,8 +73,10 @@ static void arrange_descriptors(void)
         system_call(SYS_dup3, null, 0, 0);
     if (system_call(SYS_fcntl, 2, F_GETFD) < 0)
         system_call(SYS_dup3, 0, 2, 0);
-    long out = output ? system_call(SYS_openat, AT_FDCWD, output, O_WRONLY | O_CREAT | O_APPEND, 0666) : 2;
-    if (out != 1)
+    int out = output ? output_open(output) : 2;
+    if (out == 1) /* the program had closed it */
+        system_call(SYS_fcntl, 1, F_SETFD, 0);
+    else
         system_call(SYS_dup3, out < 0 ? 2 : out, 1, 0);
     close_from(FIRST_FD);
 }

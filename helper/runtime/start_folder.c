@@ -13,7 +13,7 @@ void start_folder_init(void)
 
 void start_folder_add(struct text *text, const char *path)
 {
-    if (path[0] == '/' || !folder[0])
+    if (!path[0] || path[0] == '/' || !folder[0])
         return;
     text_add(text, folder);
     text_add(text, "/");

@@ -13,7 +13,7 @@
 /* Before any path is used. A folder that has no name, or too long a one, leaves paths as they are. */
 void start_folder_init(void);
 
-/* What has to stand before `path`; nothing, if it is not relative. */
+/* What has to stand before `path`; nothing, if it is empty or not relative. */
 void start_folder_add(struct text *text, const char *path);
 
 #endif

@@ -3,10 +3,11 @@
 
 import os
 import subprocess
-from typing import Dict, List, NamedTuple, Optional
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import pytest
-from run_shell import TIMEOUT_S, environment
+from run_shell import SHELL, TIMEOUT_S, environment
 from test_runtime_options import sanitizer_library
 from workshop import EMBEDDED, HIDDEN, LIBRARY, LINKED, PRELOADED, STATIC, STATIC_PIE, Workshop
 
@@ -239,4 +240,39 @@ def test_a_check_that_is_not_the_one_that_was_asked_for(
 
 def test_options_of_no_check_are_only_noted(exits: str) -> None:
     ended = end(exits, "joined", "return", options="no_such_option=1:rules=/nonexistent")
-    assert ended.status == 0 and len(ended.reports) == 1
+    assert ended.status == 0 and len(ended.reports) == 2
+    assert "no option 'no_such_option'" in ended.err
+    assert "cannot be read: /nonexistent; correct it, or leave it out" in ended.err
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ("no_such_option=1", "no option 'no_such_option'"),
+        ("strict=yes", "unusable value for 'strict'"),
+        ("format=yaml", "unusable value for 'format'"),
+        ("only='test_*", "a quote does not end in the value of 'only'"),
+    ],
+)
+def test_what_means_nothing_is_told_on_stderr_wherever_notes_go(
+    exits: str, tmp_path: Any, wrong: str, said: str
+) -> None:
+    options = f"log_path={tmp_path}/log:{wrong}"
+    ended = end(exits, "joined", "return", options=options)
+    assert ended.status == 0 and said in ended.err and not os.listdir(tmp_path)
+    ended = end(exits, "joined", "return", options=f"format=json:{options}")
+    assert ended.status == 0 and said in ended.err and not os.listdir(tmp_path)
+
+
+def test_files_are_meant_where_the_program_started(exits: str, tmp_path: Path) -> None:
+    """It goes elsewhere before it exits."""
+    (tmp_path / "later").mkdir()
+    (tmp_path / "mine").write_text("name:stays  stays while the test runs\n")
+    (tmp_path / "engine").symlink_to(SHELL)
+    known = ["run", "--baseline", "known", "--update-baseline", "--", exits, "alive", "elsewhere"]
+    subprocess.run(
+        [SHELL, *known], env=environment(), cwd=tmp_path, capture_output=True, timeout=TIMEOUT_S
+    )
+    for options, status in (("rules=mine", 0), ("baseline=known", 0), ("engine=engine", 3)):
+        ended = end(exits, "alive", "elsewhere", options=f"{CHECK}:{options}", cwd=str(tmp_path))
+        assert (ended.status, len(ended.reports)) == (status, status and 1), ended.err

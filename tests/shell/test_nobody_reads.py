@@ -3,7 +3,9 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +13,16 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = str(ROOT / "build/libthreadleak.so")
 
 
+def run(program: Path, *arguments: str, options: str, stderr: int) -> Any:
+    environment = {**os.environ, "LD_PRELOAD": LIBRARY, "THREADLEAK_OPTIONS": options}
+    return subprocess.run([program, *arguments], stderr=stderr, env=environment, timeout=60)
+
+
 def status(program: Path, *arguments: str, options: str) -> int:
     """Of the program, whose standard error is a pipe that nobody reads."""
     read, write = os.pipe()
     os.close(read)
-    environment = {**os.environ, "LD_PRELOAD": LIBRARY, "THREADLEAK_OPTIONS": options}
-    done = subprocess.run([program, *arguments], stderr=write, env=environment, timeout=60)
+    done = run(program, *arguments, options=options, stderr=write)
     os.close(write)
     return done.returncode
 
@@ -48,3 +54,30 @@ def test_a_report_does_not_end_the_program_and_counts(program: Path) -> None:
     assert status(program, "leak", options=options) == 3
     assert status(program, "leak", options=options + ":engine=/nonexistent") == 3
     assert status(program, options=options) == 0
+
+
+@pytest.mark.parametrize("more", ["", ":engine=/nonexistent", ":format=json"])
+def test_a_pipe_without_a_reader_holds_nobody_up(program: Path, tmp_path: Path, more: str) -> None:
+    """The report goes to stderr, and a sentence says why."""
+    os.mkfifo(tmp_path / "pipe")
+    options = f"at_exit=check:settle_ms=0:log_path={tmp_path}/pipe{more}"
+    done = run(program, "leak", options=options, stderr=subprocess.PIPE)
+    said = done.stderr.decode()
+    assert done.returncode == 3 and "1 leaked thread" in said
+    told = f"log_path={tmp_path}/pipe cannot be opened, and what is for it comes here:"
+    assert said.count(told) == 1
+    assert "start the reader of a pipe first" in said
+
+
+def test_a_report_that_nobody_takes_is_given_up_and_counts(program: Path) -> None:
+    """The pipe has a reader, and is full."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, bytes(4096))
+    os.set_blocking(write, True)
+    done = run(program, "leak", options="at_exit=check:settle_ms=0", stderr=write)
+    os.close(write)
+    os.close(read)
+    assert done.returncode == 3
