@@ -17,7 +17,7 @@ from growing import Growing
 from run_gdb import ROOT
 from run_shell import run_shell
 from test_metrics import server
-from workshop import Workshop
+from workshop import LIBRARY, Workshop
 
 yaml = pytest.importorskip("yaml", reason="needs python3-yaml")
 pytestmark = pytest.mark.skipif(
@@ -38,6 +38,8 @@ scrape_configs: [{{job_name: threadleak, static_configs: [{{targets: ['{target}'
 
 
 class Prometheus:
+    leaking: Set[str] = set()  # alerts that are due
+
     def __init__(self, folder: str, target: str):
         with open(RULES, encoding="utf-8") as file:
             rules = re.sub(r"\b(\d+)m\b", lambda m: f"{int(m[1]) * 60 // FASTER}s", file.read())
@@ -134,30 +136,35 @@ class Leaking(threading.Thread):
 
 @pytest.fixture(scope="module")
 def prometheus(workshop: Workshop, pools: Growing, tmp_path_factory: Any) -> Iterator[Prometheus]:
-    """Scrapes `pools`, which is healthy, and `leaks`."""
-    leaky = Growing(workshop.program("grows").path)
-    with server(pools.pid, leaky.pid) as (_, url):
+    """Scrapes `pools`, which is healthy, and `grows`, which leaks: each with the library and without."""
+    bare = Growing(workshop.program("pools").path, preload="")
+    leaky = [Growing(workshop.program("grows").path, preload) for preload in (LIBRARY, "")]
+    with server(pools.pid, bare.pid, *(each.pid for each in leaky)) as (_, url):
         made = Prometheus(str(tmp_path_factory.mktemp("prometheus")), url[7:].split("/")[0])
-        leaking = Leaking(leaky)
+        leaking = [Leaking(each) for each in leaky]
+        made.leaking = {f"ThreadsAreNotJoined grows {each.pid}" for each in leaky}
         yield made
-        leaking.stop()
+        for each in leaking:
+            each.stop()
         made.close()
-    leaky.kill()
+    for program in (bare, *leaky):
+        program.kill()
 
 
-def test_an_alert_on_the_one_that_leaks(prometheus: Prometheus) -> None:
+def test_an_alert_on_each_that_leaks(prometheus: Prometheus) -> None:
     seen: Set[str] = set()
 
     def fires() -> bool:
-        seen.update(f"{each['alertname']} {each['process']}" for each in prometheus.alerts())
-        return "ThreadsAreNotJoined grows" in seen
+        alerts = prometheus.alerts()
+        seen.update(f"{each['alertname']} {each['process']} {each['pid']}" for each in alerts)
+        return seen >= prometheus.leaking
 
     prometheus.until(fires)
     created = 'threadleak_threads_created_total{process="pools"}'
     before = prometheus.value(created)
     assert before > 1000, "it was busy"
     prometheus.until(lambda: fires() and prometheus.value(created) > before + 1000)
-    assert seen == {"ThreadsAreNotJoined grows"}
+    assert seen == prometheus.leaking
     pools = 'threadleak_threads_joined_total{process="pools"}'
     assert prometheus.value(f"rate({pools}[{WINDOW}])") > 0
 
