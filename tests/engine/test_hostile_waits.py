@@ -4,7 +4,7 @@ their system calls are told, or are not told, in bounded steps; and nothing is s
 
 import os
 import struct
-from typing import List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import pytest
 from fake_lists import FIELDS, HEAP, MACHINE, NAMES, OFFSETS, RINGS, SIZE, THREADS, Process
@@ -17,6 +17,7 @@ from threadleak.read.glibc import TRIES, Glibc
 from threadleak.read.locks import Seen
 from threadleak.read.objects import Objects
 from threadleak.read.primitives import Primitive
+from threadleak.read.rings import PAUSES_S, Rings
 from threadleak.target.base import SystemCall, TargetError
 from threadleak.target.native import NativeTarget
 from threadleak.target.system_calls import _names
@@ -41,6 +42,32 @@ DAMAGE = st.lists(st.tuples(PLACES, ANY), max_size=6)
 def test_the_fake_process_is_one() -> None:
     found = Glibc(Process()).threads()  # type: ignore[arg-type]
     assert sorted(each.tid for each in found) == [0, 4000, 4001, 4002]
+
+
+class OwnTasks:
+    def now(self) -> Dict[int, int]:
+        return {tid: tid for tid in (4000, 4001, 4002)}
+
+
+@given(DAMAGE, DAMAGE)
+@settings(max_examples=300)
+def test_lists_that_are_walked_again(
+    before: List[Tuple[int, int]], meanwhile: List[Tuple[int, int]]
+) -> None:
+    process = Process(moves=True)
+    try:
+        rings = Rings(process, Glibc(process))  # type: ignore[arg-type]
+        for damage in before, meanwhile:
+            for address, value in damage:
+                process.put(address, value)
+            looks = 0
+            for _ in rings.finished(OwnTasks()):  # type: ignore[arg-type]
+                looks += 1
+            assert looks <= len(PAUSES_S)
+    except TargetError:
+        pass
+    most = SIZE * THREADS // 8  # addresses where a node can begin
+    assert process.reads < (2 * TRIES + len(PAUSES_S)) * 4 * most + 100
 
 
 @given(DAMAGE, st.booleans())
