@@ -157,7 +157,6 @@ static void serve(cxa_demangle *function)
     char name[MANGLED_MAX + 1];
     struct reply reply;
     for (;;) {
-        setitimer(ITIMER_REAL, &idle, NULL);
         ssize_t length = recv(0, name, MANGLED_MAX, 0);
         if (length <= 0)
             return;
@@ -175,6 +174,7 @@ static void serve(cxa_demangle *function)
         free(text);
         if (send(0, &reply, offsetof(struct reply, text) + size, MSG_NOSIGNAL) < 0)
             return;
+        setitimer(ITIMER_REAL, &idle, NULL); /* a new child waits as long as it takes */
     }
 }
 
