@@ -12,6 +12,7 @@
 #include "candidates.h"
 #include "engine.h"
 #include "exit_socket.h"
+#include "expected.h"
 #include "held.h"
 #include "init.h"
 #include "once.h"
@@ -187,17 +188,31 @@ static int look_undisturbed(struct once *once, int (*look)(int), int status)
     return leaked;
 }
 
+/* Whoever has called exit ends with the process, however long it waits for another thread's look. */
+static void mark_as_exiting(void)
+{
+    struct threadleak_record *record = thread_record();
+    if (!record || record->state & THREADLEAK_STATE_MAIN)
+        return;
+    uint32_t rule = expected_rule("exit: it called exit, and ends with the process", 0);
+    if (rule && rule != record->expected)
+        record_expect_own(record, rule);
+}
+
 void exit_check_begin(int status)
 {
     last_status = status;
-    if (is_ours())
-        look_undisturbed(&first, look_first, status);
+    if (!is_ours())
+        return;
+    mark_as_exiting();
+    look_undisturbed(&first, look_first, status);
 }
 
 int exit_check_end(int status)
 {
     if (!is_ours())
         return status;
+    mark_as_exiting();
     look_undisturbed(&first, look_first, status);
     if (once_phase(&first) == ONCE_RUNS) /* by this thread, which a signal handler has interrupted */
         return status_after(status, THREADLEAK_CANNOT_TELL);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "registry.h"
-#include "system_call.h"
 #include "table.h"
+#include "thread.h"
 
 #define RULES_AT_START 32
 
@@ -39,27 +39,26 @@ static uint32_t enter(const char *text, uint32_t flags)
     return index;
 }
 
-static uint32_t busy; /* the thread that enters a text */
+static const struct thread_self *busy; /* the thread that enters a text */
 
 uint32_t expected_rule(const char *text, uint32_t flags)
 {
-    const uint32_t me = (uint32_t)system_call(SYS_gettid);
     for (;;) {
-        uint32_t other = 0;
-        if (__atomic_compare_exchange_n(&busy, &other, me, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        const struct thread_self *other = NULL;
+        if (__atomic_compare_exchange_n(&busy, &other, &thread, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             break;
-        if (other == me)
+        if (other == &thread)
             return 0;
         sched_yield();
     }
     uint32_t index = enter(text, flags);
-    __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&busy, NULL, __ATOMIC_RELEASE);
     return index;
 }
 
 void expected_fork_child(void)
 {
-    busy = 0;
+    busy = NULL;
     threadleak_registry.rules.growing = 0;
 }
 

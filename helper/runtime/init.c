@@ -33,7 +33,7 @@ static uint32_t stage;
 /* At once: where several threads have called exit, each takes handlers from libc's list, and ends the process
  * when none is left, although another one may still be in the last of them. Each that finds one of ours
  * waits. */
-#define THREADS_THAT_EXIT 4
+#define THREADS_THAT_EXIT 8
 
 void library_forked(void)
 {

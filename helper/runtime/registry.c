@@ -260,10 +260,9 @@ static bool hold(struct threadleak_record *record, uint64_t id)
     return false;
 }
 
-bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
+/* The record is not given back meanwhile. */
+static void set_expected(struct threadleak_record *record, uint32_t rule)
 {
-    if (!hold(record, id))
-        return false;
     union facts before = {.word = __atomic_load_n(facts_of(record), __ATOMIC_ACQUIRE)}, after;
     do {
         after = before;
@@ -271,6 +270,13 @@ bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
     } while (!__atomic_compare_exchange_n(facts_of(record), &before.word, after.word, 1, __ATOMIC_SEQ_CST,
                                           __ATOMIC_ACQUIRE));
     count_expected(before, after);
+}
+
+bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
+{
+    if (!hold(record, id))
+        return false;
+    set_expected(record, rule);
     let_go(record);
     settle_happened();
     return true;
@@ -283,6 +289,16 @@ bool record_report(struct threadleak_record *record, uint64_t id)
     add_facts(record, THREADLEAK_STATE_REPORTED);
     let_go(record);
     return true;
+}
+
+/* It does not hold the record, which a signal handler might find held by the thread that it interrupts: the
+ * record of a living thread is given back by nobody else. */
+void record_expect_own(struct threadleak_record *record, uint32_t rule)
+{
+    if (__atomic_load_n(&record->state, __ATOMIC_RELAXED) & THREADLEAK_STATE_FINISHED)
+        return;
+    set_expected(record, rule);
+    settle_happened();
 }
 
 void record_name(struct threadleak_record *record, const char *name)

@@ -53,6 +53,10 @@ bool record_expect(struct threadleak_record *record, uint64_t id, uint32_t rule)
 /* The same: a check has told people that it leaked. */
 bool record_report(struct threadleak_record *record, uint64_t id);
 
+/* As record_expect, but of the calling thread's own record, and in signal handlers too. Nothing happens once
+ * its end was seen. */
+void record_expect_own(struct threadleak_record *record, uint32_t rule);
+
 /* Whether the record is in use, not main's, and has a mark that holds. */
 bool record_is_expected(const struct threadleak_record *record);
 

@@ -125,6 +125,36 @@ static void exit_by_two(void)
     exit(0);
 }
 
+static pthread_barrier_t all_exit;
+
+static void *exits_with_others(void *arg)
+{
+    pthread_barrier_wait(&all_exit);
+    exit(0);
+    return arg;
+}
+
+/* At once, while main waits. */
+static void exit_by_threads(unsigned count)
+{
+    pthread_t thread;
+    pthread_barrier_init(&all_exit, NULL, count);
+    for (unsigned i = 0; i < count; i++)
+        must(pthread_create(&thread, NULL, exits_with_others, NULL) == 0);
+    for (;;)
+        pause();
+}
+
+static void exit_by_two_threads(void)
+{
+    exit_by_threads(2);
+}
+
+static void exit_by_eight_threads(void)
+{
+    exit_by_threads(8);
+}
+
 static void exit_at_once(void)
 {
     _exit(0);
@@ -255,6 +285,8 @@ static const struct way {
     {"last_thread", exit_by_last_thread},
     {"in_handler", exit_in_handler},
     {"by_two", exit_by_two},
+    {"two_threads", exit_by_two_threads},
+    {"eight_threads", exit_by_eight_threads},
     {"_exit", exit_at_once},
     {"disarmed", exit_disarmed},
     {"in_signal_handler", exit_in_signal_handler},

@@ -103,6 +103,18 @@ def test_two_threads_exit_at_once(exits: str) -> None:
         assert ended.status == 3 and len(ended.reports) == 1
 
 
+@pytest.mark.parametrize("how", ["two_threads", "eight_threads"])
+def test_threads_that_exit_at_once_did_not_leak(exits: str, how: str) -> None:
+    """Those that wait for the result have called exit."""
+    ended = end(exits, "none", how, options="at_exit=check:settle_ms=60000")
+    assert ended.status == 0 and ended.reports == []
+
+
+def test_what_did_leak_is_reported_without_them(exits: str) -> None:
+    ended = end(exits, "unjoined", "two_threads", options="at_exit=check:settle_ms=2000")
+    assert ended.status == 3 and ended.says(UNJOINED)
+
+
 @pytest.mark.parametrize("how", ["_exit", "disarmed"])
 def test_ends_that_are_not_checked(exits: str, how: str) -> None:
     ended = end(exits, "alive", how)
