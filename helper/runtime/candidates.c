@@ -45,6 +45,8 @@ bool candidates_has(const struct selection *selection, const struct threadleak_r
         return false;
     if (selection->allows_detached && (state & (allowed | THREADLEAK_STATE_FINISHED)) == allowed)
         return false;
+    if (selection->sees_expected && !(state & THREADLEAK_STATE_FINISHED))
+        return true;
     return !record_is_expected(record);
 }
 
@@ -88,18 +90,22 @@ static bool look_finds_none(const struct selection *selection)
 
 /* The counters are read first: if another check marks the calling thread meanwhile, it is one too many, not
  * one too few. */
-static bool counters_say_none(const struct threadleak_record *self)
+static bool counters_say_none(const struct selection *selection)
 {
-    int64_t unexpected = (int64_t)registry_unexpected();
-    bool self_counts = self && !(self->state & THREADLEAK_STATE_MAIN) && !record_is_expected(self);
-    return unexpected <= (int64_t)self_counts;
+    const struct threadleak_record *self = selection->self;
+    int64_t count = (int64_t)registry_unexpected();
+    if (selection->sees_expected)
+        count += (int64_t)__atomic_load_n(&threadleak_registry.expected, __ATOMIC_ACQUIRE);
+    bool self_counts = self && !(self->state & THREADLEAK_STATE_MAIN) &&
+                       (selection->sees_expected || !record_is_expected(self));
+    return count <= (int64_t)self_counts;
 }
 
 bool candidates_none(const struct selection *selection)
 {
-    bool needs_look = selection->first_id > 1 || selection->allows_detached;
+    bool needs_look = selection->first_id > 1 || selection->allows_detached || selection->sees_expected;
     if (!selection->scope)
-        return counters_say_none(selection->self) || (needs_look && look_finds_none(selection));
+        return counters_say_none(selection) || (needs_look && look_finds_none(selection));
     const struct threadleak_scope *scope = table_entry(&threadleak_registry.scopes, selection->scope);
     /* the caller's own use of it is one */
     return __atomic_load_n(&scope->users, __ATOMIC_ACQUIRE) == 1 || look_finds_none(selection);

@@ -88,9 +88,9 @@ static struct threadleak_record *record_of(uint64_t id)
 
 static void expected(char *at)
 {
-    uint64_t id = take_number(&at);
-    uint32_t index = rule_of(take_number(&at));
-    struct threadleak_record *record = index ? record_of(id) : NULL;
+    uint64_t id = take_number(&at), number = take_number(&at);
+    uint32_t index = rule_of(number);
+    struct threadleak_record *record = index || !number ? record_of(id) : NULL;
     if (record)
         record_expect(record, id, index);
 }

@@ -21,7 +21,7 @@
  * end with \n; in texts \ and newline are written as \\ and \n. First it looks at the process and says
  *
  *   rule NUMBER FLAGS TEXT   a rule that it will speak of; FLAGS: THREADLEAK_RULE_*, or 0
- *   expected ID NUMBER       this thread is expected, by that rule
+ *   expected ID NUMBER       this thread is expected, by that rule; 0: no longer, nothing can wake it
  *   site INDEX NUMBER START  what is created there to begin in that routine (a number) is: the rule speaks of
  *                            the creation alone
  *   classified LEFT          that was all; so many leaks as it looks now

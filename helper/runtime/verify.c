@@ -68,9 +68,17 @@ struct selection verify_selection(const struct verify_request *request, uint32_t
     return (struct selection){
         .scope = request->what == VERIFY_SCOPE ? request->scope : 0,
         .first_id = request->what != VERIFY_SCOPE && request->id ? request->id : 1,
-        .allows_detached = flags & THREADLEAK_ALLOW_DETACHED,
+        .allows_detached = request->what != VERIFY_EXIT && flags & THREADLEAK_ALLOW_DETACHED,
+        .sees_expected = request->what == VERIFY_EXIT,
         .self = thread_record(),
     };
+}
+
+/* From now on. */
+static void trust_marks(struct check *check)
+{
+    check->selection.allows_detached = check->how.flags & THREADLEAK_ALLOW_DETACHED;
+    check->selection.sees_expected = false;
 }
 
 static int64_t take_count(uint32_t *word, int64_t announced)
@@ -194,15 +202,6 @@ static int plain(struct check *check, const char *why)
     return result;
 }
 
-static int answered(struct check *check, const struct engine_answer *answer)
-{
-    if (!answer->has_answered)
-        return plain(check, answer->why.start);
-    if (answer->why.length)
-        return cannot_tell(check, answer->why.start);
-    return number_of(answer->leaked);
-}
-
 /* ---- the fast way -----------------------------------------------------------------------------------*/
 
 static bool has_doubts(void)
@@ -244,6 +243,24 @@ static bool is_clean(struct check *check)
 
 /* ---- the slow way -----------------------------------------------------------------------------------*/
 
+/* An engine that could not look at the process has nothing to say against its marks. */
+static bool marks_are_enough(struct check *check)
+{
+    trust_marks(check);
+    return is_clean(check);
+}
+
+static int answered(struct check *check, const struct engine_answer *answer)
+{
+    if (!answer->is_classified && marks_are_enough(check))
+        return found_none(check);
+    if (!answer->has_answered)
+        return plain(check, answer->why.start);
+    if (answer->why.length)
+        return cannot_tell(check, answer->why.start);
+    return number_of(answer->leaked);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -277,6 +294,16 @@ static bool are_gone(struct check *check, struct wait *wait)
     return false;
 }
 
+/* Where the engine finds no leak, what it expects is marked. */
+static void hear(struct check *check, struct wait *wait)
+{
+    engine_listen();
+    if (!check->selection.sees_expected || !wait->answer.is_classified || wait->answer.left)
+        return;
+    trust_marks(check);
+    wait->remaining = 0;
+}
+
 /* Nothing but the report is left to do. */
 static bool is_time_for_report(const struct check *check, const struct wait *wait, uint64_t now)
 {
@@ -298,7 +325,7 @@ static bool settle(struct check *check, struct wait *wait)
         if (!wait->has_engine && now >= wait->start_at && (wait->has_engine = engine_take()))
             start_engine(check, wait);
         if (wait->has_engine)
-            engine_listen();
+            hear(check, wait);
         if ((gone = are_gone(check, wait)) || is_time_for_report(check, wait, now))
             break;
         uint64_t until = wait->has_engine       ? wait->deadline

@@ -21,7 +21,8 @@ enum verify_what {
     VERIFY_SCOPE, /* threads of the scope with this id, and of scopes inside it; the caller holds the scope */
     VERIFY_SINCE, /* threads with this id or a higher one; 1: the whole process */
     VERIFY_EXIT, /* the whole process, which is about to end: the calling thread does not count; main does not
-                    either. What the report says differs, nothing else */
+                    either. Threads that are alive are judged anew, marked and detached ones too: they may be
+                    stuck by now */
 };
 
 struct verify_request {

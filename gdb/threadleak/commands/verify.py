@@ -20,7 +20,7 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
 
     to the library, after the first look:
         rule NUMBER FLAGS TEXT      numbers from 1; FLAGS: those of threadleak_rule
-        expected ID NUMBER          to be marked with that rule, for good
+        expected ID NUMBER          to be marked with that rule; 0: with none any more
         site INDEX NUMBER START     the same for whatever is created there to begin in that routine
         classified LEFT             how many leaked as it looks now
     from the library, once threads had the time to end:
@@ -36,11 +36,12 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
 
 import gc
 import os
-from typing import TYPE_CHECKING, Callable, List, Set
+from typing import TYPE_CHECKING, Callable, Container, Iterable, List, Set
 
+from ..judge.classes import UNJOINED
 from ..judge.rule_set import load_all
 from ..judge.rules import RuleError
-from ..judge.verdicts import AUTO, Judge, Occasion, Settings, moment
+from ..judge.verdicts import AUTO, Judge, Occasion, Settings, Verdict, moment
 from ..read.look import Look, look
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
@@ -117,8 +118,14 @@ class Check:
         taken = self._look()
         now_ns = taken.target.now_ns()
         stacks = Stacks(taken.target, taken.registry.copies)
-        judge = Judge(moment(taken.registry, now_ns, self._settings()), stacks, self.rules)
+        at = moment(taken.registry, now_ns, self._settings())
+        judge = Judge(at, stacks, self.rules)
         verdicts = judge.judge_all(taken.threads.infos)
+        stuck = _stuck_among(verdicts, taken, stacks)
+        if stuck:
+            self.rules.begin()
+            judge = Judge(at, stacks, self.rules)
+            verdicts = judge.judge_all(taken.threads.infos, stuck)
         marks = Marks(taken.registry.copies[0])
         marks.of_rules(verdicts, self.of_call)
         if self.baseline is not None:
@@ -157,6 +164,15 @@ class Check:
         taken = self._look()
         ids = taken.registry.copies[0].records.ids
         return {ids[info.index] for info in taken.threads.infos if info.kind is not None}
+
+
+def _stuck_among(verdicts: Iterable[Verdict], taken: Look, stacks: Stacks) -> Container[int]:
+    """Their tids, looked for where something but for that expects a thread that is alive."""
+    if not any(each.expected_by and each.class_ != UNJOINED for each in verdicts):
+        return frozenset()
+    from ..judge.stuck import seek
+
+    return seek(taken, stacks, AUTO).found.tids
 
 
 def _load(path: str) -> "Baseline":

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 """What `threadleak verify` has marked in the registry, so that later checks need no engine.
 
-A rule marks the threads that it expects, and the site where it speaks of creation alone. What may expect a number of
+A rule marks the threads that it expects, and the site where it speaks of creation alone, unless a thread of that site
+is stuck. A mark says how it was at this look: the check at exit looks again. What may expect a number of
 threads only (a rule with `max`, a line of a baseline) has a counted mark: so many threads of the process have it at
 most, so that no check, whichever threads it is about, finds more of them marked than that. The engine itself does not
 go by counted marks: whenever it looks, it counts anew. The rules of one call are not those of the next: no marks.
 """
 
-from typing import TYPE_CHECKING, Dict, Iterable, List, Set, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, Sequence, Set, Tuple
 
 from ..escapes import encoded
-from ..judge.classes import UNJOINED
+from ..judge.classes import STUCK, UNJOINED
 from ..judge.rules import Rule
 from ..judge.verdicts import Verdict
 from ..read import abi
 from ..read.model import Copy, text_of
+from ..read.threads import ThreadInfo
 from .verify_lines import escaped
 
 if TYPE_CHECKING:
@@ -36,7 +38,12 @@ class Marks:
     def lines(self) -> List[str]:
         return self._rules + self._marks
 
-    def of_rules(self, verdicts: Iterable[Verdict], of_call: List[Rule]) -> None:
+    def of_rules(self, verdicts: Sequence[Verdict], of_call: List[Rule]) -> None:
+        stuck = [each.thread for each in verdicts if each.class_ == STUCK]
+        not_alike = {_place(thread) for thread in stuck}
+        for thread in stuck:
+            if thread.kind is not None and thread.kind.expected:
+                self._marks.append(f"expected {self._copy.records.ids[thread.index]} 0")
         for verdict in verdicts:
             rule = verdict.decision.rule
             if rule is None or verdict.thread.kind is None or rule in of_call:
@@ -46,7 +53,7 @@ class Marks:
                 self._count(verdict, rule.told, flags, rule.max)
                 continue
             self._mark(verdict, rule.told, flags)
-            if rule.is_of_creation:
+            if rule.is_of_creation and _place(verdict.thread) not in not_alike:
                 self._mark_site(verdict, rule.told, flags)
 
     def of_baseline(self, baseline: "Baseline", known: Iterable[Tuple[Verdict, "Key"]]) -> None:
@@ -68,12 +75,10 @@ class Marks:
         self._marks.append(f"expected {id} {self._number(told, flags)}")
 
     def _mark_site(self, verdict: Verdict, told: str, flags: int) -> None:
-        kind = verdict.thread.kind
-        assert kind is not None
-        place = (kind.site, kind.start)
-        if self._copy.site(kind.site) is not None and place not in self._sites:
+        site, start = place = _place(verdict.thread)
+        if self._copy.site(site) is not None and place not in self._sites:
             self._sites.add(place)
-            self._marks.append(f"site {kind.site} {self._number(told, flags)} {kind.start}")
+            self._marks.append(f"site {site} {self._number(told, flags)} {start}")
 
     def _count(self, verdict: Verdict, told: str, flags: int, most: int) -> None:
         if len(encoded(told)) > TEXT_MAX:
@@ -97,3 +102,8 @@ class Marks:
         marks = zip(records.ids, records.column("expected"))
         self._indices[told] = found
         self._counts[told] = sum(bool(id) and mark in found for id, mark in marks)
+
+
+def _place(thread: ThreadInfo) -> Tuple[int, int]:
+    kind = thread.kind
+    return (kind.site, kind.start) if kind is not None else (0, 0)
