@@ -2,11 +2,11 @@
 """`threadleak check`"""
 
 import argparse
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ..judge import classes
 from ..judge.report import BLIND, CLEAN, LEAKS, Report
-from ..judge.verdicts import Verdict
+from ..judge.verdicts import ALWAYS, Verdict
 from ..show import cases, failure, text
 from ..show.sanitize import clean
 from . import known
@@ -53,9 +53,7 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
     said = ""
     if options.update_baseline:
         said = known.updated(session.report(options, with_baseline=False), options)
-    report = session.report(options)
-    failing = [verdict for verdict in select(report, options) if _fails(verdict, options)]
-    status = report.status(failing, options.strict)
+    report, failing, status = _judged(session, options)
     failing = ordered(report, failing, "group", options.format == "text")
     report.read_states(failing)
     sentence = _sentence(report, failing, status)
@@ -74,6 +72,18 @@ def run(session: Session, options: argparse.Namespace) -> Outcome:
         lines = text.listing(report, failing, style=how, explain=options.explain)
         shown = "\n".join(lines + ([clean(said)] if said else [])) + "\n"
     return Outcome(shown, status, sentence, len(failing), unsought=report.sought.why_not)
+
+
+def _judged(session: Session, options: argparse.Namespace) -> Tuple[Report, List[Verdict], int]:
+    """Green only of what was looked at: deadlocks that `auto` leaves out for their price are looked for where nothing
+    else fails."""
+    report = session.report(options)
+    failing = [verdict for verdict in select(report, options) if _fails(verdict, options)]
+    status = report.status(failing, options.strict)
+    matters = options.fail_on is None or classes.STUCK in options.fail_on
+    if status == CLEAN and report.sought.too_dear and matters:
+        return _judged(session, argparse.Namespace(**{**vars(options), "waits": ALWAYS}))
+    return report, failing, status
 
 
 def _case(

@@ -37,7 +37,7 @@ def add_judging(parser: Parser) -> None:
         default=AUTO,
         metavar="WHEN",
         help="look for deadlocks: always, never or auto, which leaves out processes with more than 1,000"
-        " threads that run on",
+        " threads that run on; a check where nothing else fails looks there too",
     )
     group.add_argument(
         "--crowd",

@@ -16,7 +16,7 @@ from .finding import Finding
 from .graph import GONE, graph
 from .owners import Owners
 from .suspects import may_be_any, words_of
-from .stuck_words import Words, fix, leads
+from .stuck_words import SHOWN, Words, fix
 from .verdicts import ALWAYS, NEVER
 from .waiting import MOST
 
@@ -26,6 +26,7 @@ class Sought(NamedTuple):
 
     found: Deadlocks
     why_not: str = ""  # for people, where they may have expected one
+    too_dear: bool = False  # the reason: with ALWAYS there will be one
 
 
 NOTHING = Deadlocks([], graph([]))
@@ -46,7 +47,7 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
     count = len(target.threads())
     if target.moves and count > MOST and when != ALWAYS:
         why = f"deadlocks were not looked for: {count:,} threads, and the process runs on (--waits always)"
-        return Sought(NOTHING, why)
+        return Sought(NOTHING, why, too_dear=True)
     try:
         glibc = glibc_of(target)
     except TargetError as error:
@@ -91,14 +92,19 @@ class Stuck:
         self._found = found
         self.tids = found.tids
         self.words = Words(look.target, look.registry.copies, found.threads, name)
+        self._places = {  # thread -> the cycle that it is of, and where it stands there
+            each: (cycle, at) for cycle in found.proven.cycles for at, each in enumerate(cycle)
+        }
+        self._fixes: Dict[
+            int, str
+        ] = {}  # by the first of the cycle, or who waits for one that is gone
         self.findings = self._findings()
 
     def _findings(self) -> List[Finding]:
         proven, words = self._found.proven, self.words
         hanging: Dict[int, List[int]] = {}  # first thread of what they hang on -> those that do
-        heads = {each: cycle[0] for cycle in proven.cycles for each in cycle}
         for number, end in proven.chains.items():
-            hanging.setdefault(heads.get(end, end), []).append(number)
+            hanging.setdefault(self._members(end)[0], []).append(number)
         found = []
         for cycle in proven.cycles:
             text = words.cycle(cycle, proven.edges)
@@ -109,10 +115,9 @@ class Stuck:
         return found
 
     def _finding(self, text: str, members: Sequence[int], hanging: Sequence[int]) -> Finding:
-        edges = [self._found.proven.edges[each] for each in members]
         text += f" On that hang: {self.words.waiters(hanging)}." if hanging else ""
         threads = tuple(self._found.threads[each] for each in (*members, *hanging))
-        return Finding(STUCK, PROOF, text, threads, len(members), fix(edges))
+        return Finding(STUCK, PROOF, text, threads, len(members), self._fix(members))
 
     def why(self, thread: ThreadInfo) -> List[str]:
         """As the thread itself sees it."""
@@ -120,11 +125,13 @@ class Stuck:
         if number is None:
             return []
         proven, words = self._found.proven, self.words
-        for cycle in proven.cycles:
-            if number in cycle:
-                at = cycle.index(number)
+        if number in self._places:
+            cycle, at = self._places[number]
+            if len(cycle) <= SHOWN:
                 return [_sentence(words.cycle(cycle[at:] + cycle[:at], proven.edges))]
-        if number in proven.gone:
+            said = words.chain(number, proven), words.cycle(cycle, proven.edges)
+            return list(map(_sentence, said))
+        if number not in proven.chains:
             return [_sentence(words.gone(proven.edges[number]))]
         end = proven.chains[number]
         return [_sentence(words.chain(number, proven)), *self._of_end(end)]
@@ -137,9 +144,17 @@ class Stuck:
         number = self._number(thread)
         if number is None:
             return None
-        proven = self._found.proven
-        end = proven.chains.get(number, number)
-        return fix([proven.edges[each] for each in leads(end, proven)])
+        return self._fix(self._members(self._found.proven.chains.get(number, number)))
+
+    def _members(self, end: int) -> Sequence[int]:
+        """Of the cycle of `end`, or itself if it waits for one that is gone."""
+        return self._places[end][0] if end in self._places else [end]
+
+    def _fix(self, members: Sequence[int]) -> str:
+        first = members[0]
+        if first not in self._fixes:
+            self._fixes[first] = fix([self._found.proven.edges[each] for each in members])
+        return self._fixes[first]
 
     def _number(self, thread: ThreadInfo) -> Optional[int]:
         return self.tids.get(thread.kernel.tid) if thread.kernel is not None else None

@@ -2,7 +2,7 @@
 """Sentences about threads that nothing can wake."""
 
 from functools import partial
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 from ..read import abi
 from ..read.model import Copy, text_of
@@ -32,6 +32,7 @@ class Words:
         self._copies = copies
         self._threads = threads
         self._name = name
+        self._indices: Dict[Tuple[int, str], Dict[int, int]] = {}
 
     def thread(self, number: int) -> str:
         """thread 12 `flusher`"""
@@ -48,17 +49,15 @@ class Words:
             wait = edges[members[0]].wait
             held = _SELF.get(wait.kind, "which it owns itself")
             return f"{self.thread(members[0])} waits {self.object(wait)}, {held}: a deadlock, nobody can wake it."
-        shown = members[:SHOWN]
-        text = "".join(
-            f"{self.thread(each)} waits {self._leading_on(edges[each].wait)}" for each in shown[:1]
-        )
-        for each in shown[1:]:
+        first, *others = members[:SHOWN]
+        text = f"{self.thread(first)} waits {self._leading_on(edges[first].wait)}"
+        for each in others:
             text += f"{self.thread(each)}, which waits {self._leading_on(edges[each].wait)}"
-        rest = len(members) - len(shown)
-        if rest:
+        rest = len(members) - SHOWN
+        if rest > 0:
             text += f"{rest:,} more threads, the last of which waits {self._leading_on(edges[members[-1]].wait)}"
         wake = "either" if len(members) == 2 else "any of them"
-        return f"{text}{self.thread(members[0])}: a deadlock, nobody can wake {wake}."
+        return f"{text}{self.thread(first)}: a deadlock, nobody can wake {wake}."
 
     def _leading_on(self, wait: Wait) -> str:
         """What is waited for, up to its owner, who follows."""
@@ -80,8 +79,10 @@ class Words:
         )
 
     def _dead(self, wait: Wait) -> str:
+        field, owner = ("tid", wait.owner_tid) if wait.owner_tid else ("pthread", wait.owner or 0)
         for copy in self._copies:
-            for index in self._records(copy, wait):
+            index = self._ended(copy, field).get(owner)
+            if index is not None:
                 name = text_of(copy.records.name(index))
                 thread = named(copy.name_of(copy.records.ids[index]), name)
                 return f"{thread} (tid {copy.records.column('tid')[index]})"
@@ -89,17 +90,17 @@ class Words:
             f"tid {wait.owner_tid}" if wait.owner_tid else f"a thread (pthread_t {wait.owner:#x})"
         )
 
-    @staticmethod
-    def _records(copy: Copy, wait: Wait) -> Iterator[int]:
-        """Indices of the records that may be the owner's, the latest first. Tids and pthread_t are used again."""
-        column = copy.records.column("tid" if wait.owner_tid else "pthread")
-        wanted = wait.owner_tid or wait.owner
-        ended = [
-            index
-            for index, value in enumerate(column)
-            if value == wanted and copy.records[index].state & abi.FINISHED
-        ]
-        return reversed(ended)
+    def _ended(self, copy: Copy, field: str) -> Dict[int, int]:
+        """Value -> index of the record of the latest thread that had it. Tids and pthread_t are used again."""
+        key = copy.number, field
+        if key not in self._indices:
+            column = copy.records.column(field)
+            self._indices[key] = {
+                value: index
+                for index, (value, state) in enumerate(zip(column, copy.records.column("state")))
+                if state & abi.FINISHED
+            }
+        return self._indices[key]
 
     def chain(self, number: int, found: Graph) -> str:
         """thread 5 waits for ..., owned by thread 7, which is stuck itself"""
@@ -139,12 +140,3 @@ def fix(edges: Sequence[Edge]) -> str:
     if JOIN in kinds:
         return "Let one of them end without joining the other."
     return "Lock them in the same order everywhere."
-
-
-def leads(number: int, found: Graph) -> List[int]:
-    """The way from a thread on, without the one that it ends at a second time."""
-    way: List[int] = []
-    while number != GONE and number in found.edges and number not in way:
-        way.append(number)
-        number = found.edges[number].owner
-    return way

@@ -26,9 +26,10 @@ def _words(report: Report, found: WaitGraph) -> Words:
 def lines(report: Report, found: WaitGraph, numbers: List[int]) -> List[str]:
     """Cycles first, then each wait of another thread; `numbers`: the threads whose waits are shown."""
     words = _words(report, found)
+    asked = set(numbers)
     shown = []
     for each in found.cycles:
-        if set(each.members) & set(numbers):
+        if not asked.isdisjoint(each.members):
             shown.append(clean(words.cycle(each.members, found.seen.edges)))
             if each.doubt:
                 shown[-1] = f"no proof, {each.doubt}: {shown[-1].rpartition(': ')[0]}"
@@ -92,6 +93,7 @@ def document(report: Report, found: WaitGraph, numbers: List[int]) -> str:
         return {"id": id_of(info), "tid": info.tid}
 
     edges = [found.seen.edges[number] for number in numbers]
+    asked = set(numbers)
     waits = [
         {
             "from": thread(edge.waiter),
@@ -109,6 +111,6 @@ def document(report: Report, found: WaitGraph, numbers: List[int]) -> str:
             "doubt": each.doubt or None,
         }
         for each in found.cycles
-        if set(each.members) & set(numbers)
+        if not asked.isdisjoint(each.members)
     ]
     return dump({**of_report(report), "graph": waits, "cycles": cycles})
