@@ -39,7 +39,7 @@ def decided(word: int) -> wait.Wait:
     memory: Any = Memory()
     memory.stack(0, INSIDE, 1, CONDITION, MUTEX, 0)  # struct _condvar_cleanup_buffer
     futex = Futex(word, WAIT, 2, False, 0, False)
-    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    objects = Objects(memory, None)  # type: ignore[arg-type]  # no glibc
     objects._pthreads = {}
     return objects.decide(Primitive(wait.CONDITION, "pthread_cond_wait"), futex, STACK)
 
@@ -68,7 +68,7 @@ def waiting(word: int, signals: int, *buffers: int) -> wait.Wait:
     struct.pack_into("<I", data, LAYOUTS[signals], 3 << 3)
     memory.pieces[CONDITION] = bytes(data)
     memory.stack(*buffers)
-    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    objects = Objects(memory, None)  # type: ignore[arg-type]  # no glibc
     futex = Futex(word, WAIT_BITSET, 0, False, 0, False)
     return objects.decide(Primitive(wait.CONDITION, "pthread_cond_wait"), futex, STACK)
 
@@ -99,7 +99,7 @@ def test_which_of_two_layouts_it_is_is_not_guessed() -> None:
     memory: Any = Memory()
     memory.stack(*buffers)
     memory.pieces[CONDITION] = struct.pack("<QQ", 8, 8) + memory.pieces[CONDITION][16:]
-    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    objects = Objects(memory, None)  # type: ignore[arg-type]  # no glibc
     futex = Futex(CONDITION + 40, WAIT_BITSET, 0, False, 0, False)
     found = objects.decide(Primitive(wait.CONDITION, "pthread_cond_wait"), futex, STACK)
     assert (found.object, found.mutex, found.confidence) == (None, None, wait.MEDIUM)
@@ -109,7 +109,7 @@ def test_a_mutex_taken_again_by_one_of_the_other_group() -> None:
     memory: Any = Memory()
     memory.pieces[CONDITION] = struct.pack("<Q", 0x19) + memory.pieces[CONDITION][8:]
     memory.stack(0x13, CONDITION, MUTEX)
-    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    objects = Objects(memory, None)  # type: ignore[arg-type]  # no glibc
     objects._pthreads = {}
     futex = Futex(MUTEX, WAIT, 2, False, 0, False)
     found = objects.decide(Primitive(wait.CONDITION, "pthread_cond_wait"), futex, STACK)

@@ -189,7 +189,7 @@ PRIMITIVES = [
 @settings(max_examples=300)
 def test_waits(primitive: Primitive, memory: Memory, futex: Futex, sp: int) -> None:
     """Of an object that cannot be read, or is none, nothing is sure."""
-    objects = Objects(memory, None, None)  # type: ignore[arg-type]  # no stacks, no glibc
+    objects = Objects(memory, None)  # type: ignore[arg-type]  # no glibc
     found = objects.decide(primitive, futex, sp)
     assert found.confidence in (wait.HIGH, wait.MEDIUM, wait.LOW)
     if found.confidence == wait.HIGH:

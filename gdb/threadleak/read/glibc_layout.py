@@ -23,6 +23,7 @@ _TOLD = {
 }
 # Field -> distance from `start`.
 _BESIDE_START = {"state": -24, "result": -16, "argument": 8}
+_CLEANUP = -16  # from `cancelhandling`, of the list of cleanup buffers
 # Field -> distance from the end of `nextevent`, of _Unwind_Exception behind it, which is aligned to 16 bytes.
 _BEHIND_EXCEPTION = {"stack": 0, "stack_size": 8, "guard_size": 16}
 _EXCEPTION_SIZE = 32
@@ -117,6 +118,7 @@ def read_layout(target: Target) -> Layout:
     start = offsets["start"]
     user_stack = _USER_STACK.get(start - report_events)
     offsets["self"], offsets["previous"] = _SELF, offsets["link"] + 8
+    offsets["cleanup"] = offsets["cancelhandling"] + _CLEANUP
     offsets["user_stack"] = report_events + (user_stack[0] if user_stack is not None else 0)
     offsets.update({field: start + at for field, at in _BESIDE_START.items()})
     stack = (nextevent + 8 + 15 & ~15) + _EXCEPTION_SIZE

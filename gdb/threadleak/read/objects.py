@@ -13,7 +13,6 @@ from .glibc import Glibc
 from .locks import Seen
 from .once import Runners
 from .primitives import Primitive, is_stdio_function
-from .stacks import Stacks
 from .wait import EXACT, HIGH, LOW, MEDIUM, Wait
 
 _STACK = 1024  # bytes from sp on: the frames of glibc that lead to the kernel
@@ -23,11 +22,10 @@ _STREAMS = ("_IO_2_1_stdin_", "_IO_2_1_stdout_", "_IO_2_1_stderr_")
 class Objects:
     """`glibc`: None where its layout is not known."""
 
-    def __init__(self, target: Target, stacks: Stacks, glibc: Optional[Glibc]):
+    def __init__(self, target: Target, glibc: Optional[Glibc]):
         self._target = target
-        self._stacks = stacks
         self._glibc = glibc
-        self._runners = Runners(target, stacks)
+        self._runners = Runners(target, glibc)
         self._streams: Optional[List[int]] = None
         self._pthreads: Optional[Dict[int, int]] = None  # by tid, as the process itself sees it
         self._readers: Dict[str, Callable[[Futex, int], Seen]] = {
@@ -44,7 +42,7 @@ class Objects:
 
     def forget(self) -> None:
         """What may have changed in a process that moves."""
-        self._runners = Runners(self._target, self._stacks)
+        self._runners = Runners(self._target, self._glibc)
         self._pthreads = None
 
     def join(self, futex: Futex, joined: int) -> Wait:

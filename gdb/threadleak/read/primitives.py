@@ -97,15 +97,6 @@ def _bare(function: str) -> str:
     return function[:-2] if function.endswith("64") else function
 
 
-def is_once(function: Optional[str]) -> bool:
-    return function is not None and _BY_NAME.get(_bare(function)) == wait.ONCE
-
-
-def is_waiting(function: Optional[str]) -> bool:
-    """Of those that primitives wait in, and that are none themselves."""
-    return function is not None and _bare(function) in _PASSED_OVER
-
-
 def is_stdio_function(function: str) -> bool:
     """Of those that take a FILE's lock."""
     return _STDIO.match(_bare(function)) is not None

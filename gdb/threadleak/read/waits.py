@@ -39,7 +39,7 @@ class Waits:
         self._target = target
         self._stacks = stacks
         self._glibc = glibc
-        self._objects = Objects(target, stacks, glibc)
+        self._objects = Objects(target, glibc)
         self._waits: Dict[int, Optional[Wait]] = {}  # by tid
         self._calls: Dict[int, Optional[SystemCall]] = {}  # those that they were found in
         self._primitives: Dict[Tuple[Tuple[int, int], ...], Primitive] = {}
