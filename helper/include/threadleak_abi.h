@@ -206,6 +206,7 @@ struct threadleak_module {
 /* may expect a number of threads only: checks in the process go by it, as no more are marked than that; a
  * reader counts anew */
 #define THREADLEAK_RULE_COUNTED 0x2u
+#define THREADLEAK_RULE_EXITS 0x4u /* the thread has called exit: it ends with the process */
 
 /* Why threads are expected. Never recycled; equal ones are entered once. Since 1.1. */
 struct threadleak_rule {

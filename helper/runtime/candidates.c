@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "expected.h"
 #include "registry.h"
 #include "settle.h"
 #include "system_call.h"
@@ -46,7 +47,7 @@ bool candidates_has(const struct selection *selection, const struct threadleak_r
     if (selection->allows_detached && (state & (allowed | THREADLEAK_STATE_FINISHED)) == allowed)
         return false;
     if (selection->sees_expected && !(state & THREADLEAK_STATE_FINISHED))
-        return true;
+        return !expected_exits(__atomic_load_n(&record->expected, __ATOMIC_RELAXED));
     return !record_is_expected(record);
 }
 

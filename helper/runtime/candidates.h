@@ -13,10 +13,10 @@
 
 /* What is checked. */
 struct selection {
-    uint32_t scope;                       /* index: threads of it and of scopes inside it; 0: of any */
-    uint64_t first_id;                    /* records from this one on */
-    bool allows_detached;                 /* detached threads that are alive are expected */
-    bool sees_expected;                   /* those that are alive count, whatever their mark says */
+    uint32_t scope;       /* index: threads of it and of scopes inside it; 0: of any */
+    uint64_t first_id;    /* records from this one on */
+    bool allows_detached; /* detached threads that are alive are expected */
+    bool sees_expected;   /* those that are alive count, unless their mark says that they exit */
     const struct threadleak_record *self; /* of the calling thread, or NULL */
 };
 

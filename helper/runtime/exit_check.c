@@ -5,11 +5,10 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "candidates.h"
+#include "ending.h"
 #include "engine.h"
 #include "exit_socket.h"
 #include "expected.h"
@@ -25,7 +24,10 @@
 #include "verify.h"
 
 #define CANNOT_TELL_STATUS 2
-#define ENDING_MS 5 /* for threads that end while _exit is called */
+#define MS 1000000u
+#define ENDING_NS (5 * MS) /* for threads that end while _exit is called */
+#define QUIET_NS (20 * MS) /* those that destructors have told to end do not sleep longer */
+#define MOST_MS 1000       /* less than an exit that the engine takes for one that hangs */
 
 static bool wanted;
 static uint32_t is_disarmed;
@@ -62,12 +64,6 @@ static struct once first, second;
 bool exit_check_runs(void)
 {
     return once_phase(&first) == ONCE_RUNS || once_phase(&second) == ONCE_RUNS;
-}
-
-static void pause_briefly(void)
-{
-    const struct timespec millisecond = {.tv_nsec = 1000000};
-    syscall(SYS_nanosleep, &millisecond, NULL);
 }
 
 /* ---- the two looks --------------------------------------------------------------------------- */
@@ -109,11 +105,17 @@ static int look_first(int status)
     return leaked;
 }
 
-/* Of the threads that the first look saw. They had their time, and what they use may be gone by now. */
+/* Of the threads that the first look saw. They had their time, and what they use may be gone by now: those
+ * alone are waited for that destructors have told to end. */
 static int leaked_before(void)
 {
     const struct threadleak_options how = settings(0);
     struct verify_request request = {.what = VERIFY_EXIT, .id = 1, .how = &how, .holds = true};
+    const struct selection unexpected = {
+        .first_id = 1, .allows_detached = how.flags & THREADLEAK_ALLOW_DETACHED, .self = thread_record()};
+    uint64_t most_ms = options.settle_ms < MOST_MS ? options.settle_ms : MOST_MS;
+    if (first.found && most_ms)
+        ending_await(&unexpected, first_end, QUIET_NS, most_ms * MS);
     int leaked = is_held ? held_report(&request, first_end) : first.found;
     request.holds = false;
     return leaked >= 0 ? leaked : verify(&request);
@@ -194,7 +196,7 @@ static void mark_as_exiting(void)
     struct threadleak_record *record = thread_record();
     if (!record || record->state & THREADLEAK_STATE_MAIN)
         return;
-    uint32_t rule = expected_rule("exit: it called exit, and ends with the process", 0);
+    uint32_t rule = expected_rule("exit: it called exit, and ends with the process", THREADLEAK_RULE_EXITS);
     if (rule && rule != record->expected)
         record_expect_own(record, rule);
 }
@@ -228,8 +230,7 @@ int exit_check_end_quickly(void)
  * as Python does, takes them for gone. */
 static bool are_all_gone(const struct selection *all)
 {
-    for (int i = 0; i < ENDING_MS && !candidates_none(all); i++)
-        pause_briefly();
+    ending_await(all, UINT64_MAX, ENDING_NS, ENDING_NS);
     return candidates_none(all);
 }
 

@@ -68,3 +68,8 @@ int expected_holds(uint32_t rule, uint32_t state)
         return 0;
     return !(state & THREADLEAK_STATE_FINISHED) || rule_at(rule)->flags & THREADLEAK_RULE_UNJOINED;
 }
+
+bool expected_exits(uint32_t rule)
+{
+    return rule && rule_at(rule)->flags & THREADLEAK_RULE_EXITS;
+}

@@ -6,6 +6,7 @@
 #ifndef THREADLEAK_EXPECTED_H
 #define THREADLEAK_EXPECTED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "threadleak_abi.h"
@@ -21,5 +22,8 @@ void expected_fork_child(void);
 
 /* Whether the mark `rule`, an index or 0, holds for a thread in this state (THREADLEAK_STATE_*). */
 int expected_holds(uint32_t rule, uint32_t state);
+
+/* Whether the mark says that the thread has called exit. */
+bool expected_exits(uint32_t rule);
 
 #endif

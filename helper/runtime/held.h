@@ -3,7 +3,8 @@
  * held.h - the end of a check whose report was held back (struct verify_request, holds): threads that are
  * gone by now did not leak, and the report on the others is printed.
  *
- * It waits for no thread: destructors have run, and what the threads that are left use may be gone.
+ * It waits for no thread: destructors have run, and what the threads that are left use may be gone. Those
+ * that are about to end have had their time before (ending.h).
  */
 #ifndef THREADLEAK_HELD_H
 #define THREADLEAK_HELD_H

@@ -54,6 +54,18 @@ def test_a_status_of_its_own_stays(destroys: str) -> None:
     assert ended.status == 4 and ended.says(OUTLIVED)
 
 
+@pytest.mark.parametrize("more", ["", ":engine=/nonexistent"])
+def test_what_is_told_to_end_did_not_leak(workshop: Workshop, more: str) -> None:
+    """However long the scheduler lets it wait."""
+    program = workshop.program("told_to_end").path
+    assert end(program, options=f"at_exit=check:settle_ms=1000{more}") == Ended(0, "", "")
+
+
+def test_who_sleeps_is_not_waited_for(destroys: str) -> None:
+    ended = end(destroys, "object", "leak", options="at_exit=check:settle_ms=50")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+
+
 @pytest.mark.parametrize("words", [("object", "leak"), ("leak", "handler")])
 def test_a_leak_beside_them(destroys: str, words: "tuple[str, ...]") -> None:
     """It alone is reported."""

@@ -186,7 +186,7 @@ class Rule(NamedTuple):
     text: Annotated[bytes, "240s"]
 
 
-RULE_UNJOINED, RULE_COUNTED = 0x1, 0x2
+RULE_UNJOINED, RULE_COUNTED, RULE_EXITS = 0x1, 0x2, 0x4
 
 
 CHUNK = Layout(Chunk)
