@@ -4,6 +4,7 @@
 import argparse
 from typing import TYPE_CHECKING, List, Optional, Tuple, cast
 
+from ..read.glibc import glibc_of
 from ..read.locate import read_registry
 from ..read.memory import registry_memory
 from ..show.stacks import counted
@@ -68,4 +69,23 @@ def write(target: Target, path: str) -> "Tuple[Snapshot, str]":
             memory += registry_memory(target, copy.address)
     except TargetError as error:
         note = f"note: {error}\n"
+    memory += _main_that_left(target)
     return cast("NativeTarget", target).snapshot(path, memory), note
+
+
+def _main_that_left(target: Target) -> List[Tuple[int, bytes]]:
+    """The descriptor of a main thread that called pthread_exit: no registers lead to it, and glibc's lists go through
+    it."""
+    leader = [each for each in target.threads() if each.own_tid == target.own_pid()]
+    try:
+        if any(target.pthread_of(each) for each in leader):
+            return []
+    except TargetError:
+        pass  # the kernel keeps a zombie of it
+    try:
+        glibc = glibc_of(target)
+        first, size = glibc.layout.first, glibc.layout.struct.size
+        left = (each for each in glibc.threads() if each.finished and not each.start)
+        return [(each.pthread + first, target.read(each.pthread + first, size)) for each in left]
+    except TargetError:
+        return []

@@ -164,12 +164,14 @@ def ns_ids(task: str) -> List[int]:
 
 
 def own_tids(pid: int) -> List[int]:
-    """The tids of the threads that are there now, as the process itself has them; empty where nothing tells."""
+    """The tids of the threads that are there now, as the process itself has them; empty where nothing tells. A main
+    thread that has left by pthread_exit is kept by the kernel, and is none."""
     try:
         tids = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
-    return [ids[-1] for ids in (ns_ids(f"{pid}/task/{tid}") for tid in tids) if ids]
+    alive = (tid for tid in tids if not is_zombie(f"/proc/{pid}/task/{tid}"))
+    return [ids[-1] for ids in (ns_ids(f"{pid}/task/{tid}") for tid in alive) if ids]
 
 
 def times_run(pid: int, tid: int) -> Optional[int]:
@@ -257,12 +259,12 @@ def has_died(pid: int) -> bool:
     """Killed behind its tracer's back: each thread is a zombie until the tracer looks. The main thread alone
     is one too if it called pthread_exit."""
     try:
-        if not _is_zombie(f"/proc/{pid}"):
+        if not is_zombie(f"/proc/{pid}"):
             return False
         tasks = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return os.path.exists("/proc/self/stat")
-    return all(_is_zombie(f"/proc/{pid}/task/{tid}") for tid in tasks)
+    return all(is_zombie(f"/proc/{pid}/task/{tid}") for tid in tasks)
 
 
 def is_stopped(pid: int) -> bool:
@@ -273,7 +275,8 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
-def _is_zombie(folder: str) -> bool:
+def is_zombie(folder: str) -> bool:
+    """Or gone."""
     try:
         return stat_fields(folder)[:1] in (["Z"], ["X"])
     except OSError:
