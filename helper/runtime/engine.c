@@ -151,6 +151,12 @@ static void blind(char *at)
     talk.answer->has_answered = talk.answer->is_over = true;
 }
 
+static void unread(char *at)
+{
+    text_add(&talk.answer->why, unescaped(at));
+    talk.answer->is_over = true;
+}
+
 static void hear(char *line)
 {
     static const struct {
@@ -158,7 +164,8 @@ static void hear(char *line)
         void (*act)(char *rest);
     } words[] = {
         {"rule ", rule},       {"expected ", expected}, {"site ", site},     {"classified ", classified},
-        {"message ", message}, {"reported ", reported}, {"leaked ", leaked}, {"blind ", blind}};
+        {"message ", message}, {"reported ", reported}, {"leaked ", leaked}, {"blind ", blind},
+        {"unread ", unread}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         size_t length = strlen(words[i].word);
         if (strncmp(line, words[i].word, length) == 0)

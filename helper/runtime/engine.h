@@ -33,6 +33,7 @@
  *   reported A-B             the threads with these ids are in the report; not of a process that is exiting
  *   leaked N                 so many, or 0; or: how far off the announced number
  *   blind REASON             it cannot be told
+ *   unread REASON            the process cannot be read, so that no rule was applied: as without an engine
  *
  * and ends. To `hold` instead of `report` it answers the same, but prints nothing yet, and waits: for
  *

@@ -96,6 +96,16 @@ def test_an_engine_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         assert file.read() == "blind the engine failed: KeyError: 'a mistake of ours'\n"
 
 
+def test_a_process_that_cannot_be_read_is_told_apart() -> None:
+    """No rule was applied: the library has its own plain report then."""
+    answer = os.pipe()
+    words = [f"pid={PID}", "registry=0x10", "self=0", "what=exit", "ask=0", f"answer={answer[1]}"]
+    assert main(["protocol=1", *words]) == 0
+    os.close(answer[1])
+    with os.fdopen(answer[0]) as file:
+        assert file.read().startswith("unread ")
+
+
 def test_a_report_that_nobody_takes_is_given_up(check: Checks, capfd: Any) -> None:
     """The answer comes all the same."""
     read, full = os.pipe()

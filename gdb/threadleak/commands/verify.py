@@ -29,9 +29,10 @@ and then, in lines whose texts have \\ and newline escaped as \\\\ and \\n:
     to the library:
         message TEXT                the first lines of the report, at most 2 KiB
         reported A-B                the threads with these ids are in the report; not of a process that is exiting
-        leaked N | blind REASON     and this process exits
+        leaked N | blind REASON | unread REASON     and this process exits
 
-`blind` may come at any time, and is the last line. The process is read without being stopped.
+`blind` (it cannot be told) and `unread` (the process cannot be read, so that the library's own plain report has to do)
+may come at any time, and are the last line. The process is read without being stopped.
 """
 
 import gc
@@ -68,8 +69,10 @@ def main(words: List[str]) -> int:
     answer = Answer(request.answer)
     try:
         Check(request, answer, lambda: NativeTarget.of_process(request.pid)).run()
-    except (RuleError, TargetError) as error:
+    except RuleError as error:
         answer.blind(str(error))
+    except TargetError as error:
+        answer.unread(str(error))
     except Exception as error:  # whatever it is, it cannot be told, and the program has to hear so
         answer.blind(f"the engine failed: {type(error).__name__}: {error}")
     return 0

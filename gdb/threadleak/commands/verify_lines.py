@@ -83,6 +83,9 @@ class Answer:
     def blind(self, reason: str) -> None:
         self.send([f"blind {escaped(reason)}"])
 
+    def unread(self, reason: str) -> None:
+        self.send([f"unread {escaped(reason)}"])
+
 
 def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
