@@ -131,7 +131,7 @@ struct threadleak_record {
     char name[THREADLEAK_NAME_SIZE]; /* changes; inherited from the creator, as in the kernel */
     uint32_t start_module;           /* index into modules: where the start routine lies */
     uint32_t next_free;              /* the library's own: index of the next free record, plus 1 */
-    uint64_t reserved;
+    uint64_t join_pc;                /* the library's own: where `joiner` called, a return address */
 };
 
 /* threadleak_site.flags */

@@ -281,6 +281,7 @@ static void join_begin(struct joining *joining, pthread_t pthread, uintptr_t sp)
     joining->begun = waits && events_are_noted() ? moment_now() : (struct moment){0, registry_now()};
     joining->is_first = !__atomic_load_n(&record->join_begun_ns, __ATOMIC_RELAXED);
     if (joining->is_first) {
+        __atomic_store_n(&record->join_pc, joining->pc, __ATOMIC_RELAXED);
         __atomic_store_n(&record->joiner, thread_id(), __ATOMIC_RELAXED);
         __atomic_store_n(&record->join_begun_ns, joining->begun.ns, __ATOMIC_RELEASE);
     } else {

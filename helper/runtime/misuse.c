@@ -179,8 +179,15 @@ void misuse_look_at_joiner(pthread_t pthread, struct thread_found found, uintptr
 {
     uint64_t joiner = __atomic_load_n(&found.record->joiner, __ATOMIC_RELAXED);
     int32_t offset = threadleak_registry.tid_offset;
+    char words[48];
+    struct text text = text_in(words, sizeof words);
     /* The record alone does not say so for certain: a signal handler may have left a join by longjmp. */
-    if (options.misuse && joiner != thread_id() && offset &&
-        waits_at(tid_of(joiner), (uint64_t)pthread + (uint64_t)(int64_t)offset))
-        say(found.id, " is joined by two threads at once", pc, "", 0, found.record->site);
+    if (!options.misuse || !joiner || joiner == thread_id() || !offset ||
+        !waits_at(tid_of(joiner), (uint64_t)pthread + (uint64_t)(int64_t)offset))
+        return;
+    text_add(&text, ", and by thread ");
+    text_add_number(&text, joiner);
+    text_add(&text, " at ");
+    uintptr_t joiner_pc = __atomic_load_n(&found.record->join_pc, __ATOMIC_RELAXED);
+    say(found.id, " is joined by two threads at once", pc, words, joiner_pc, found.record->site);
 }

@@ -99,7 +99,7 @@ class Record(NamedTuple):
     name: Annotated[bytes, "16s"]
     start_module: U32
     next_free: U32
-    reserved: U64
+    join_pc: U64
 
 
 STARTED = 0x1
