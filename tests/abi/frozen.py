@@ -15,6 +15,7 @@ from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
 from threadleak.read.model import Copy, Registry, text_of
 from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread, one_by_one
+from threadleak.target.imports import Imports
 
 Piece = Tuple[int, bytes]
 
@@ -112,6 +113,9 @@ class FrozenTarget:
 
     def files(self) -> Dict[str, Optional[str]]:
         return {}
+
+    def imports(self, names: Sequence[str]) -> Imports:
+        return Imports(frozenset())
 
 
 def describe(target: FrozenTarget) -> Dict[str, Any]:

@@ -17,6 +17,7 @@ from threadleak.target.base import (
     Thread,
     one_by_one,
 )
+from threadleak.target.imports import Imports
 from threadleak.target.sidecar import Found
 
 REGISTRY = 0x555555600000
@@ -306,3 +307,6 @@ class FakeTarget:
 
     def files(self) -> Dict[str, Optional[str]]:
         return {"/srv/server": "01020304", "/lib/libc.so.6": "0506"}
+
+    def imports(self, names: Sequence[str]) -> Imports:
+        return Imports(frozenset())

@@ -14,15 +14,15 @@ from ..read.glibc import Glibc
 from ..read.model import Registry
 from ..read.threads import ThreadInfo
 from ..read.wait import Wait
-from ..target.base import Target, Thread, base_name
+from ..target.base import Target, Thread
 from ..target.forked import is_fork_child
-from ..target.imports import may_import
 from ..target.procfs import own_tids, times_run
 from .doubts import Program, doubt
 from .graph import GONE, Edge, Graph, graph
 from .owners import Owners
 from .suspects import Suspects, one_a_word
 
+CANCEL, SET_TYPE = "pthread_cancel", "pthread_setcanceltype"
 TRIES = 3  # of a look at a process that runs on, if what it finds does not stay so
 
 
@@ -121,7 +121,7 @@ class Search:
     # ---- edges -----------------------------------------------------------------------------------
 
     def _edges(self, waits: Dict[int, Optional[Wait]]) -> List[Edge]:
-        """Those that are proofs."""
+        """Those that are proofs, unless `program` has something untold."""
         edges = []
         for number, wait in waits.items():
             owner = self.owners.of(wait) if wait is not None else None
@@ -130,7 +130,8 @@ class Search:
                 edges.append(Edge(number, self._heir(number) if is_left else owner, wait))
         if not graph(edges).stuck:
             return []  # and nothing has to be known of the program
-        return [edge for edge in edges if not doubt(edge, self.program)]
+        program = self.program._replace(untold="")
+        return [edge for edge in edges if not doubt(edge, program)]
 
     def _heir(self, waiter: int) -> int:
         """Who may have inherited what belongs to nobody. In a fork child the thread that forked goes on as the main
@@ -152,12 +153,9 @@ class Search:
     @property
     def program(self) -> Program:
         if self._program is None:
-            files = {path: id for path, id in self._target.files().items() if _is_file(path)}
-            cancels = any(_imports(path, id, "pthread_cancel") for path, id in files.items())
-            at_once = cancels and any(
-                _imports(path, id, "pthread_setcanceltype") for path, id in files.items()
-            )
-            self._program = Program(cancels or not files, at_once or not files)
+            seen = self._target.imports((CANCEL, SET_TYPE))
+            cancels = CANCEL in seen.names
+            self._program = Program(cancels, cancels and SET_TYPE in seen.names, seen.untold)
         return self._program
 
     # ---- of a process that runs on ---------------------------------------------------------------
@@ -201,13 +199,3 @@ class Search:
 def _kernel(info: ThreadInfo) -> Thread:
     assert info.kernel is not None
     return info.kernel
-
-
-def _is_file(path: str) -> bool:
-    """The kernel's own vDSO, as debuggers call it, is none."""
-    return not (path.startswith("system-supplied DSO") or "vdso" in base_name(path))
-
-
-def _imports(path: str, build_id: Optional[str], name: str) -> bool:
-    """Also if the file that is there now is not the one that was mapped."""
-    return not build_id or may_import(path, name)

@@ -24,8 +24,9 @@ RECURSIVE, CHECKING = "recursive", "error-checking"
 class Program(NamedTuple):
     """What threads of it may do to each other."""
 
-    cancels: bool  # call pthread_cancel, or that cannot be told
+    cancels: bool  # call pthread_cancel
     cancels_at_once: bool  # and set the type of cancellation to asynchronous
+    untold: str = ""  # why it may do so all the same, as a clause
 
 
 def doubt(edge: Edge, program: Program) -> str:
@@ -43,9 +44,14 @@ def doubt(edge: Edge, program: Program) -> str:
         return "may be cancelled at any instruction: the program sets the type of cancellation"
     if wait.kind == JOIN and program.cancels:
         return "may be cancelled in its join: the program calls pthread_cancel"
+    why = ""
     if edge.owner == GONE:
-        return _of_gone(wait)
-    return _of_itself(wait) if edge.owner == edge.waiter else ""
+        why = _of_gone(wait)
+    elif edge.owner == edge.waiter:
+        why = _of_itself(wait)
+    return why or (
+        program.untold and f"may be cancelled, for all that can be told: {program.untold}"
+    )
 
 
 def _of_gone(wait: Wait) -> str:

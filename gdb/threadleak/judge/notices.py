@@ -43,7 +43,8 @@ def notices(report: "Report") -> Iterable[Notice]:
     unseen = untracked or (report.look.left_out if report.target.blurred else 0)
     yield from no_creation(registry, unseen)
     if report.sought.why_not:
-        yield Notice("deadlocks_not_sought", report.sought.why_not, 1)
+        kind = "deadlocks_untold" if report.sought.blind else "deadlocks_not_sought"
+        yield Notice(kind, report.sought.why_not, 1, report.sought.blind)
     yield from _crowds(report)
     waiting = sum(count for each, count in report.decisions.items() if each.waiting)
     if waiting:

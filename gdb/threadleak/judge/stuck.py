@@ -27,6 +27,7 @@ class Sought(NamedTuple):
     found: Deadlocks
     why_not: str = ""  # for people, where they may have expected one
     too_dear: bool = False  # the reason: with ALWAYS there will be one
+    blind: bool = False  # there may be one all the same
 
 
 NOTHING = Deadlocks([], graph([]))
@@ -57,13 +58,17 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
         return Sought(NOTHING, f"deadlocks cannot be told: {error}")
     if not may_be_any(target, glibc):
         return Sought(NOTHING)
-    found = search_of(look, stacks).run()
+    search = search_of(look, stacks)
+    found = search.run()
     seen = found.proven.stuck
     if target.blurred and seen:
         found = _of_steady(found, target.steady())
     if seen and not found.proven.stuck:
         why = "what looks like a deadlock is no proof in a core that was made while the process ran on"
         return Sought(NOTHING, why)
+    if found.proven.stuck and search.program.untold:
+        why = "what looks like a deadlock is none if the program cancels its threads, which cannot be told"
+        return Sought(NOTHING, f"{why}: {search.program.untold}", blind=True)
     return Sought(found)
 
 

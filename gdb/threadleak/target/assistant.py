@@ -8,6 +8,7 @@ the registers of a thread that was stopped outside the kernel, the debugger tell
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .base import CurrentStack, SystemCall, TargetError, Thread
+from .imports import Imports
 from .native import NativeTarget
 
 # DWARF number -> GDB's name. System V ABI for x86-64, figure 3.36; DWARF for the Arm 64-bit architecture, 4.1.
@@ -61,6 +62,9 @@ class Assistant:
 
     def read_each(self, addresses: Sequence[int], size: int) -> Iterable[Optional[bytes]]:
         return self._native.read_each(addresses, size)
+
+    def imports(self, names: Sequence[str]) -> Imports:
+        return self._native.imports(names)
 
     def data_name(self, address: int) -> Optional[str]:
         return self._native.data_name(address)

@@ -21,6 +21,7 @@ from typing import (
 )
 
 if TYPE_CHECKING:
+    from .imports import Imports
     from .sidecar import Found
 
 
@@ -207,3 +208,6 @@ class Target(Protocol):
 
     def files(self) -> Dict[str, Optional[str]]:
         """Path -> build-id of the ELF files that symbolize() takes names from."""
+
+    def imports(self, names: Sequence[str]) -> "Imports":
+        """Which of these functions some file of the process takes from another one, or, if it is static, has."""

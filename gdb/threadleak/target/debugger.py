@@ -30,6 +30,7 @@ from .debugger_frames import (
 from .debugger_registers import machine_of, system_call_of
 from .debugger_source import Source
 from .debugger_variables import Variables
+from .imports import Imports
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -234,3 +235,10 @@ class DebuggerTarget(Source):
             named = [(text(partial(getattr, each, "filename")), each.build_id) for each in own]
             self._files = {name: build_id for name, build_id in named if name}
         return self._files
+
+    def imports(self, names: Sequence[str]) -> Imports:
+        """GDB may read what a core lacks from a file of another build."""
+        assistant = self._assistant()
+        if assistant is None:
+            return Imports(frozenset(), f"GDB alone cannot read its symbols ({self._why_alone})")
+        return assistant.imports(names)

@@ -22,7 +22,7 @@ _NHDR = struct.Struct("<III")
 _MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _ET_CORE = 4
 _PT_LOAD, _PT_NOTE = 1, 4
-_WRITABLE = 2 << 32  # PF_W, in the upper half of the first word
+_EXECUTABLE, _WRITABLE = 1 << 32, 2 << 32  # PF_X, PF_W, in the upper half of the first word
 _PN_XNUM = 0xFFFF  # the number of segments is in section header 0 then
 _NT_FILE = 0x46494C45
 _NOTES_MAX = 1 << 20
@@ -141,6 +141,15 @@ class Core:
         found = self._of_files()
         rest = set(range(len(self._kinds))).difference(found) if not of_file else found
         return _joined(sorted(self._writable(rest)))
+
+    def has(self, address: int) -> bool:
+        """Whether it has memory of its own where a segment begins."""
+        return any(size and start == address for start, size in zip(self._addresses, self._sizes))
+
+    def files_of_code(self) -> Iterator[Tuple[int, str]]:
+        """(address, path) of each mapping of a file that could be executed."""
+        code = {at for at, kind in zip(self._addresses, self._kinds) if kind & _EXECUTABLE}
+        return ((start, path) for start, _, path in self.files() if start in code)
 
     def _of_files(self) -> Iterable[int]:
         """Indices of the segments that are mapped from files; of all, if nothing tells."""

@@ -1,68 +1,134 @@
 # SPDX-License-Identifier: MIT
-"""Which functions a file takes from elsewhere, as its dynamic symbol table tells (elf(5))."""
+"""Which functions a process takes from its libraries: by the dynamic symbol tables that the dynamic linker went by, as
+memory has them (elf(5)). What lies at a file's path now may be another build, or be another process's file system.
+
+A relocation names what is taken: no header in memory tells how many symbols there are.
+"""
 
 import os
 import struct
 from contextlib import suppress
-from typing import Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, NamedTuple, Optional, Sequence, Set
 
+from .base import TargetError
+from .elf import Core
 from .file_bytes import holds, part
+from .probe_abi import Module
 
-_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 _SECTION = struct.Struct("<IIQQQQIIQQ")  # Elf64_Shdr
-_SYMBOL_SIZE = 24  # Elf64_Sym: st_name is its first word, st_shndx the two bytes from 6 on
-_SHT_DYNSYM = 11
+_SEGMENT = struct.Struct("<IIQQQQQQ")  # Elf64_Phdr
 _SECTIONS_MAX = 1 << 16
+_SIZE_MAX = 256 << 20  # of one table: browsers have some ten megabytes
+_SHT_SYMTAB, _PT_DYNAMIC, _PT_INTERP = 2, 2, 3
+_NEEDED, _PLT_SIZE, _STRINGS, _SYMBOLS, _RELA, _RELA_SIZE = 1, 2, 5, 6, 7, 8  # DT_...
+_STRINGS_SIZE, _SONAME, _PLT = 10, 14, 23
+_WORDS = 6  # of four bytes: in Elf64_Sym, whose first is st_name; in Elf64_Rela, whose fourth is the symbol's number
+
+Read = Callable[[int, int], bytes]  # Target.read()
 
 
-def may_import(path: str, name: str) -> bool:
-    """Also where that cannot be told."""
+class Imports(NamedTuple):
+    names: FrozenSet[str]
+    untold: str = ""  # why there may be more, as a clause; "": there are no more
+
+
+def imports(
+    read: Read, modules: Iterable[Module], core: Optional[Core], names: Sequence[str]
+) -> Imports:
+    """Which of `names` are among them."""
+    files = [each for each in modules if each.path != "[vdso]"]
+    unknown = _unknown_code(core, files) if core is not None else ""
+    found: Set[str] = set()
+    for file in files:
+        try:
+            found.update(_of_file(read, file, names))
+        except (TargetError, OSError, ValueError, struct.error):
+            unknown = unknown or file.path
+    if not files:
+        return Imports(frozenset(found), "which files it has mapped is not known")
+    return Imports(frozenset(found), f"the symbols of {unknown} cannot be read" if unknown else "")
+
+
+def _unknown_code(core: Core, files: Sequence[Module]) -> str:
+    """Path of a file that may be an ELF file and that nothing shows: if a core has the first page of one of them, it has
+    those of all (coredump_filter, core(5))."""
+    if any(core.has(file.start) for file in files):
+        return ""
+    rows = core.files_of_code()
+    others = (
+        path for start, path in rows if not any(each.start <= start < each.end for each in files)
+    )
+    return next(others, "")
+
+
+def _of_file(read: Read, file: Module, names: Sequence[str]) -> Iterable[str]:
+    offset, size, count = struct.unpack("<Q14xHH", read(file.start, 58)[32:])
+    if size != _SEGMENT.size:
+        raise ValueError("no program headers")
+    segments = list(_SEGMENT.iter_unpack(read(file.start + offset, count * size)))
+    dynamic: Dict[int, int] = {}
+    for kind, _, _, address, _, _, length, _ in segments:
+        if kind == _PT_DYNAMIC:
+            words = memoryview(_table(read, file.bias + address, length, 16)).cast("Q")
+            dynamic.update(zip(words[0::2], words[1::2]))
+    is_static = not {_NEEDED, _SONAME} & set(dynamic)
+    if is_static and not any(segment[0] == _PT_INTERP for segment in segments):
+        return _of_static(file.file, names)
+    return _taken(read, file.bias, dynamic, names)
+
+
+def _table(read: Read, address: int, size: int, entry: int) -> bytes:
+    if size > _SIZE_MAX:
+        raise ValueError("no such table")
+    return read(address, size - size % entry) if size >= entry else b""
+
+
+def _taken(read: Read, bias: int, dynamic: Dict[int, int], names: Sequence[str]) -> Iterable[str]:
+    def table(tag: int, size: int, entry: int) -> bytes:
+        """The dynamic linker has added `bias` to the addresses that it can write to."""
+        address = dynamic[tag]
+        return _table(read, address if address >= bias else address + bias, size, entry)
+
+    strings = table(_STRINGS, dynamic[_STRINGS_SIZE], 1) if _STRINGS in dynamic else b""
+    places = {at: name for name in names for at in _places(strings, name.encode() + b"\0")}
+    numbers: Set[int] = set()
+    for tag, size in (_RELA, _RELA_SIZE), (_PLT, _PLT_SIZE):
+        if places and tag in dynamic:
+            relocations = table(tag, dynamic.get(size, 0), 4 * _WORDS)
+            numbers.update(memoryview(relocations).cast("I")[3::_WORDS])
+    if not numbers:
+        return ()
+    symbols = memoryview(table(_SYMBOLS, (max(numbers) + 1) * 4 * _WORDS, 4 * _WORDS)).cast("I")
+    undefined = {symbols[_WORDS * at] for at in numbers if not symbols[_WORDS * at + 1] >> 16}
+    return [name for at, name in places.items() if at in undefined]
+
+
+def _places(strings: bytes, word: bytes) -> Iterable[int]:
+    at = strings.find(word)
+    while at >= 0:
+        yield at
+        at = strings.find(word, at + 1)
+
+
+def _of_static(path: Optional[str], names: Sequence[str]) -> Iterable[str]:
+    """A static program that has a function calls it: the linker takes no others."""
+    if path is None:
+        raise ValueError("it is not here")
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError):
-        return True
-    try:
-        word = name.encode() + b"\0"
-        return holds(descriptor, word) and _imports(descriptor, word)
-    except (OSError, ValueError, struct.error):
-        return True
+        _check_symbols(file)
+        return [name for name in names if holds(file, name.encode() + b"\0")]
     finally:
         with suppress(OSError):
-            os.close(descriptor)
+            os.close(file)
 
 
-def _imports(file: int, word: bytes) -> bool:
-    """A file without a dynamic symbol table is a static program: it has the function itself, and so calls it."""
-    table = _dynamic_symbols(file)
-    return table is None or _is_undefined(*table, word)
-
-
-def _dynamic_symbols(file: int) -> Optional[Tuple[bytes, bytes]]:
-    """(symbols, strings) of the one such table that a file may have."""
+def _check_symbols(file: int) -> None:
     header = part(file, 0, 64)
-    if header[:6] != _MAGIC:
-        raise ValueError("no ELF file of 64 bits")
     (start,) = struct.unpack_from("<Q", header, 40)
     size, count = struct.unpack_from("<HH", header, 58)
     if size != _SECTION.size or count > _SECTIONS_MAX:
         raise ValueError("no section headers")
-    headers = part(file, start, count * size)
-    sections = [_SECTION.unpack_from(headers, at * size) for at in range(count)]
-    for section in sections:
-        if section[1] == _SHT_DYNSYM:
-            of_strings = sections[section[6]] if section[6] < count else section
-            return part(file, *section[4:6]), part(file, *of_strings[4:6])
-    return None
-
-
-def _is_undefined(symbols: bytes, strings: bytes, word: bytes) -> bool:
-    places = set()
-    at = strings.find(word)
-    while at >= 0:
-        places.add(at)
-        at = strings.find(word, at + 1)
-    for at in range(0, len(symbols) - _SYMBOL_SIZE + 1, _SYMBOL_SIZE):
-        if int.from_bytes(symbols[at : at + 4], "little") in places:
-            if symbols[at + 6 : at + 8] == b"\0\0":
-                return True
-    return False
+    sections = _SECTION.iter_unpack(part(file, start, count * size))
+    if not any(section[1] == _SHT_SYMTAB for section in sections):
+        raise ValueError("no symbols")

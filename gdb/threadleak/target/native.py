@@ -8,6 +8,7 @@ from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence
 from . import elf, procfs, sidecar
 from . import probe_abi as abi
 from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
+from .imports import Imports, imports
 from .native_stacks import NativeStacks
 from .probe import Probe
 from .system_calls import system_call
@@ -247,6 +248,9 @@ class NativeTarget:
                 if module.file or module.is_other
             }
         return self._files
+
+    def imports(self, names: Sequence[str]) -> Imports:
+        return imports(self.read, self._probe.modules(), self._core, names)
 
 
 def _nothing() -> None:
