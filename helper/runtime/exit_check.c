@@ -28,6 +28,10 @@
 #define ENDING_NS (5 * MS) /* for threads that end while _exit is called */
 #define QUIET_NS (20 * MS) /* those that destructors have told to end do not sleep longer */
 #define MOST_MS 1000       /* less than an exit that the engine takes for one that hangs */
+#define UNHEARD                                                                                              \
+    "`threadleak run` cannot be told of this program, as from another network namespace with another /tmp; " \
+    "start it in there, or share the folder that its TMPDIR names"
+#define UNCHECKED "it ended by _exit while threads were there, without a check"
 
 static bool wanted;
 static uint32_t is_disarmed;
@@ -146,6 +150,13 @@ static int as_asked(int leaked)
     return leaked == 0 && fault ? verify_unable(&how, fault) : leaked;
 }
 
+/* Whoever started us would take what it never heard of for clean. */
+static int as_heard(int leaked, bool is_heard)
+{
+    const struct threadleak_options how = settings(0);
+    return leaked == 0 && !is_heard ? verify_unable(&how, UNHEARD) : leaked;
+}
+
 /* The number of leaked threads, 0 if it was disarmed, or THREADLEAK_CANNOT_TELL. */
 static int look_again(int status)
 {
@@ -157,9 +168,9 @@ static int look_again(int status)
     else
         leaked = as_asked(leaked_at_all());
     headline_only();
-    result_checked(status, leaked, skips ? "disarmed by the program" : message);
+    bool is_heard = result_checked(status, leaked, skips ? "disarmed by the program" : message);
     exit_socket_tell();
-    return leaked;
+    return skips ? leaked : as_heard(leaked, is_heard);
 }
 
 /* ---- the status ------------------------------------------------------------------------------ */
@@ -241,11 +252,9 @@ int exit_check_cut(int status)
         return status;
     if (once_phase(&first) == ONCE_DONE)
         return exit_check_end(status);
-    if (once_phase(&first) == ONCE_NOT_YET && result_is_awaited()) {
-        if (exit_check_is_disarmed() || are_all_gone(&all))
-            result_checked(status, 0, "");
-        else
-            result_unchecked("it ended by _exit while threads were there, without a check", "");
-    }
-    return status;
+    if (once_phase(&first) != ONCE_NOT_YET || !result_is_awaited())
+        return status;
+    bool skips = exit_check_is_disarmed(), is_clean = skips || are_all_gone(&all);
+    bool is_heard = is_clean ? result_checked(status, 0, "") : result_unchecked(UNCHECKED, "");
+    return skips ? status : status_after(status, as_heard(0, is_heard));
 }

@@ -71,7 +71,7 @@ static const struct option {
     {"exit_socket", offsetof(struct options, exit_socket), 0, 0, 0,
      "abstract Unix socket that is told of the exit, and that may hold it; of `threadleak run`", NULL},
     {"result_socket", offsetof(struct options, result_socket), 0, 0, 0,
-     "abstract Unix socket that is told what the check at exit found; of `threadleak run`", NULL},
+     "Unix socket that is told what the check at exit found; of `threadleak run`", NULL},
 };
 
 #define OPTIONS (sizeof table / sizeof table[0])

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -24,23 +25,50 @@ struct message {
 };
 
 /* System calls by number, as in log.c: no cancellation points. */
-static void send_message(const struct message *message)
+static bool send_to(const struct sockaddr_un *address, size_t length, const struct message *message)
+{
+    const struct timeval wait = {.tv_sec = WAIT_S};
+    long fd = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), sent;
+    if (fd < 0)
+        return false;
+    syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    do
+        sent = syscall(SYS_sendto, fd, message->text, message->length, MSG_NOSIGNAL, address, length);
+    while (sent < 0 && errno == EINTR);
+    int error = errno;
+    syscall(SYS_close, fd);
+    errno = error;
+    return sent >= 0;
+}
+
+/* The name ends in the number of the network namespace that the listener is in. */
+static bool is_in_the_listeners_network(const char *name)
+{
+    struct stat status;
+    const char *digits = strrchr(name, '-');
+    uint64_t number = 0;
+    for (digits = digits ? digits + 1 : ""; *digits >= '0' && *digits <= '9'; digits++)
+        number = number * 10 + (uint64_t)(*digits - '0');
+    return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &status, 0) == 0 && status.st_ino == number;
+}
+
+/* Abstract names are of one network namespace, files of a folder that another root, or mount namespace, may
+ * not have. False: somebody may wait for it in vain. */
+static bool send_message(const struct message *message)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const struct timeval wait = {.tv_sec = WAIT_S};
+    const char *slash = strrchr(options.result_socket, '/');
+    const char *name = slash ? slash + 1 : options.result_socket;
+    const size_t start = offsetof(struct sockaddr_un, sun_path);
     size_t length = strlen(options.result_socket);
     if (length >= sizeof address.sun_path)
-        return;
-    memcpy(address.sun_path + 1, options.result_socket, length); /* abstract: it begins with a zero byte */
-    length += offsetof(struct sockaddr_un, sun_path) + 1;
-    long fd = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    while (syscall(SYS_sendto, fd, message->text, message->length, MSG_NOSIGNAL, &address, length) < 0 &&
-           errno == EINTR)
-        ;
-    syscall(SYS_close, fd);
+        return false;
+    memcpy(address.sun_path + 1, name, strlen(name)); /* abstract: it begins with a zero byte */
+    if (send_to(&address, start + 1 + strlen(name), message))
+        return true;
+    bool is_over = errno == ECONNREFUSED && is_in_the_listeners_network(name);
+    memcpy(address.sun_path, options.result_socket, length + 1);
+    return is_over || (slash && send_to(&address, start + length + 1, message));
 }
 
 static void add(struct message *message, const char *text)
@@ -113,6 +141,7 @@ void result_begun(void)
 }
 
 static uint32_t told_of_creation; /* pid */
+static uint32_t unheard;          /* pid of whom nobody heard that it creates */
 
 bool result_is_awaited(void)
 {
@@ -129,7 +158,8 @@ void result_creates(void)
     int saved = errno;
     begin(&message, "creates");
     command_line(&message);
-    send_message(&message);
+    if (!send_message(&message))
+        __atomic_store_n(&unheard, pid, __ATOMIC_RELAXED);
     errno = saved;
 }
 
@@ -139,24 +169,31 @@ static bool is_heard(void)
     return options.result_socket[0] && threadleak_registry.pid == (uint32_t)getpid();
 }
 
-void result_unchecked(const char *why, const char *headline)
+/* What was told of its creations is told again by whatever is told of its end. */
+static bool send_last(const struct message *message)
+{
+    return send_message(message) || __atomic_load_n(&unheard, __ATOMIC_RELAXED) != threadleak_registry.pid;
+}
+
+bool result_unchecked(const char *why, const char *headline)
 {
     if (!is_heard())
-        return;
+        return true;
     int saved = errno;
     struct message message;
     begin(&message, "unchecked");
     add(&message, "reason=");
     add(&message, why);
     word(&message, "", headline);
-    send_message(&message);
+    bool is_known = send_last(&message);
     errno = saved;
+    return is_known;
 }
 
-void result_checked(int status, int leaked, const char *reason)
+bool result_checked(int status, int leaked, const char *reason)
 {
     if (!is_heard())
-        return;
+        return true;
     int saved = errno;
     struct message message;
     begin(&message, "checked");
@@ -164,6 +201,7 @@ void result_checked(int status, int leaked, const char *reason)
     number(&message, "status=", status);
     number(&message, "leaked=", leaked);
     word(&message, "reason=", reason ? reason : "");
-    send_message(&message);
+    bool is_known = send_last(&message);
     errno = saved;
+    return is_known;
 }

@@ -2,10 +2,12 @@
 """`threadleak run`: the check at exit of a program, and of whatever a test driver starts; what is said of all of them
 in the end, and the exit status."""
 
+import json
 import os
 import re
 import signal
 import subprocess
+import tempfile
 from typing import Any, List
 
 import pytest
@@ -175,9 +177,75 @@ def test_a_program_without_the_library(tmp_path: Any) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
-def test_another_network_namespace(grows: str, tmp_path: Any) -> None:
-    done = Done(tmp_path, "--", "unshare", "--net", grows, "0", stdin="j\n")
-    assert done.status == BLIND and "told nothing" in done.err
+@pytest.mark.parametrize("way", [["--net"], ["--net", "--user", "--map-root-user", "--mount"]])
+def test_another_network_namespace(grows: str, tmp_path: Any, way: List[str]) -> None:
+    (tmp_path / "tmp").mkdir()
+    tells = ("--settle-ms", "0", "--only", "grows", "--", "unshare", *way, grows, "0")
+    done = Done(tmp_path, *tells, stdin="j\n", TMPDIR=str(tmp_path / "tmp"))
+    assert (done.status, done.err) == (CLEAN, "")
+    driver = f"unshare {' '.join(way)} {grows} 0; true"
+    report = tmp_path / "report.json"
+    done = Done(
+        tmp_path, "--settle-ms", "0", "--report", str(report), "--", "sh", "-c", driver, stdin="u\n"
+    )
+    assert done.status == LEAKS
+    ((result, program, what),) = done.rows()
+    assert (result, program) == ("leaked", f"{grows} 0") and "1 leaked thread (1 unjoined)" in what
+    assert json.loads(report.read_text())["summary"]["leaked"] == 1
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
+def test_another_root_that_is_in_the_same_network_namespace(grows: str, tmp_path: Any) -> None:
+    """Where the file of the socket is not."""
+    apart = 'mount -t tmpfs none "$TMPDIR" && "$@"; true'
+    driver = ["unshare", "--mount", "sh", "-c", apart, "sh", grows, "0"]
+    done = Done(tmp_path, "--settle-ms", "0", "--", *driver, stdin="u\n", TMPDIR=str(tmp_path))
+    assert done.status == LEAKS and "1 leaked thread (1 unjoined)" in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
+@pytest.mark.parametrize("code", ["", "os._exit(0)"])
+def test_whoever_is_not_heard_is_not_clean(tmp_path: Any, code: str) -> None:
+    """In the driver's view, too: `run` itself hears nothing of it. A path of a socket has 107 bytes at most, so the
+    folder has a short one."""
+    apart = 'mount -t tmpfs none "$TMPDIR"; "$@"; echo $?'
+    driver = ["unshare", "--mount", "--net", "sh", "-c", apart, "sh", *python(JOINED + code)[1:]]
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        done = Done(tmp_path, "--", *driver, TMPDIR=folder)
+        assert done.out == f"{BLIND}\n"
+        assert "`threadleak run` cannot be told of this program" in done.err
+        driver[-1] = "pass"
+        done = Done(tmp_path, "--", *driver, TMPDIR=folder)
+        assert (done.status, done.out, done.err) == (CLEAN, "0\n", "")  # nothing to tell
+
+
+def test_nothing_is_left_where_nobody_reads_its_summary(grows: str, tmp_path: Any) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as nobody:
+        done = subprocess.run(
+            [SHELL, "run", "--settle-ms", "0", "--", "sh", "-c", f"{grows} 0; true"],
+            input=b"u\n",
+            env=environment(TMPDIR=str(tmp_path)),
+            stdout=subprocess.DEVNULL,
+            stderr=nobody,
+            timeout=TIMEOUT_S,
+        )
+    assert (done.returncode, os.listdir(tmp_path)) == (LEAKS, [])
+
+
+def test_what_outlives_the_run_is_not_told_of_it(tmp_path: Any) -> None:
+    """Where nobody listens any more, a program ends as if nobody had."""
+    os.mkfifo(tmp_path / "go")
+    os.mkfifo(tmp_path / "status")
+    later = f"""read word < go; /usr/bin/python3 -c "{JOINED}"; echo $? > status"""
+    daemon = f"setsid sh -c '{later}' >/dev/null 2>&1 </dev/null &"
+    (tmp_path / "daemon").write_text(daemon)
+    done = Done(tmp_path, "--", "sh", "daemon")
+    assert done.status == CLEAN
+    (tmp_path / "go").write_text("go\n")
+    assert (tmp_path / "status").read_text() == "0\n"
 
 
 def test_programs_that_cannot_be_run_are_not_judged(tmp_path: Any) -> None:

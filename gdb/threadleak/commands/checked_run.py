@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNNAMED = "CORE"
 HUNG = 124  # exit status, as timeout(1) has it
-UNHEARD = "it told nothing: it is without the library (is LD_PRELOAD kept?), or in another network namespace"
+UNHEARD = "told nothing: it is without the library (is LD_PRELOAD kept?), or in another network namespace with another /tmp"
 
 
 class CheckedRun:
@@ -52,7 +52,8 @@ class CheckedRun:
         deadline = None
         if options.timeout is not None:
             deadline = Deadline(options.timeout, self._hangs)
-        with self._report:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what is ours in TMPDIR is to be removed
+        with self._report, self._results:
             environment = with_options(environment, options.options)
             environment = with_options(environment, ":".join(self._library_options()))
             ended = supervise(lambda: self._begin(environment), listeners, deadline)
@@ -99,7 +100,7 @@ class CheckedRun:
         given = [f"exit_socket={self._exits.name}"] if self._exits is not None else []
         if options.no_check:
             return given
-        given += ["at_exit=check", f"result_socket={self._results.name}"]
+        given += ["at_exit=check", option("result_socket", self._results.address)]
         given += self._report.library_options()
         if options.only:
             given.append(option("only", ",".join(options.only)))
@@ -194,7 +195,7 @@ def _why_unheard(status: int) -> str:
     """Nothing where nobody takes it for clean: it could not be run, or was ended, be it before it could tell."""
     if os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == NOT_EXECUTABLE:
         return ""
-    return UNHEARD
+    return f"it {UNHEARD}"
 
 
 def _why_unchecked(program: Program, ended: Ended) -> str:
@@ -202,7 +203,7 @@ def _why_unchecked(program: Program, ended: Ended) -> str:
     if os.WIFSIGNALED(ended.status):
         return _why_died(ended) if program.creates else ""
     if program.comm and ended.comm not in ("", program.comm):
-        return f"it became {ended.comm} by exec, which told nothing: it is without the library"
+        return f"it became {ended.comm} by exec, which {UNHEARD}"
     return "it ended by _exit, without a check" if program.creates else ""
 
 

@@ -3,11 +3,13 @@
 
 import os
 import select
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 from contextlib import suppress
-from typing import Dict
+from typing import Dict, Optional
 
 from ..escapes import decoded
 from ..judge.programs import Checked, Programs
@@ -18,18 +20,64 @@ _FIELDS = ("program", "name", "status", "leaked", "reason")
 _UCRED = struct.Struct("iII")  # unix(7)
 
 
+def _bound(address: str) -> socket.socket:
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        receiver.bind(address)
+    except OSError:  # the path is too long, for one
+        receiver.close()
+        raise
+    return receiver
+
+
+def _network() -> int:
+    """The number of our network namespace; 0: not known."""
+    try:
+        return os.stat("/proc/self/ns/net").st_ino
+    except OSError:
+        return 0
+
+
 class Results:
     """A thread takes them as they come: the queue is short, and whoever sends waits for room in it."""
 
     def __init__(self, programs: Programs):
-        self.name = f"threadleak-results-{os.getpid()}-{os.urandom(8).hex()}"
+        self.name = f"threadleak-{os.getpid()}-{os.urandom(8).hex()}-{_network()}"
         self.programs = programs
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self._socket.bind("\0" + self.name)
+        self._sockets = [_bound("\0" + self.name)]
+        self._folder: Optional[str] = None
         self._lock = threading.Lock()
         self._over = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The option `result_socket`. Without the file, programs in another network namespace cannot tell."""
+        return self.name if self._folder is None else os.path.join(self._folder, self.name)
+
+    def __enter__(self) -> "Results":
+        place = os.environ.get("TMPDIR") or "/tmp"
+        for folder in {place: 0, "/tmp": 0}:
+            with suppress(OSError):
+                self._folder = tempfile.mkdtemp(prefix="threadleak-", dir=os.path.abspath(folder))
+                self._sockets.append(_bound(self.address))
+                # For whatever another user, whom root becomes, sends from there; the name is not shown to others.
+                os.chmod(self.address, 0o666)
+                os.chmod(self._folder, 0o711)
+                break
+            self._remove_folder()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remove_folder()
+        for each in self._sockets:
+            each.close()
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def start(self) -> None:
         self._thread.start()
@@ -41,13 +89,17 @@ class Results:
             waker.sendto(b"", socket.MSG_DONTWAIT, "\0" + self.name)
         self._thread.join()
         self.take()
-        self._socket.close()
 
     def take(self) -> None:
         """All that has been sent by now."""
-        with self._lock, suppress(OSError):
+        with self._lock:
+            for each in self._sockets:
+                self._take_from(each)
+
+    def _take_from(self, receiver: socket.socket) -> None:
+        with suppress(OSError):
             while True:
-                data, control, _, _ = self._socket.recvmsg(
+                data, control, _, _ = receiver.recvmsg(
                     MESSAGE, socket.CMSG_SPACE(_UCRED.size), socket.MSG_DONTWAIT
                 )
                 for level, kind, raw in control:
@@ -59,7 +111,8 @@ class Results:
 
     def _serve(self) -> None:
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
+        for each in self._sockets:
+            poll.register(each, select.POLLIN)
         while not self._over:
             poll.poll()
             self.take()
