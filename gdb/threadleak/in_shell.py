@@ -222,7 +222,8 @@ def _before_stop(named: Named) -> Optional[FrozenSet[Descriptor]]:
 def _at_once(command: ModuleType, session: Session, options: argparse.Namespace) -> Outcome:
     if options.stop:
         shows_stacks = getattr(options, "stacks", False) or getattr(options, "format", "") in ALONE
-        frames = getattr(options, "frames", STACK_FRAMES) if shows_stacks else 0
+        reads_stacks = shows_stacks or getattr(options, "at_end", False)  # for rules
+        frames = getattr(options, "frames", STACK_FRAMES) if reads_stacks else 0
         waits = getattr(options, "waits", NEVER)
         session.read_at_once(getattr(options, "registry", None), frames, waits)
     outcome: Outcome = command.run(session, options)

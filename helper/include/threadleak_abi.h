@@ -203,8 +203,8 @@ struct threadleak_module {
 
 /* threadleak_rule.flags */
 #define THREADLEAK_RULE_UNJOINED 0x1u /* holds for unjoined threads too */
-/* may expect a number of threads only: checks in the process go by it, as no more are marked than that; a
- * reader counts anew */
+/* may expect a number of threads only, or went by what the thread did just then: checks in the process go by
+ * it, as no more are marked than that; a reader counts and looks anew */
 #define THREADLEAK_RULE_COUNTED 0x2u
 #define THREADLEAK_RULE_EXITS 0x4u /* the thread has called exit: it ends with the process */
 

@@ -20,7 +20,7 @@ from image import (
     site,
 )
 from threadleak.judge import builtin
-from threadleak.judge.report import CLEAN, LEAKS, Report
+from threadleak.judge.report import BLIND, CLEAN, LEAKS, Report
 from threadleak.judge.rule_set import RuleSet, load_all
 from threadleak.judge.rules import Rule, parse_rule
 from threadleak.judge.verdicts import Settings
@@ -143,7 +143,7 @@ WAITS = ((LIBC + 0x91000, EXACT), (LIBC + 0x92000, RETURN), (TEXT + 0x1100, RETU
 IDLES = ((LIBC + 0x91000, EXACT), (LIBC + 0x89000, RETURN))
 
 
-def stacks(rule: str, *found: Any) -> List[Any]:
+def of_stacks(rule: str, *found: Any) -> Report:
     records = [record(2 + index) for index in range(len(found))]
     kernel = [FakeThread(PID + index) for index in range(len(found) + 1)]
     target = FakeTarget(image([MAIN, *records]), kernel, T0 + 5000 * MS)
@@ -158,7 +158,11 @@ def stacks(rule: str, *found: Any) -> List[Any]:
     target.current_stacks = lambda threads, limit: [  # type: ignore[method-assign]
         found[thread.tid - PID - 1] for thread in threads
     ]
-    report = Report(look_at(target), AT_END, RuleSet([parse_rule(rule)]))
+    return Report(look_at(target), AT_END, RuleSet([parse_rule(rule)]))
+
+
+def stacks(rule: str, *found: Any) -> List[Any]:
+    report = of_stacks(rule, *found)
     return [verdict.expected_by is not None for verdict in report.verdicts[1:]]
 
 
@@ -180,26 +184,39 @@ def test_fields_of_the_stack(rule: str, applies: List[bool]) -> None:
 
 
 def test_whether_it_is_idle_cannot_be_told_of_half_a_stack() -> None:
-    assert stacks("idle=yes name:* y", CurrentStack(IDLES, "only the first 2 frames")) == [False]
+    for cut in (CurrentStack(IDLES, "only the first 2 frames"), CurrentStack((), "it runs")):
+        report = of_stacks("idle=yes name:* y", CurrentStack(IDLES, ""), cut, cut)
+        assert expected(report) == ["idle=yes name:* y", None, None] and report.leaked == []
+        assert report.status([]) == BLIND
+        assert notices(report)["idle_untold"].startswith(
+            "2 threads may or may not be idle, as the rule idle=yes name:* asks: "
+        )
+        others = of_stacks("idle=yes name:other y", cut)
+        assert len(others.leaked) == 1 and "idle_untold" not in notices(others)
+
+
+def test_half_a_stack_with_a_function_of_the_user_tells_that_it_is_not_idle() -> None:
+    report = of_stacks("idle=yes name:* y", CurrentStack(WAITS, "only the first 3 frames"))
+    assert len(report.leaked) == 1 and "idle_untold" not in notices(report)
 
 
 # ---- who is asked --------------------------------------------------------------------------------------
 
-GOMP = [module(b"/srv/server", TEXT), module(b"/lib/libgomp.so.1", LIBX)]
-GOMP_SITE = [site([frame(LIBX + 0x10, 2), frame(TEXT + 0x1300)])]
+BLAS = [module(b"/srv/server", TEXT), module(b"/lib/libopenblas.so.0", LIBX)]
+BLAS_SITE = [site([frame(LIBX + 0x10, 2), frame(TEXT + 0x1300)])]
 WORKER = dict(start=LIBX + 0x100, start_module=2, site=1)
 
 
 def test_built_in_rules_are_used_and_say_so() -> None:
-    report = look([record(2, **WORKER)], sites=GOMP_SITE, modules=GOMP)
+    report = look([record(2, **WORKER)], sites=BLAS_SITE, modules=BLAS)
     assert expected(report) == [
-        "module:libgomp.so* libgomp keeps its workers until exit (built in, version 1)"
+        "module:libopenblas*.so* OpenBLAS keeps its workers until exit (built in, version 2)"
     ]
     assert notices(report) == {
-        "builtin_rules": "1 thread expected by built-in rules, version 1: module:libgomp.so* (1)"
+        "builtin_rules": "1 thread expected by built-in rules, version 2: module:libopenblas*.so* (1)"
     }
     without = look(
-        [record(2, **WORKER)], load_all(with_builtin=False), sites=GOMP_SITE, modules=GOMP
+        [record(2, **WORKER)], load_all(with_builtin=False), sites=BLAS_SITE, modules=BLAS
     )
     assert expected(without) == [None] and len(without.leaked) == 1
 
@@ -207,12 +224,12 @@ def test_built_in_rules_are_used_and_say_so() -> None:
 def test_built_in_rules_hide_no_unjoined_thread_and_no_routine_of_the_user() -> None:
     ended = abi.STARTED | abi.FINISHED
     through = [record(2, ended, **WORKER), record(3, site=1)]
-    report = look(through, sites=GOMP_SITE, modules=GOMP)
+    report = look(through, sites=BLAS_SITE, modules=BLAS)
     assert expected(report) == [None, None] and len(report.leaked) == 2
 
 
 def test_a_rule_that_was_given_goes_before_a_built_in_one() -> None:
-    report = look([record(2, **WORKER)], ["name:* ours"], sites=GOMP_SITE, modules=GOMP)
+    report = look([record(2, **WORKER)], ["name:* ours"], sites=BLAS_SITE, modules=BLAS)
     assert expected(report) == ["name:* ours"]
 
 

@@ -246,6 +246,22 @@ def test_suspicions_alone_cannot_be_told(check: Checks) -> None:
     assert said.last == "leaked 1" and "1 outlived" in said.headline
 
 
+class Runs(FakeTarget):
+    def current_stacks(self, threads: Sequence[Thread], limit: int) -> List[CurrentStack]:
+        return [CurrentStack((), "it runs")] * len(threads)
+
+
+def test_whether_a_thread_that_runs_is_idle_cannot_be_told(check: Checks) -> None:
+    """It is a candidate first, as it may sleep soon."""
+    said = check([record(2, scope=TEST)], "ruletext=name:* idle=yes x", target=Runs)
+    assert said.lines[0] == "classified 1" and said.report == ""
+    assert said.last.startswith(
+        "blind 1 thread may or may not be idle, as the rule name:* idle=yes"
+    )
+    others = "ruletext=name:other idle=yes x"
+    assert check([record(2, scope=TEST)], others, target=Runs).last == "leaked 1"
+
+
 def test_untracked_threads_are_blind_where_that_is_asked_for(check: Checks) -> None:
     records = [record(2, scope=OTHER)]
     assert check(records, more_threads=1).last == "leaked 0"

@@ -110,6 +110,19 @@ def test_what_expects_a_number_marks_so_many_in_the_process(
     assert all.lines[0] == "classified 1" and all.last == "leaked 1"
 
 
+def test_what_a_thread_did_at_an_earlier_check_is_looked_at_anew(
+    check: Checks, tmp_path: Path
+) -> None:
+    """Its stack has a function of the program in it."""
+    (rule,) = check([record(2, scope=TEST)], rules_file(tmp_path, "name:* idle=no x")).lines_of(
+        "rule"
+    )
+    assert rule.startswith(f"1 {abi.RULE_COUNTED} name:* idle=no x")
+    was_idle = mark(b"name:* idle=yes x", abi.RULE_COUNTED)
+    word = rules_file(tmp_path, "name:* idle=yes x")
+    assert check([record(2, scope=TEST, expected=1)], word, marks=[was_idle]).last == "leaked 1"
+
+
 def test_a_baseline_of_unjoined_threads_marks_them_as_such(check: Checks, tmp_path: Path) -> None:
     records = [record(2, ENDED, scope=TEST)]
     said = check(records, baseline_file(tmp_path, 1, *records))

@@ -33,9 +33,17 @@ class Case(NamedTuple):
 CASES = {
     "libgomp": Case("openmp.c", "libgomp1", 2, flags=("-fopenmp",)),
     "libomp": Case("openmp.c", "libomp-dev", 0, flags=("-fopenmp",), compiler="clang"),
+    "libgomp, a busy one": Case(
+        "openmp_busy.c", "libgomp1", 1, ("busy", "own"), flags=("-fopenmp",)
+    ),
+    "libomp, a busy one": Case(
+        "openmp_busy.c", "libomp-dev", 0, ("busy", "own"), flags=("-fopenmp",), compiler="clang"
+    ),
     "tbb": Case("tbb.cc", "libtbb-dev", 0, packages=("tbb",)),
+    "tbb, a busy one": Case("tbb_busy.cc", "libtbb-dev", 0, ("busy", "own"), packages=("tbb",)),
     "glib": Case("glib.c", "libglib2.0-dev", 2, ("own", "pool"), packages=("gio-2.0",)),
     "libuv": Case("uv.c", "libuv1-dev", 4, packages=("libuv",)),
+    "libuv, a busy one": Case("uv_busy.c", "libuv1-dev", 3, ("busy", "own"), packages=("libuv",)),
     "openblas": Case(
         "openblas.c",
         "libopenblas-dev",
@@ -112,14 +120,19 @@ def built(case: Case, folder: Path) -> Path:
 
 
 def took(pid: int) -> Tuple[int, List[str]]:
-    """How many threads the built-in rules took, and the names of the others."""
+    """How many threads the built-in rules took, and the names of the others, once they sleep."""
+    return until(lambda: judged(pid), "threads that have nothing to do to sleep")
+
+
+def judged(pid: int) -> Any:
+    """None: of some it cannot be told."""
     threads = [each for each in look(pid, "list", "--all")["threads"] if not each["main"]]
     by_rule = [
-        each for each in threads if (each["expected_by"] or "").endswith("(built in, version 1)")
+        each for each in threads if (each["expected_by"] or "").endswith("(built in, version 2)")
     ]
     leaked = sorted(each["name"] for each in threads if each["leaked"])
-    assert len(by_rule) + len(leaked) == sum(each["class"] != "untracked" for each in threads)
-    return len(by_rule), leaked
+    known = sum(each["class"] != "untracked" for each in threads)
+    return (len(by_rule), leaked) if len(by_rule) + len(leaked) == known else None
 
 
 def untracked(pid: int, *words: str) -> int:
@@ -148,6 +161,32 @@ def settled(pid: int, case: Case) -> Any:
     """Once the pool of GTask is idle, and each thread has its name."""
     found = took(pid)
     return found if Counter(found[1]) == Counter(case.leaked) else None
+
+
+def test_a_worker_that_runs_may_run_anything(tmp_path: Path) -> None:
+    """libomp's wait for the next parallel region without a system call, if they are told to."""
+    program = built(CASES["libomp"], tmp_path)
+    with Program(["env", "KMP_BLOCKTIME=infinite", program], tmp_path) as running:
+        assert running.line() == "ready"
+        found = look(running.pid, "check")
+        untold = [each for each in found["findings"] if each["kind"] == "idle_untold"]
+        assert "without idle=yes" in untold[0]["text"]
+        assert judged(running.pid) is None
+        stopped = look(running.pid, "list", "--all", "--stop")
+        leaked = [each["name"] for each in stopped["threads"] if each["leaked"]]
+        assert leaked == ["own"]
+        assert "idle_untold" not in [each["kind"] for each in stopped["findings"]]
+
+
+def test_a_callback_of_libuv_that_keeps_the_process_from_ending(tmp_path: Path) -> None:
+    program = built(CASES["libuv, a busy one"], tmp_path)
+    with subprocess.Popen(
+        [SHELL, "run", "--", program, "ends"], stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        said = next(line for line in run.stderr if line.startswith("threadleak:"))
+        assert "2 threads (2 outlived)" in said and "whose exit has gone on" in said
+        run.terminate()
 
 
 def test_node(tmp_path: Path) -> None:

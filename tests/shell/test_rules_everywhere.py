@@ -159,5 +159,5 @@ def test_run_without_the_built_in_rules(tmp_path: Path) -> None:
 
 def test_the_built_in_rules_are_printed() -> None:
     done = run_shell("filter", "builtin")
-    assert done.status == CLEAN and "module:libgomp.so* libgomp keeps" in done.out
+    assert done.status == CLEAN and "module:libgomp.so* idle=yes libgomp keeps" in done.out
     assert run_gdb(commands=["threadleak filter builtin"]).outputs == [done.out]

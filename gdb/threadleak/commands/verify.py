@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Callable, Container, Iterable, List, Set
 from ..judge.classes import UNJOINED
 from ..judge.rule_set import load_all
 from ..judge.rules import RuleError
-from ..judge.verdicts import AUTO, Judge, Occasion, Settings, Verdict, moment
+from ..judge.verdicts import ALWAYS, AUTO, Judge, Occasion, Settings, Verdict, moment
 from ..read.look import Look, look
 from ..read.stacks import Stacks
 from ..target.base import Target, TargetError
@@ -90,6 +90,7 @@ class Check:
         )
         self.baseline = _load(request.baseline) if request.baseline else None
         self._open = open_target
+        self._waits = AUTO
 
     def run(self) -> None:
         stacks = self._classify()
@@ -107,7 +108,7 @@ class Check:
     def _settings(self) -> Settings:
         allow_detached = bool(self.request.flags & ALLOW_DETACHED)
         strict = bool(self.request.flags & STRICT)
-        return Settings(True, allow_detached, 0, self._occasion(), strict, waits=AUTO)
+        return Settings(True, allow_detached, 0, self._occasion(), strict, waits=self._waits)
 
     def _occasion(self) -> Occasion:
         title = self.request.title[:TITLE_WIDTH]
@@ -124,7 +125,9 @@ class Check:
         at = moment(taken.registry, now_ns, self._settings())
         judge = Judge(at, stacks, self.rules)
         verdicts = judge.judge_all(taken.threads.infos)
-        stuck = _stuck_among(verdicts, taken, stacks)
+        if not any(verdict.leaked for verdict in verdicts):
+            self._waits = ALWAYS  # whatever it costs: green only of what was looked at
+        stuck = _stuck_among(verdicts, taken, stacks, self._waits)
         if stuck:
             self.rules.begin()
             judge = Judge(at, stacks, self.rules)
@@ -134,7 +137,7 @@ class Check:
         if self.baseline is not None:
             marks.of_baseline(self.baseline, self.baseline.apply(verdicts, judge.values))
         lines = marks.lines()
-        left = sum(verdict.leaked for verdict in verdicts)
+        left = sum(each.leaked or each.decision.untold is not None for each in verdicts)
         self.answer.send([*lines, f"classified {left}"])
         return stacks
 
@@ -169,13 +172,15 @@ class Check:
         return {ids[info.index] for info in taken.threads.infos if info.kind is not None}
 
 
-def _stuck_among(verdicts: Iterable[Verdict], taken: Look, stacks: Stacks) -> Container[int]:
+def _stuck_among(
+    verdicts: Iterable[Verdict], taken: Look, stacks: Stacks, when: str
+) -> Container[int]:
     """Their tids, looked for where something but for that expects a thread that is alive."""
     if not any(each.expected_by and each.class_ != UNJOINED for each in verdicts):
         return frozenset()
     from ..judge.stuck import seek
 
-    return seek(taken, stacks, AUTO).found.tids
+    return seek(taken, stacks, when).found.tids
 
 
 def _load(path: str) -> "Baseline":

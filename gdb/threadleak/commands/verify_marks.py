@@ -5,7 +5,8 @@ A rule marks the threads that it expects, and the site where it speaks of creati
 is stuck. A mark says how it was at this look: the check at exit looks again. What may expect a number of
 threads only (a rule with `max`, a line of a baseline) has a counted mark: so many threads of the process have it at
 most, so that no check, whichever threads it is about, finds more of them marked than that. The engine itself does not
-go by counted marks: whenever it looks, it counts anew. The rules of one call are not those of the next: no marks.
+go by counted marks: whenever it looks, it counts anew. Those of rules that go by a thread's stack are counted ones, too,
+without a number: the engine looks at the stack anew. The rules of one call are not those of the next: no marks.
 """
 
 from typing import TYPE_CHECKING, Dict, Iterable, List, Sequence, Set, Tuple
@@ -52,6 +53,8 @@ class Marks:
             if rule.max is not None:
                 self._count(verdict, rule.told, flags, rule.max)
                 continue
+            if rule.is_of_moment:
+                flags |= abi.RULE_COUNTED
             self._mark(verdict, rule.told, flags)
             if rule.is_of_creation and _place(verdict.thread) not in not_alike:
                 self._mark_site(verdict, rule.told, flags)

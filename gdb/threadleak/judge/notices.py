@@ -2,7 +2,7 @@
 """What is to be said of the process as a whole, beside the verdicts on its threads."""
 
 from errno import errorcode
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Dict, Iterable
 
 from ..libraries import preload
 from ..read import abi
@@ -13,6 +13,7 @@ from .classes import UNTRACKED
 from .crowd import perhaps, sites_of
 from .groups import merge_alike
 from .rule_use import rule_notices
+from .rules import Rule
 from .unseen import Notice, lost, no_creation, plural
 
 ENDED_UNSEEN = "ended_unseen"
@@ -52,6 +53,7 @@ def notices(report: "Report") -> Iterable[Notice]:
         text += " not counted yet: just finished, or being joined"
         yield Notice("waiting", text, waiting)
     yield from _left_out(report.look, report.settings.strict)
+    yield from _untold(report)
     for limit in report.target.limits():
         yield Notice("limit", limit, 1, blind=True)
     yield from lost(registry)
@@ -82,6 +84,17 @@ def _crowds(report: "Report") -> Iterable[Notice]:
     for site, made_at in zip(perhaps_crowds, sites):
         text = perhaps(site, made_at, report.settings.crowd)
         yield Notice("crowds_not_sought", text, len(site.verdicts))
+
+
+def _untold(report: "Report") -> Iterable[Notice]:
+    counts: Dict[Rule, int] = {}
+    for each, count in report.decisions.items():
+        if each.untold is not None:
+            counts[each.untold] = counts.get(each.untold, 0) + count
+    for rule, count in counts.items():
+        text = f"{plural(count, 'thread')} may or may not be idle, as the rule {rule.pattern} asks: without a"
+        text += " stop a thread that runs has no stack to be read; a rule of yours without idle=yes expects such threads"
+        yield Notice("idle_untold", text, count, blind=True)
 
 
 def _left_out(look: Look, strict: bool) -> Iterable[Notice]:

@@ -8,7 +8,7 @@ none.
 
 import time
 from itertools import chain
-from typing import Dict, Hashable, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Hashable, Iterable, Iterator, List, NamedTuple, Optional
 
 from . import builtin
 from .rule_files import load_rules, parse_rules
@@ -35,6 +35,12 @@ class Candidates:
                 yield rule
 
 
+class Match(NamedTuple):
+    rule: Optional[Rule]
+    shared: bool  # whether it is the same for each such thread of that scope and class
+    untold: Optional[Rule] = None  # if there is none: one that would apply if the thread were idle
+
+
 class RuleSet:
     def __init__(self, given: Iterable[Rule] = (), with_builtin: bool = True):
         self.given = list(given)
@@ -57,9 +63,9 @@ class RuleSet:
 
     def match(
         self, key: Hashable, class_: str, values: ValuesOf, counts: bool, declared: Iterable[Rule]
-    ) -> Tuple[Optional[Rule], bool]:
-        """The rule, and whether it is the same for each such thread of that scope and class; `key`: how it was created.
-        `counts`: unless a rule expects it, the thread is leaked, or untracked where that counts."""
+    ) -> Match:
+        """`key`: how it was created. `counts`: unless a rule expects it, the thread is leaked, or untracked where that
+        counts."""
         asked = (key, class_, counts)
         if asked not in self._candidates:
             rules: Iterable[Rule] = self.given
@@ -68,19 +74,22 @@ class RuleSet:
             current = (rule for rule in rules if not rule.is_over(self._today))
             self._candidates[asked] = Candidates(current, class_)
         shared = True
+        untold: Optional[Rule] = None
         for rule in self._candidates[asked].of(values):
             if not all_hold(rule.of_scope, values):
                 continue
             if rule.is_of_kind:
-                return rule, shared
+                return Match(rule, shared)
             shared = False
             if not all_hold(rule.of_thread, values):
+                if untold is None and counts and rule.may_apply(values):
+                    untold = rule
                 continue
             if rule.max is None or rule.taken < rule.max:
                 rule.taken += 1
-                return rule, False
+                return Match(rule, False)
             rule.beyond += 1
-        return None, shared
+        return Match(None, shared, untold)
 
     def _built_in(self) -> Iterable[Rule]:
         if self.with_builtin:

@@ -38,7 +38,8 @@ MADE_BY = (
     "made by"  # of foreign.py: function, source file or file of any frame of the creation stack
 )
 _OF_CREATION = {"module", "through", "fingerprint", "start", "site", MADE_BY}
-_OF_THREAD = ("name", "top", "stack", "idle")
+_OF_MOMENT = ("top", "stack", "idle")
+_OF_THREAD = ("name", *_OF_MOMENT)
 OPTIONS = ("class", "detached", "idle", "max", "until")
 PLACEHOLDER = "WHY (say why such a thread is expected)"  # of `suggest`: a reason is yet to be given
 _ORDER = {field: order for order, field in enumerate(("detached", MADE_BY, *FIELDS, "idle"))}
@@ -95,6 +96,11 @@ class Rule:
         return fields <= _OF_CREATION and alike and self.max is None
 
     @property
+    def is_of_moment(self) -> bool:
+        """Whether it speaks of what a thread does just now."""
+        return any(condition.field in _OF_MOMENT for condition in self.of_thread)
+
+    @property
     def is_of_kind(self) -> bool:
         """Whether it holds for all threads that are alike in creation, scope and class, or for none."""
         return self.max is None and not self.of_thread
@@ -105,6 +111,12 @@ class Rule:
 
     def is_over(self, today: str) -> bool:
         return bool(self.until) and self.until < today
+
+    def may_apply(self, values: ValuesOf) -> bool:
+        """As far as its thread is concerned: all holds but `idle`, of which its stack tells nothing."""
+        known = [condition for condition in self.of_thread if condition.field != "idle"]
+        is_untold = len(known) < len(self.of_thread) and not values("idle")
+        return is_untold and all_hold(known, values)
 
     def applies(self, class_: str, values: ValuesOf) -> bool:
         return class_ in self.classes and all_hold(self.conditions, values)

@@ -100,11 +100,14 @@ def _of_stack(stack: Stack) -> Dict[str, Texts]:
     frames = stack.frames
     in_libc = [base_name(frame.module).startswith(_LIBC) for frame in frames]
     tops = in_libc.index(False) + 1 if False in in_libc else len(frames)
-    is_idle = all(map(is_wrapper_file, frames))
+    foreign = [frame for frame in frames if not is_wrapper_file(frame)]
+    idle: Texts = ("yes",) if frames and stack.complete else ()
+    if any(stack.complete or frame.module for frame in foreign):
+        idle = ("no",)
     return {
         "top": function_names(frames[:tops]),
         "stack": function_names(frames),
-        "idle": ("yes" if is_idle else "no",) if frames and stack.complete else (),
+        "idle": idle,
     }
 
 

@@ -12,7 +12,7 @@ from ..read.stacks import Stacks
 from ..read.threads import ENDING, FINISHED, JOINING, JUST_FINISHED, ThreadInfo
 from .classes import ALIVE, LEAKED, OUTLIVED, PROOF, STUCK, SUSPICION, UNJOINED, UNTRACKED
 from .declared import Declared
-from .rule_set import RuleSet
+from .rule_set import Match, RuleSet
 from .rules import Rule
 from .values import Values
 
@@ -41,7 +41,7 @@ class Settings(NamedTuple):
 class Decision:
     """What a verdict says. Threads of one kind in one state share it."""
 
-    __slots__ = ("class_", "leaked", "confidence", "expected_by", "waiting", "rule")
+    __slots__ = ("class_", "leaked", "confidence", "expected_by", "waiting", "rule", "untold")
 
     def __init__(self, class_: str, confidence: str = SUSPICION, waiting: str = ""):
         self.class_ = class_
@@ -50,11 +50,18 @@ class Decision:
         self.expected_by: Optional[str] = None
         self.waiting = waiting  # why an unjoined thread is not counted yet
         self.rule: Optional[Rule] = None  # that expects it
+        self.untold: Optional[
+            Rule
+        ] = None  # that would, if the thread is idle, which cannot be told
 
     def expect(self, why: str, rule: Optional[Rule] = None) -> None:
         self.leaked = False
         self.expected_by = why
         self.rule = rule
+
+    def leave_open(self, rule: Rule) -> None:
+        self.leaked = False
+        self.untold = rule
 
 
 class Verdict:
@@ -171,18 +178,19 @@ class Judge:
         mark = self._mark(thread, decision.class_) if wait != STUCK else None
         if mark is not None:
             decision.expect(mark)
-        rule: Optional[Rule] = None
-        shared = True
+        found = Match(None, True)
         if mark is None and (not thread.is_main or wait == STUCK):
             counts = decision.leaked or (decision.class_ == UNTRACKED and self.at.settings.strict)
-            rule, shared = self._match(thread, decision.class_, counts)
-        of_rule = (*key, rule)
+            found = self._match(thread, decision.class_, counts)
+        of_rule = (*key, found.rule, found.untold)
         if of_rule in self._decisions:
             decision = self._decisions[of_rule]
-        elif rule is not None:
-            decision.expect(rule.told, rule)
+        elif found.rule is not None:
+            decision.expect(found.rule.told, found.rule)
+        elif found.untold is not None and decision.leaked:
+            decision.leave_open(found.untold)
         self._decisions[of_rule] = decision
-        if shared:
+        if found.shared:
             self._decisions[key] = decision
         return decision
 
@@ -192,9 +200,9 @@ class Judge:
 
     def rule_for(self, thread: ThreadInfo, class_: str) -> Optional[Rule]:
         """That expects it as one of that class."""
-        return self._match(thread, class_, True)[0]
+        return self._match(thread, class_, True).rule
 
-    def _match(self, thread: ThreadInfo, class_: str, counts: bool) -> Tuple[Optional[Rule], bool]:
+    def _match(self, thread: ThreadInfo, class_: str, counts: bool) -> Match:
         kind, copy = thread.kind, thread.copy
         number = copy.number if copy is not None else None
         created: Tuple[object, ...] = ()
