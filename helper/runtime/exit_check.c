@@ -185,10 +185,40 @@ static int status_after(int status, int leaked)
     return leaked > 0 ? (int)options.exitcode : CANNOT_TELL_STATUS;
 }
 
+/* Not 0: 1 more than the fork generation of the process whose exit has begun. */
+static uint32_t begun;
+
+static bool has_begun(void)
+{
+    return __atomic_load_n(&begun, __ATOMIC_RELAXED) == threadleak_registry.fork_generation + 1;
+}
+
+static bool is_on(void)
+{
+    return wanted && library_ready();
+}
+
 /* Whether the process is the one that the registry is of. */
 static bool is_ours(void)
 {
-    return wanted && library_ready() && threadleak_registry.pid == (uint32_t)getpid();
+    return threadleak_registry.pid == (uint32_t)getpid();
+}
+
+/* Whether there is nothing to look at and nobody to tell. The program may be in a sandbox that kills it for
+ * what it does not do itself: beyond the count of threads, once, no system call is made. So it does not know
+ * whether it is a copy of another process, and leaves nothing that would disturb that one. */
+static bool needs_no_look(void)
+{
+    static uint64_t counted; /* next_id when the threads were counted */
+    const struct threadleak_options how = settings(-1);
+    const struct verify_request request = {.what = VERIFY_EXIT, .id = 1, .how = &how};
+    uint64_t next_id = __atomic_load_n(&threadleak_registry.next_id, __ATOMIC_ACQUIRE);
+    if (once_phase(&first) != ONCE_NOT_YET || options.result_socket[0] || options.exit_socket[0] ||
+        exit_check_is_disarmed() || options_fault() ||
+        !verify_is_clean(&request, __atomic_load_n(&counted, __ATOMIC_RELAXED) != next_id))
+        return false;
+    __atomic_store_n(&counted, next_id, __ATOMIC_RELAXED);
+    return true;
 }
 
 static int look_undisturbed(struct once *once, int (*look)(int), int status)
@@ -215,15 +245,17 @@ static void mark_as_exiting(void)
 void exit_check_begin(int status)
 {
     last_status = status;
-    if (!is_ours())
+    if (!is_on())
         return;
+    __atomic_store_n(&begun, threadleak_registry.fork_generation + 1, __ATOMIC_RELAXED);
     mark_as_exiting();
-    look_undisturbed(&first, look_first, status);
+    if (!needs_no_look() && is_ours())
+        look_undisturbed(&first, look_first, status);
 }
 
 int exit_check_end(int status)
 {
-    if (!is_ours())
+    if (!is_on() || needs_no_look() || !is_ours())
         return status;
     mark_as_exiting();
     look_undisturbed(&first, look_first, status);
@@ -247,13 +279,14 @@ static bool are_all_gone(const struct selection *all)
 
 int exit_check_cut(int status)
 {
-    const struct selection all = {.first_id = 1, .self = thread_record()};
-    if (!is_ours())
+    if (!is_on())
         return status;
-    if (once_phase(&first) == ONCE_DONE)
+    enum once_phase phase = once_phase(&first);
+    if (phase == ONCE_DONE || (phase == ONCE_NOT_YET && has_begun()))
         return exit_check_end(status);
-    if (once_phase(&first) != ONCE_NOT_YET || !result_is_awaited())
+    if (phase != ONCE_NOT_YET || !result_is_awaited() || !is_ours())
         return status;
+    const struct selection all = {.first_id = 1, .self = thread_record()};
     bool skips = exit_check_is_disarmed(), is_clean = skips || are_all_gone(&all);
     bool is_heard = is_clean ? result_checked(status, 0, "") : result_unchecked(UNCHECKED, "");
     return skips ? status : status_after(status, as_heard(0, is_heard));

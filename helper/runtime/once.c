@@ -13,6 +13,8 @@ static uint64_t progress_word(uint32_t pid, uint32_t tid, enum once_phase phase)
 enum once_phase once_phase(const struct once *once)
 {
     uint64_t word = __atomic_load_n(&once->progress, __ATOMIC_ACQUIRE);
+    if (!word)
+        return ONCE_NOT_YET;
     return word >> 32 == (uint32_t)getpid() ? (enum once_phase)(word & 3) : ONCE_NOT_YET;
 }
 

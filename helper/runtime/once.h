@@ -17,6 +17,7 @@ struct once {
     int found; /* valid once it is done */
 };
 
+/* Without a system call as long as nobody has begun it. */
 enum once_phase once_phase(const struct once *once);
 
 /* What the one call of `act` in this process returns; `nested` to a signal handler that has interrupted it.

@@ -400,6 +400,14 @@ static bool is_copy(void)
     return threadleak_registry.pid != (uint32_t)system_call(SYS_getpid);
 }
 
+bool verify_is_clean(const struct verify_request *request, bool counts)
+{
+    if (obstacle() || thread.expect || __atomic_load_n(&engine_is_left, __ATOMIC_RELAXED))
+        return false;
+    struct check check = begin(request);
+    return candidates_none(&check.selection) && !has_doubts() && !(counts && is_incomplete(&check));
+}
+
 int verify(const struct verify_request *request)
 {
     if (__builtin_expect(thread_was_forked(), 0))

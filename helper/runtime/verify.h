@@ -40,6 +40,11 @@ struct verify_request {
  * come first. */
 int verify(const struct verify_request *request);
 
+/* Whether nothing is left that a check would have to look at. The only system call is for the kernel's count
+ * of threads, made if it `counts`; so a copy, made by vfork or clone, hears what holds of the process that it
+ * is of. False: verify finds out. */
+bool verify_is_clean(const struct verify_request *request, bool counts);
+
 /* Which threads such a request is about. */
 struct selection verify_selection(const struct verify_request *request, uint32_t flags);
 

@@ -160,6 +160,19 @@ static void exit_at_once(void)
     _exit(0);
 }
 
+static void leave_one_and_cut(void)
+{
+    leave("alive");
+    _exit(0);
+}
+
+/* What leaks is created after the exit has begun. */
+static void cut_in_handler(void)
+{
+    must(atexit(leave_one_and_cut) == 0);
+    exit(0);
+}
+
 static void exit_disarmed(void)
 {
     threadleak_disarm();
@@ -288,6 +301,7 @@ static const struct way {
     {"two_threads", exit_by_two_threads},
     {"eight_threads", exit_by_eight_threads},
     {"_exit", exit_at_once},
+    {"leaks_and_cuts", cut_in_handler},
     {"disarmed", exit_disarmed},
     {"in_signal_handler", exit_in_signal_handler},
     {"children", exit_of_children},

@@ -2,6 +2,7 @@
 """The check at exit, in real programs under THREADLEAK_OPTIONS=at_exit=check: when it comes, and the status."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -113,6 +114,24 @@ def test_threads_that_exit_at_once_did_not_leak(exits: str, how: str) -> None:
 def test_what_did_leak_is_reported_without_them(exits: str) -> None:
     ended = end(exits, "unjoined", "two_threads", options="at_exit=check:settle_ms=2000")
     assert ended.status == 3 and ended.says(UNJOINED)
+
+
+@pytest.mark.parametrize("link", [PRELOADED, STATIC])
+@pytest.mark.parametrize("how", ["return", "thread", "quick_exit", "_exit"])
+def test_a_sandbox_that_allows_what_the_program_does_itself(
+    workshop: Workshop, how: str, link: str
+) -> None:
+    """A check that finds nothing takes no more."""
+    preload = LIBRARY if link == PRELOADED else ""
+    ended = end(workshop.program("sandboxed", link).path, how, preload=preload)
+    assert (ended.status, ended.err) == (0, "")
+    killed = end(workshop.program("sandboxed", link).path, "getpid", preload=preload)
+    assert killed.status == -signal.SIGSYS
+
+
+def test_an_exit_that_is_cut_after_a_clean_look(exits: str) -> None:
+    ended = end(exits, "none", "leaks_and_cuts")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
 
 
 @pytest.mark.parametrize("how", ["_exit", "disarmed"])
