@@ -2,6 +2,7 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -16,6 +17,10 @@
 #include "scope.h"
 #include "sites.h"
 #include "table.h"
+
+#ifndef END_ROUND
+#define END_ROUND PTHREAD_DESTRUCTOR_ITERATIONS
+#endif
 
 __thread struct thread_self thread;
 
@@ -42,10 +47,10 @@ static uint32_t current_tid(void)
 }
 
 /* Runs as a thread-specific-data destructor (man 3 pthread_key_create). The destructors of the program run in
- * the same round, before and after this one: the second round is the end for all practical purposes. */
+ * the same rounds, before and after this one, and may block or create threads: the last round is the end. */
 static void thread_end(void *record)
 {
-    if (thread.end_rounds++ == 0 && pthread_setspecific(end_key, record) == 0)
+    if (++thread.end_rounds < END_ROUND && pthread_setspecific(end_key, record) == 0)
         return;
     struct threadleak_record *self = thread_record();
     site_thread_ends();

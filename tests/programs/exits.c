@@ -24,6 +24,24 @@ static void *finish(void *arg)
     return arg;
 }
 
+static pthread_key_t key;
+
+/* A destructor that sets its value anew is called again. */
+static void block_in_third_round(void *round)
+{
+    static char rounds[3];
+    if (round == &rounds[2])
+        block();
+    must(pthread_setspecific(key, round == rounds ? &rounds[1] : &rounds[2]) == 0);
+}
+
+static void *end_late(void *arg)
+{
+    static char first_round;
+    must(pthread_setspecific(key, &first_round) == 0);
+    return arg;
+}
+
 static void say(const char *what)
 {
     must(write(STDERR_FILENO, what, strlen(what)) == (ssize_t)strlen(what));
@@ -39,10 +57,14 @@ static void leave(const char *what)
     pthread_t thread;
     pthread_attr_t attr;
     pthread_attr_init(&attr);
-    if (strcmp(what, "detached") == 0)
+    if (strncmp(what, "detached", strlen("detached")) == 0)
         pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     if (strcmp(what, "alive") == 0 || strcmp(what, "detached") == 0) {
         must(pthread_create(&thread, &attr, stay, NULL) == 0);
+        await_arrivals(1);
+    } else if (strcmp(what, "ending") == 0 || strcmp(what, "detached_ending") == 0) {
+        must(pthread_key_create(&key, block_in_third_round) == 0);
+        must(pthread_create(&thread, &attr, end_late, NULL) == 0);
         await_arrivals(1);
     } else if (strcmp(what, "unjoined") == 0) {
         must(pthread_create(&thread, NULL, finish, NULL) == 0);

@@ -4,6 +4,7 @@
  * possible call, detached, failed.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <threads.h>
@@ -298,11 +299,11 @@ static pthread_t created_late;
 static uint64_t id_of_late, id_in_destructor;
 static sem_t in_destructor;
 
-/* The second round: the library has seen the thread's end already. */
+/* The last round: the library has seen the thread's end already. */
 static void creates_in_destructor(void *round)
 {
-    if (round == (void *)1) {
-        pthread_setspecific(late_key, (void *)2);
+    if ((intptr_t)round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        pthread_setspecific(late_key, (void *)((intptr_t)round + 1));
         return;
     }
     sem_post(&in_destructor);

@@ -71,6 +71,14 @@ def test_whoever_says_0_ends_with_3(exits: str, left: str, summary: str, how: st
     assert ended.out == ("" if how == "quick_exit" else "main\n")
 
 
+@pytest.mark.parametrize("left", ["ending", "detached_ending"])
+def test_a_thread_that_blocks_in_a_destructor_of_its_data_is_alive(exits: str, left: str) -> None:
+    """In the third of at most four rounds of them."""
+    ended = end(exits, left, "return")
+    assert ended.status == 3 and ended.says(OUTLIVED), ended.err
+    assert "block_in_third_round" in ended.err  # its stack is shown
+
+
 @pytest.mark.parametrize("left", ["none", "joined"])
 @pytest.mark.parametrize("how", ["return", "exit", "quick_exit", "err_0", "thread", "last_thread"])
 def test_nothing_is_said_where_nothing_leaked(exits: str, left: str, how: str) -> None:
