@@ -17,6 +17,23 @@ def built() -> None:
         frameworks.build(example)
 
 
+def under_run(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            os.path.join(frameworks.ROOT, "scripts", "threadleak"),
+            "run",
+            "--settle-ms",
+            "0",
+            "--",
+            *words,
+        ],
+        env=environment(False),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 def test_gtest_a_leaking_suite_fails_and_none_of_its_tests() -> None:
     shown = run(examples.GTEST, "--gtest_filter=SuiteLeavesAlive.*")
     assert shown.status == 1
@@ -35,14 +52,7 @@ def test_gtest_death_tests_are_not_checked_at_the_exits_of_their_children() -> N
     """A suite that passes bare passes under `threadleak run`, which names no child."""
     GTEST = examples.GTEST
     frameworks.build(GTEST)
-    words = ["--settle-ms", "0", "--", GTEST.path, "--gtest_filter=DyingDeathTest.AtAnExit"]
-    done = subprocess.run(
-        [os.path.join(frameworks.ROOT, "scripts", "threadleak"), "run", *words],
-        env=environment(False),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = under_run(GTEST.path, "--gtest_filter=DyingDeathTest.AtAnExit")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert "[       OK ] DyingDeathTest.AtAnExit" in done.stdout
 
@@ -169,6 +179,40 @@ def test_criterion_workers_in_parallel() -> None:
     frameworks.build(examples.CRITERION)
     shown = run(examples.CRITERION, "-j4")
     assert set(shown.failed) == examples.CRITERION.leaks | examples.CRITERION.fails
+
+
+@pytest.fixture(params=[True, False], ids=["adapter", "bare"])
+def criterion_ends(request: pytest.FixtureRequest) -> Example:
+    options = ["-lcriterion", *(["-DWITH_ADAPTER"] if request.param else [])]
+    name = f"criterion_ends_{request.param}"
+    example = examples.CRITERION._replace(name=name, source="criterion/ends.c", options=options)
+    frameworks.build(example)
+    return example
+
+
+def test_criterion_tests_that_end_their_process_pass_under_run(criterion_ends: Example) -> None:
+    """Criterion's own thread, in each of its processes, is no leak."""
+    done = under_run(criterion_ends.path, "-j1", "--filter", "ends/*")
+    assert done.returncode == 0, done
+    assert "Passing: 3 | Failing: 0" in done.stderr
+    assert "PROCESS" not in done.stderr
+
+
+def test_criterion_a_leak_at_an_expected_exit_is_found_under_run(criterion_ends: Example) -> None:
+    done = under_run(criterion_ends.path, "-j1", "--filter", "leaks/*")
+    assert done.returncode == 1 and "[FAIL] leaks::at_exit" in done.stderr, done
+    assert "1 leaked thread (1 unjoined) at the exit of" in done.stderr
+    assert "made by start at threads.h" in done.stderr
+
+
+def test_criterion_deaths_that_are_expected_are_told_by_the_adapter(
+    criterion_ends: Example,
+) -> None:
+    done = under_run(criterion_ends.path, "-j1", "--filter", "dies/*")
+    has_adapter = "-DWITH_ADAPTER" in criterion_ends.options
+    assert done.returncode == (0 if has_adapter else 2), done
+    assert "Passing: 2 | Failing: 0" in done.stderr
+    assert ("cannot tell" in done.stderr) != has_adapter
 
 
 def test_criterion_in_cxx() -> None:

@@ -7,7 +7,9 @@
  * This covers Test, ParameterizedTest and Theory in the files that include it. A test that leaks fails, with
  * the report as its text. Criterion counts no failure after the end of a test's body; so its `fini`, and that
  * of its suite, are called at that end, and then the check. Where the body failed, they are called as ever,
- * and leaks are reported on stderr. A test that ends its process is not checked.
+ * and leaks are reported on stderr. A test that ends its process is not checked; at the exit of that process
+ * it is, under `threadleak run` and `at_exit=check`, unless it expects a signal or an exit_code: then that
+ * end is what the test is about.
  */
 #ifndef THREADLEAK_CRITERION_H
 #define THREADLEAK_CRITERION_H
@@ -21,6 +23,27 @@
 /* Each test has a process of its own, which runs one. */
 static struct threadleak_test threadleak_criterion_test_ __attribute__((unused));
 static void (*threadleak_criterion_body_)(void) __attribute__((unused));
+
+/* One in the process. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern int threadleak_criterion_is_armed_;
+__attribute__((weak)) int threadleak_criterion_is_armed_ = 0;
+#ifdef __cplusplus
+}
+#endif
+
+/* Criterion's own thread, which each worker has, comes before the test. */
+static inline int threadleak_criterion_is_disarmed_(void)
+{
+    return !threadleak_criterion_is_armed_;
+}
+
+static inline int threadleak_criterion_expects_(const struct criterion_test_extra_data *data)
+{
+    return data && (data->signal || data->exit_code);
+}
 
 static inline void threadleak_criterion_fini_(struct criterion_test_extra_data *data)
 {
@@ -61,6 +84,8 @@ static inline void threadleak_criterion_setup_(void (*body)(void))
     char name[sizeof threadleak_criterion_test_.message];
     snprintf(name, sizeof name, "%s::%s", criterion_current_test->category, criterion_current_test->name);
     threadleak_criterion_body_ = body;
+    threadleak_criterion_is_armed_ = !threadleak_criterion_expects_(criterion_current_test->data) &&
+                                     !threadleak_criterion_expects_(criterion_current_suite->data);
     threadleak_test_begin(&threadleak_criterion_test_, name);
     criterion_internal_test_setup();
 }
@@ -81,8 +106,10 @@ static inline void threadleak_criterion_teardown_(void)
 /* Said by the runner, not by each of its workers, which BoxFort starts with this variable. */
 __attribute__((constructor)) static inline void threadleak_criterion_note_(void)
 {
-    if (getenv("BXFI_MAP"))
+    if (getenv("BXFI_MAP")) {
         threadleak_test_noted_ = 1;
+        threadleak_disarm_if(threadleak_criterion_is_disarmed_);
+    }
     threadleak_test_note();
 }
 
