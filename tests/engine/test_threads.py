@@ -152,8 +152,7 @@ def test_a_core_that_was_written_from_outside_a_pid_namespace() -> None:
     """The debugger's numbers are those of the host; descriptors hold the process's own."""
     regions = image([record(1, abi.STARTED | abi.MAIN, tid=1), record(2, tid=2)], pid=1)
     regions += [word(1, TID_OFFSET, 1, 4), word(2, TID_OFFSET, 2, 4)]
-    phantom = FakeThread(2)  # libthread_db makes it up, without registers
-    seen = [FakeThread(PID, pthread(1)), FakeThread(7777, pthread(2)), phantom]
+    seen = [FakeThread(PID, pthread(1)), FakeThread(7777, pthread(2))]
     target = FakeTarget(regions, seen)
     threads = reconcile(read_registry(target), target)
     assert [(info.id, info.tid) for info in threads.infos] == [("1", PID), ("2", 7777)]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Processes and libraries that come and go: forks, plugins, a library that comes too late, or first."""
 
+import os
 import subprocess
-from typing import Dict, Tuple
+from functools import partial
+from typing import Any, Dict, Tuple
 
 import pytest
 from observe import CORE, LIVE, SETTLED, Look, by_name, document, own_frame, run_checked
 from run_gdb import Run
-from workshop import LIBRARY, STATIC, Running, Workshop, line_of, symbol_offsets
+from workshop import LIBRARY, STATIC, Program, Running, Workshop, line_of, symbol_offsets
 
 SHARED = ("-shared", "-fPIC")
 
@@ -121,20 +123,43 @@ IN_NAMESPACE = (
 )
 
 
-@pytest.mark.parametrize("core", [False, True])
-def test_numbers_differ_in_another_pid_namespace(workshop: Workshop, core: bool) -> None:
+def start_in_namespace(workshop: Workshop, name: str, **how: Any) -> Tuple[Program, Running, int]:
+    """The last is its pid, seen from here."""
     trial = subprocess.run([*IN_NAMESPACE[:4], "true"], capture_output=True, text=True)
     if trial.returncode:
         pytest.skip(f"no PID namespace can be made here: {trial.stderr.strip()}")
-    program = workshop.program("leaky")
-    running = workshop.start(program, under=IN_NAMESPACE)
-    child = running.innermost()
-    arguments = [program.path, running.dump_core(child)] if core else ["-p", str(child)]
+    program = workshop.program(name)
+    running = workshop.start(program, under=IN_NAMESPACE, **how)
+    return program, running, running.innermost()
+
+
+def core_from_outside(running: Running, pid: int) -> str:
+    """Its numbers are those of here: GDB adds threads that libthread_db makes up."""
+    path = os.path.join(running.folder, "outside")
+    subprocess.run(["gcore", "-o", path, str(pid)], check=True, capture_output=True, timeout=60)
+    return f"{path}.{pid}"
+
+
+@pytest.mark.parametrize("how", ["live", "core", "core from outside"])
+def test_numbers_differ_in_another_pid_namespace(workshop: Workshop, how: str) -> None:
+    program, running, child = start_in_namespace(workshop, "leaky")
+    arguments = ["-p", str(child)]
+    if how != "live":
+        dump = running.dump_core if how == "core" else partial(core_from_outside, running)
+        arguments = [program.path, dump(child)]
     seen = run_checked(arguments, f"threadleak list --all --format json {SETTLED}")
     assert seen.first_line == "threadleak: 5 leaked threads (4 unjoined, 1 outlived) of 11"
     states = {name: each["state"] for name, each in by_name(document(seen.outputs[0])).items()}
     assert states["straggler"] == "blocked" and states["request-1"] == "finished"
     assert seen.status == 3
+
+
+def test_a_deadlock_in_another_pid_namespace_without_the_library(workshop: Workshop) -> None:
+    program, running, child = start_in_namespace(workshop, "deadlocks/ab_ba", preload="")
+    arguments = [program.path, core_from_outside(running, child)]
+    seen = run_checked(arguments, "threadleak list --all")
+    assert seen.first_line == "threadleak: 2 leaked threads (2 stuck) of 3"
+    assert seen.status == 3 and "untracked" not in seen.outputs[0]
 
 
 # ---- plugins -------------------------------------------------------------------------------------

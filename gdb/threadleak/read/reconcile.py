@@ -76,7 +76,7 @@ class _Reconciler:
     def _same_process_elsewhere(self, header: abi.Header) -> bool:
         """Whether the debugger sees the process from another PID namespace, so that all numbers differ.
         glibc keeps each thread's own tid in its descriptor. A child made by clone alone has its parent's
-        descriptor, but one thread only; more that GDB shows of it have no registers."""
+        descriptor, but one thread only."""
         if self.target.kind != "core" or not header.tid_offset:
             return False
         for thread in self.kernel:
@@ -216,8 +216,6 @@ class _Reconciler:
             if word == GIVEN_BACK:
                 self.detached_ending += 1
                 continue
-            if self._is_phantom(thread):
-                continue
             pthread = self.pthreads.get(thread.tid)
             info = by_pthread.get(pthread) if pthread else None
             if info is None and not word:
@@ -227,11 +225,6 @@ class _Reconciler:
                 info.kernel = thread
             else:
                 self.infos.append(ThreadInfo(None, -1, None, thread, ALIVE))
-
-    def _is_phantom(self, thread: Thread) -> bool:
-        """libthread_db lists threads by what glibc's memory says. Where a core's numbers are those of another
-        PID namespace, it makes up threads with numbers that no registers in the core belong to."""
-        return bool(self.unmapped) and self.pthreads.get(thread.tid, 0) is None
 
     def _own_word(self, thread: Thread) -> int:
         """The library's own word in TLS: the address of the thread's record, GIVEN_BACK, or 0."""

@@ -58,6 +58,8 @@ class DebuggerTarget(Source):
                 " file (gdb PROGRAM CORE)"
             )
         super().__init__(self.inferior)
+        if self.kind == "core":
+            self._drop_made_up()
         self.exe: Optional[str] = text(lambda: gdb.current_progspace().filename)
         self.machine = machine_of(self.inferior.architecture())
         self._files: Optional[Dict[str, Optional[str]]] = None
@@ -68,6 +70,21 @@ class DebuggerTarget(Source):
         if any(thread.is_running() for thread in threads[:1]):
             raise TargetError("the process runs: stop it first (Ctrl-C, or `interrupt`)")
         return threads  # type: ignore[no-any-return]
+
+    def _drop_made_up(self) -> None:
+        """libthread_db lists threads by what glibc's memory says. Where a core's numbers are those of another PID
+        namespace, GDB adds threads by that, behind those of the core, with numbers without registers.
+        """
+        made_up = []
+        for thread in sorted(self.threads(), key=self.number_of, reverse=True):
+            with contextlib.suppress(TargetError), self._in(thread) as frame:
+                frame.pc()
+                break
+            made_up.append(thread)
+        if len(made_up) < len(self._handles):
+            for thread in made_up:
+                del self._handles[thread.tid]
+        self._threads = None
 
     def read(self, address: int, size: int) -> bytes:
         try:
@@ -110,7 +127,7 @@ class DebuggerTarget(Source):
             return self.beside.sidecar.thread_name(thread.own_tid)
         return name
 
-    def number_of(self, thread: Thread) -> Optional[int]:
+    def number_of(self, thread: Thread) -> int:
         return self._handles[thread.tid].num  # type: ignore[no-any-return]
 
     @contextlib.contextmanager
