@@ -14,6 +14,7 @@ from workshop import COMPILERS, LINKED, PROGRAMS, Program, Running, Workshop, in
 FOLDER = os.path.join(PROGRAMS, "waits")
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "waits_of.py")
 SAMPLES = sorted(name for name in os.listdir(FOLDER) if name.endswith((".c", ".cc")))
+DEBUG = "/usr/lib/debug"
 CANNOT = 77  # status of a sample that this machine does not let do what it is about
 BUILDS = [
     ("-O0", False),
@@ -160,11 +161,47 @@ def check_owner(seen: Seen, owner: Any) -> None:
 @pytest.mark.parametrize("name, level, strip", in_builds(SAMPLES, BUILDS))
 def test_sample(workshop: Workshop, name: str, level: str, strip: bool) -> None:
     expected = Expected.of(name)
+    level = "-O2" if "optimized" in expected else level
     for how, seen in looks(workshop, name, level, strip):
         try:
             check(seen, expected, strip)
         except AssertionError as error:
             pytest.fail(f"{how}: {error}\n{seen}")
+
+
+def has_debug_information(library: str) -> bool:
+    """Of Debian's package libc6-dbg."""
+    text = subprocess.run(["readelf", "-n", library], capture_output=True, text=True).stdout
+    build_id = text.partition("Build ID: ")[2].split("\n")[0]
+    return os.path.exists(f"{DEBUG}/.build-id/{build_id[:2]}/{build_id[2:]}.debug")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mutex_timed.c",
+        "mutex_clock.c",
+        "std_timed_mutex.cc",
+        "std_semaphore_timed.cc",
+        "semaphore.c",
+    ],
+)
+def test_functions_that_are_inlined(workshop: Workshop, name: str) -> None:
+    """GDB names them where it has debug information, also libc's."""
+    running = start(workshop, build(workshop, name, "-O2", False))
+    with open(f"/proc/{running.pid}/maps", encoding="utf-8") as file:
+        libc = next(line.split()[-1] for line in file if "/libc.so" in line)
+    if not has_debug_information(libc):
+        pytest.skip("no debug information of libc: libc6-dbg is not installed")
+    names = thread_names(running.pid)
+    target = ("-p", f"{running.pid}")
+    commands = [f"source {SCRIPT}"]
+    seen = rows(
+        run_gdb(*target, commands=commands, early=[f"set debug-file-directory {DEBUG}"]).out
+    )
+    by_pthread = {row["pthread"]: names[row["tid"]] for row in seen}
+    subject = next(row for row in seen if names[row["tid"]] == "subject")
+    check(Seen(subject, names, by_pthread), Expected.of(name), False)
 
 
 RUST = {

@@ -53,7 +53,8 @@ _PRIVATE_LOCK = "lll_lock_wait_private"
 _PASSED_OVER: Set[str] = {
     name
     for pattern in (
-        "syscall futex_wait{,_simple,_cancelable} futex_lock_pi lll_{lock_wait,mutex_lock_optimized}"
+        "syscall futex_wait{,_simple,_cancelable} futex_{lock_pi,clocklock} do_futex_wait"
+        " lll_{lock_wait,mutex_lock_optimized,lock_elision,clocklock_elision}"
         " futex_abstimed_wait{,_common,_cancelable} internal_syscall_cancel syscall_cancel{,_arch}"
     ).split()
     for name in _names(pattern)
@@ -77,8 +78,7 @@ _ELSEWHERE = (
 _RUST_PLUMBING = Pattern(r"\bfutex::futex_wait|^futex_wait")
 # libstdc++ has these waits in headers: what is made of atomic waits stands outside of them.
 _ATOMIC = Pattern(
-    r"\bstd::(__detail::__(platform_wait|waiter|enters_wait|bare_wait)|__atomic_(wait|impl|base|ref|flag)"
-    r"|atomic(_flag|_ref)?\b)"
+    r"\bstd::(__detail::__(\w+_)?wait|__atomic_(wait|impl|base|ref|flag)|atomic(_flag|_ref)?\b)"
 )
 _OF_ATOMICS = (
     (Pattern(r"\bstd::latch::"), wait.LATCH, ""),
