@@ -46,9 +46,9 @@ def test_few_files_import_gdb() -> None:
     assert {name for name, found in all_imports().items() if "gdb" in found} == MAY_IMPORT_GDB
 
 
-def test_one_file_loads_the_probe() -> None:
+def test_one_file_loads_the_probe_and_one_calls_the_kernel() -> None:
     assert {name for name, found in all_imports().items() if "ctypes" in found} == {
-        "target/probe.py"
+        *("target/probe.py", "target/sharers.py")
     }
 
 

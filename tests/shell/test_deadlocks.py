@@ -6,6 +6,7 @@ import json
 import os
 import re
 import struct
+import subprocess
 from typing import Callable, Dict, List, Optional, Set
 
 import pytest
@@ -99,6 +100,41 @@ def test_what_is_stuck(workshop: Workshop, name: str, optimize: str, strip: bool
     # made without a stop: all of it but what hangs on an owner that is gone
     for shown in shell(snapshot), in_gdb(program.path, snapshot):
         assert of_findings(shown) == {each for each in sentences if "gone" not in each}
+
+
+@pytest.mark.parametrize("how, stuck", [("clone", []), ("vfork", ["memory_shared"])])
+def test_a_process_that_shares_the_memory_may_hold_what_is_waited_for(
+    workshop: Workshop, how: str, stuck: List[str]
+) -> None:
+    pid = str(workshop.start(workshop.program("memory_shared"), how).pid)
+    assert names(shell(pid)) == names(shell("--stop", pid)) == stuck
+    if how == "clone":  # for a thread that sleeps in vfork GDB waits for ever
+        assert names(in_gdb("-p", pid)) == stuck
+    doubt = "no proof, it waits for what another process may hold"
+    assert (doubt in run_shell("graph", pid).out) == (not stuck)
+
+
+def test_who_forked_may_hold_what_names_a_tid_that_is_used_again(workshop: Workshop) -> None:
+    if os.getuid() != 0 or subprocess.run(["unshare", "-pf", "--mount-proc", "true"]).returncode:
+        pytest.skip("needs the right to make a PID namespace")
+    under = ("unshare", "-pf", "--mount-proc", "--kill-child")
+    running = workshop.start(workshop.program("tid_again"), under=under)
+    pid = str(running.innermost())
+    assert names(shell(pid)) == names(shell("--stop", pid)) == []
+    assert "no proof, it waits for what main may hold: " in run_shell("graph", pid).out
+
+
+def test_main_of_a_fork_child_may_hold_what_names_nobody(workshop: Workshop) -> None:
+    pid = str(workshop.start(workshop.program("deadlocks/healthy_forked")).innermost())
+    graph = run_shell("graph", pid).out
+    assert re.search(
+        r"`waiter` waits .* -> thread .*`healthy_forked` or a thread that is gone$", graph, re.M
+    )
+    (waiter,) = re.findall(r"thread (\S+) `waiter` waits", graph)
+    assert re.search(
+        r"whose owner, tid \d+, stayed behind at the fork, or is main, which had another tid before it",
+        run_shell("explain", pid, "--id", waiter).out,
+    )
 
 
 def test_explain_says_once_what_a_stuck_thread_waits_for(workshop: Workshop) -> None:

@@ -7,22 +7,24 @@ did not let run from before the first of two equal reads until after the second:
 while, and what they own they owned all the while, so that all of it held at one moment.
 """
 
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Set
 
 from ..read import abi
 from ..read.glibc import Glibc
 from ..read.model import Registry
 from ..read.threads import ThreadInfo
-from ..read.wait import Wait
+from ..read.wait import MUTEX, RWLOCK_READ, RWLOCK_WRITE, Wait
 from ..target.base import Target, Thread
 from ..target.forked import is_fork_child
 from ..target.procfs import own_tids, times_run
 from .doubts import Program, doubt
 from .graph import GONE, Edge, Graph, graph
 from .owners import Owners
+from .shared_memory import is_shared
 from .suspects import Suspects, one_a_word
 
 CANCEL, SET_TYPE = "pthread_cancel", "pthread_setcanceltype"
+_OWNED_BY_TID = (MUTEX, RWLOCK_READ, RWLOCK_WRITE)
 TRIES = 3  # of a look at a process that runs on, if what it finds does not stay so
 
 
@@ -73,6 +75,7 @@ class Search:
         self.owners = owners or Owners(target, glibc, infos)
         self._program: Optional[Program] = None
         self._is_fork_child: Optional[bool] = None
+        self.inherited: Set[int] = set()  # waiters whose owner is main only if that forked with it
 
     def run(self) -> Deadlocks:
         found = graph([])
@@ -114,7 +117,7 @@ class Search:
             Edge(number, owner, wait)
             for number, wait in enumerate(waits)
             if wait is not None
-            for owner in [self.owners.of(wait)]
+            for owner in [self._owner(number, wait)]
             if owner is not None
         ]
 
@@ -124,14 +127,26 @@ class Search:
         """Those that are proofs, unless `program` has something untold."""
         edges = []
         for number, wait in waits.items():
-            owner = self.owners.of(wait) if wait is not None else None
+            owner = self._owner(number, wait) if wait is not None else None
             if wait is not None and owner is not None:
-                is_left = owner == GONE and not wait.is_refused
-                edges.append(Edge(number, self._heir(number) if is_left else owner, wait))
+                edges.append(Edge(number, owner, wait))
         if not graph(edges).stuck:
             return []  # and nothing has to be known of the program
-        program = self.program._replace(untold="")
-        return [edge for edge in edges if not doubt(edge, program)]
+        doubts = self.doubts(edges, self.program._replace(untold=""))
+        return [edge for edge in edges if not doubts[edge.waiter]]
+
+    def doubts(self, edges: Sequence[Edge], program: Program) -> Dict[int, str]:
+        """By waiter: why it is no proof; "" if it is one."""
+        return {each.waiter: doubt(each, program) or self._doubt_of_fork(each) for each in edges}
+
+    def _owner(self, waiter: int, wait: Wait) -> Optional[int]:
+        owner = self.owners.of(wait)
+        if owner != GONE or wait.is_refused:
+            return owner
+        heir = self._heir(waiter)
+        if heir != GONE:
+            self.inherited.add(waiter)
+        return heir
 
     def _heir(self, waiter: int) -> int:
         """Who may have inherited what belongs to nobody. In a fork child the thread that forked goes on as the main
@@ -139,6 +154,23 @@ class Search:
         """
         heir = self.owners.main
         return heir if heir is not None and heir != waiter and self.is_fork_child else GONE
+
+    def _doubt_of_fork(self, edge: Edge) -> str:
+        """That tid may be another thread's by now: of one that has a lower one than main, or in a PID namespace that
+        began with main, it may be older than main."""
+        tid, main = edge.wait.owner_tid, self._target.own_pid()
+        may_be_again = tid is not None and (tid < main or main == 1)
+        if (
+            not may_be_again
+            or edge.wait.kind not in _OWNED_BY_TID
+            or edge.owner in (GONE, self.owners.main)
+            or edge.waiter == self.owners.main
+            or not self.is_fork_child
+        ):
+            return ""
+        return (
+            "waits for what main may hold: the thread that forked may have had the tid of the owner"
+        )
 
     @property
     def is_fork_child(self) -> bool:
@@ -156,7 +188,8 @@ class Search:
             seen = self._target.imports((CANCEL, SET_TYPE))
             cancels = CANCEL in seen.names
             self._program = Program(cancels, cancels and SET_TYPE in seen.names, seen.untold)
-        return self._program
+        kernel = list(map(_kernel, self.owners.threads))
+        return self._program._replace(is_shared=is_shared(self._target, kernel))
 
     # ---- of a process that runs on ---------------------------------------------------------------
 

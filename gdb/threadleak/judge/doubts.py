@@ -27,6 +27,7 @@ class Program(NamedTuple):
     cancels: bool  # call pthread_cancel
     cancels_at_once: bool  # and set the type of cancellation to asynchronous
     untold: str = ""  # why it may do so all the same, as a clause
+    is_shared: bool = False  # other processes have its memory, and may lock in a thread's name
 
 
 def doubt(edge: Edge, program: Program) -> str:
@@ -44,6 +45,8 @@ def doubt(edge: Edge, program: Program) -> str:
         return "may be cancelled at any instruction: the program sets the type of cancellation"
     if wait.kind == JOIN and program.cancels:
         return "may be cancelled in its join: the program calls pthread_cancel"
+    if wait.kind != JOIN and program.is_shared:
+        return "waits for what another process may hold, which has the memory of this one (clone with CLONE_VM)"
     why = ""
     if edge.owner == GONE:
         why = _of_gone(wait)

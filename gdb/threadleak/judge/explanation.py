@@ -10,6 +10,7 @@ from ..read import wait as kinds
 from ..read.threads import ALIVE, BLOCKED, ThreadInfo
 from ..read.wait import Wait
 from ..target.base import Target
+from ..target.forked import is_fork_child
 from .descriptors import Descriptors
 from .durations import duration
 from .groups import ranges, runs, without, written
@@ -85,15 +86,20 @@ class Explainer:
             return f"{said}, which {ending} held when it ended"
         if owner is not None:
             return f"{said}, which {ending} {_holds(wait)}"
-        return f"{said}, {self._unknown_owner(wait)}"
+        return f"{said}, {self._unknown_owner(info, wait)}"
 
-    def _unknown_owner(self, wait: Wait) -> str:
+    def _unknown_owner(self, info: ThreadInfo, wait: Wait) -> str:
         tid = f" tid {wait.owner_tid}" if wait.owner_tid else ""
         if wait.shared:
             return f"whose owner,{tid}, may be in another process" if tid else "shared by processes"
         if wait.in_kernel_hands:
             return "which is just being handed over"
-        return f"whose owner,{tid}, is no thread that is alive" if tid else "whose owner is gone"
+        if not tid:
+            return "whose owner is gone"
+        is_main = info.kernel is not None and info.kernel.own_tid == self.target.own_pid()
+        if is_fork_child(self.target) and not is_main:
+            return f"whose owner,{tid}, stayed behind at the fork, or is main, which had another tid before it"
+        return f"whose owner,{tid}, is no thread that is alive"
 
     # ---- since when ------------------------------------------------------------------------------
 

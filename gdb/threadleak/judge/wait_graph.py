@@ -4,7 +4,6 @@
 from typing import Dict, List, NamedTuple, Set
 
 from ..read.threads import ThreadInfo
-from .doubts import doubt
 from .graph import Graph, graph
 from .report import Report
 from .stuck import search_of
@@ -20,6 +19,9 @@ class WaitGraph(NamedTuple):
     seen: Graph
     cycles: List[Cycle]
     proven: Set[int]  # threads that are stuck
+    inherited: Set[
+        int
+    ]  # threads whose owner in `seen` is main only if that forked with what they wait for
 
     def is_proven(self, number: int) -> bool:
         return number in self.proven
@@ -37,18 +39,17 @@ def wait_graph(report: Report) -> WaitGraph:
     }
     seen = graph(search.all_edges())
     doubts: Dict[int, str] = {}
-    for number in sorted(seen.stuck - proven):
-        why = doubt(seen.edges[number], search.program)
-        if why:
-            doubts[number] = why
+    doubtful = [seen.edges[number] for number in sorted(seen.stuck - proven)]
+    if doubtful:
+        doubts = search.doubts(doubtful, search.program)
     cycles = [Cycle(each, _why(each, proven, doubts)) for each in seen.cycles]
-    return WaitGraph(threads, seen, cycles, proven)
+    return WaitGraph(threads, seen, cycles, proven, search.inherited)
 
 
 def _why(members: List[int], proven: Set[int], doubts: Dict[int, str]) -> str:
     if set(members) <= proven:
         return ""
     for each in members:
-        if each in doubts:
+        if doubts.get(each):
             return f"it {doubts[each]}"
     return "the process went on while it was read"

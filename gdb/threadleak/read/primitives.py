@@ -6,7 +6,7 @@ lock inside an init routine of pthread_once is a lock. glibc's exported function
 and its local ones by whoever calls them; with debug information their own names are seen.
 """
 
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Set
 
 from ..patterns import Pattern
 from ..target.base import Frame

@@ -37,6 +37,7 @@ def lines(report: Report, found: WaitGraph, numbers: List[int]) -> List[str]:
         edge = found.seen.edges[number]
         gone = "nobody" if edge.wait.is_refused else "a thread that is gone"
         owner = gone if edge.owner == GONE else words.thread(edge.owner)
+        owner += " or a thread that is gone" if number in found.inherited else ""
         mark = " (stuck)" if found.is_proven(number) else ""
         text = f"{words.thread(number)}{mark} waits {words.object(edge.wait)} -> {owner}"
         shown.append(clean(text))

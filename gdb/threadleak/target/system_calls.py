@@ -11,7 +11,7 @@ X86_64, AARCH64 = 62, 183  # e_machine (elf.h): EM_X86_64, EM_AARCH64
 _TABLE = """
 read 0 63, write 1 64, open 2 -, close 3 57, poll 7 -, ioctl 16 29, pread64 17 67, pwrite64 18 68, readv 19 65,
 writev 20 66, select 23 -, sched_yield 24 124, msync 26 227, pause 34 -, nanosleep 35 101, sendfile 40 71,
-connect 42 203, clone 56 220, accept 43 202, sendto 44 206, recvfrom 45 207, sendmsg 46 211, recvmsg 47 212, wait4 61 260,
+connect 42 203, clone 56 220, vfork 58 -, accept 43 202, sendto 44 206, recvfrom 45 207, sendmsg 46 211, recvmsg 47 212, wait4 61 260,
 semop 65 193, msgsnd 69 189, msgrcv 70 188, fcntl 72 25, flock 73 32, fsync 74 82, fdatasync 75 83,
 rt_sigtimedwait 128 137, rt_sigsuspend 130 133, sync 162 81, futex 202 98, io_getevents 208 4,
 restart_syscall 219 128, semtimedop 220 192, clock_nanosleep 230 115, epoll_wait 232 -, mq_timedsend 242 182,
