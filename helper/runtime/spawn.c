@@ -18,6 +18,7 @@
 #include "system_call.h"
 
 #define STACK_SIZE 16384
+#define STACK_OF_PROGRAM (8 << 20) /* the kernel's default; without a limit it lays memory out otherwise */
 #define KERNEL_SIGNALS 64
 #define KERNEL_SIGSET (KERNEL_SIGNALS / 8) /* bytes */
 #define FIRST_FD 5                         /* those below have their places in the program */
@@ -82,12 +83,12 @@ static void arrange_descriptors(void)
 }
 
 /* A soft limit that the watched program is under is not meant for this one. */
-static void lift_limit(int resource)
+static void lift_limit(int resource, rlim_t enough)
 {
     struct rlimit limit;
-    if (system_call(SYS_prlimit64, 0, resource, NULL, &limit) || limit.rlim_cur == limit.rlim_max)
+    if (system_call(SYS_prlimit64, 0, resource, NULL, &limit) || limit.rlim_cur >= enough)
         return;
-    limit.rlim_cur = limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max < enough ? limit.rlim_max : enough;
     system_call(SYS_prlimit64, 0, resource, &limit, NULL);
 }
 
@@ -98,8 +99,9 @@ __attribute__((noreturn, noinline)) static void become_program(void)
     for (int signal = 1; signal <= KERNEL_SIGNALS; signal++)
         set_action(signal, 0); /* ignored ones would stay ignored */
     arrange_descriptors();
-    lift_limit(RLIMIT_AS);
-    lift_limit(RLIMIT_DATA);
+    lift_limit(RLIMIT_AS, RLIM_INFINITY);
+    lift_limit(RLIMIT_DATA, RLIM_INFINITY);
+    lift_limit(RLIMIT_STACK, STACK_OF_PROGRAM);
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, KERNEL_SIGSET);
     for (const char *const *path = running.command->paths; *path && error == ENOENT; path++)
         error = -system_call(SYS_execve, *path, running.command->arguments, running.command->environment);

@@ -53,6 +53,12 @@ def exits(workshop: Workshop) -> str:
 OUTLIVED, UNJOINED = "1 leaked thread (1 outlived)", "1 leaked thread (1 unjoined)"
 
 
+@pytest.mark.parametrize("kib", [64, 128])
+def test_a_small_stack_is_not_the_engines(exits: str, kib: int) -> None:
+    ended = end("sh", "-c", f"ulimit -S -s {kib}; exec {exits} unjoined exit", options=CHECK)
+    assert ended.status == 3 and UNJOINED in ended.err
+
+
 @pytest.mark.parametrize(
     "how", ["return", "exit", "quick_exit", "err_0", "thread", "in_handler", "in_signal_handler"]
 )
