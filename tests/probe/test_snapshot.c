@@ -93,6 +93,13 @@ static void some_threads(struct shared *shared)
     note_thread(shared, 0);
 }
 
+/* The kernel keeps the one that finishes for a while after it has said that it is done. */
+static void await_threads(const struct child *child)
+{
+    await(child->shared->arrived == 3);
+    await(threads_in_state(child->pid, 0) == 3);
+}
+
 static struct threadleak_probe *open_process(const struct child *child, unsigned flags)
 {
     struct threadleak_probe *probe = threadleak_probe_open_process(child->pid, flags);
@@ -212,7 +219,8 @@ static void test_without_a_stop(void **state)
 {
     (void)state;
     struct child child = start_child(some_threads);
-    await(child.shared->arrived == 3 && threads_in_state(child.pid, 'S') == 2);
+    await_threads(&child);
+    await(threads_in_state(child.pid, 'S') == 2);
     compare(&child, 0);
     end_child(&child);
 }
@@ -222,7 +230,8 @@ static void test_with_a_stop(void **state)
 {
     (void)state;
     struct child child = start_child(some_threads);
-    await(child.shared->arrived == 3 && threads_in_state(child.pid, 'S') == 2);
+    await_threads(&child);
+    await(threads_in_state(child.pid, 'S') == 2);
     compare(&child, THREADLEAK_PROBE_STOP);
     int tracer;
     await(state_of_thread(child.pid, child.shared->tid[1], &tracer) == 'R');
@@ -255,24 +264,14 @@ static void leave(struct shared *shared)
     pthread_exit(NULL);
 }
 
-/* The kernel keeps a thread for a while after it has said that it is done. */
-static nlink_t threads_of(pid_t pid)
-{
-    char folder[64];
-    struct stat task;
-    snprintf(folder, sizeof folder, "/proc/%d/task", (int)pid);
-    return stat(folder, &task) ? 0 : task.st_nlink - 2; /* fs/proc/base.c: proc_task_getattr */
-}
-
 static void test_main_has_left(void **state)
 {
     (void)state;
     struct child child = start_child(leave);
     struct threadleak_probe_snapshot result;
     int tracer;
-    await(child.shared->arrived == 3);
+    await_threads(&child);
     await(state_of_thread(child.pid, (uint32_t)child.pid, &tracer) == 'Z');
-    await(threads_of(child.pid) == 3); /* main too, and no longer the one that finishes */
     struct threadleak_probe *probe = open_process(&child, 0);
     assert_int_equal(threadleak_probe_snapshot(probe, path, NULL, 0, &result), 0);
     assert_int_equal(result.threads, 2);
