@@ -239,17 +239,20 @@ def guard(read: Read, address: int) -> Seen:
 
 
 _FILE_LOCK = 136  # of struct _IO_FILE: _lock, the address of {lock, count, owner}
-_FILE_SIZE = 224  # struct _IO_FILE_plus, behind which fopen puts the lock (struct locked_file)
+# Of a stream as fopen, popen, open_memstream and fopencookie make it, which puts the lock behind it; fmemopen's are
+# fopencookie's (libio/iofopen.c, iopopen.c, memstream.c, iofopncook.c)
+_FILE_SIZES = (224, 240, 256, 264)
 
 
 def private_lock(read: Read, word: int, streams: Sequence[int]) -> Seen:
     """One of libc's own: {lock, count, owner}, as those of FILEs are, or a lock alone. `object` is None unless
-    it is a FILE's: that of one of the `streams`, or of one that fopen made."""
+    it is a FILE's: that of one of the `streams`, or of one that libc made."""
     try:
         lock, count, owner = struct.unpack("<IIQ", read(word, 16))
     except TargetError:
         return Seen(None, False)
-    files = [each for each in (*streams, word - _FILE_SIZE) if _has_lock(read, each, word)]
+    candidates = [*streams, *(word - size for size in _FILE_SIZES)]
+    files = [each for each in candidates if _has_lock(read, each, word)]
     recursive = 0 < lock <= 2 and 0 < count <= _COUNT_MAX and owner > 0
     file = files[0] if files else None
     return Seen(file, recursive or lock <= 2, owner=owner if recursive else None)
