@@ -156,10 +156,10 @@ def test_numbers_differ_in_another_pid_namespace(workshop: Workshop, how: str) -
 
 def test_a_deadlock_in_another_pid_namespace_without_the_library(workshop: Workshop) -> None:
     program, running, child = start_in_namespace(workshop, "deadlocks/ab_ba", preload="")
-    arguments = [program.path, core_from_outside(running, child)]
-    seen = run_checked(arguments, "threadleak list --all")
-    assert seen.first_line == "threadleak: 2 leaked threads (2 stuck) of 3"
-    assert seen.status == 3 and "untracked" not in seen.outputs[0]
+    for target in ("-p", str(child)), (program.path, core_from_outside(running, child)):
+        seen = run_checked(target, "threadleak list --all")
+        assert seen.first_line == "threadleak: 2 leaked threads (2 stuck) of 3"
+        assert seen.status == 3 and "untracked" not in seen.outputs[0]
 
 
 # ---- plugins -------------------------------------------------------------------------------------
