@@ -4,7 +4,7 @@ their system calls are told, or are not told, in bounded steps; and nothing is s
 
 import os
 import struct
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import pytest
 from fake_lists import FIELDS, HEAP, MACHINE, NAMES, OFFSETS, RINGS, SIZE, THREADS, Process
@@ -16,9 +16,10 @@ from threadleak.read.futexes import Futex
 from threadleak.read.glibc import TRIES, Glibc
 from threadleak.read.locks import Seen
 from threadleak.read.objects import Objects
+from threadleak.read.once import Runners
 from threadleak.read.primitives import Primitive
 from threadleak.read.rings import PAUSES_S, Rings
-from threadleak.target.base import SystemCall, TargetError
+from threadleak.target.base import SystemCall, TargetError, Thread
 from threadleak.target.native import NativeTarget
 from threadleak.target.system_calls import _names
 
@@ -91,6 +92,59 @@ def test_lists(damage: List[Tuple[int, int]], moves: bool) -> None:
     for word in [each.pthread + 720 for each in found] + [value for _, value in damage]:
         joined = glibc.joined_at(word)
         assert joined is None or glibc.join_word(joined) == word
+
+
+class WithoutCalls(Process):
+    def threads(self) -> List[Thread]:
+        return []
+
+    def system_calls(self, threads: List[Thread]) -> List[Optional[SystemCall]]:
+        return []
+
+
+CONTROL, CLEANUP = 0x404040, 760  # the latter in struct pthread
+BUFFER = HEAP + 256  # in the middle of struct pthread there is room
+
+
+def with_a_runner() -> Process:
+    """A thread whose one cleanup buffer is that of a pthread_once."""
+    process = WithoutCalls()
+    process.put(HEAP + CLEANUP, BUFFER)
+    for at, value in enumerate((0x401000, CONTROL, 1, 0x402000, BUFFER - 24, 0, 0), -3):
+        process.put(BUFFER + 8 * at, value)
+    return process
+
+
+def runner(process: Process) -> Optional[int]:
+    return Runners(process, Glibc(process)).of(CONTROL)  # type: ignore[arg-type]
+
+
+def test_who_runs_a_routine() -> None:
+    process = with_a_runner()
+    assert runner(process) == HEAP
+    process.put(HEAP + SIZE + CLEANUP, BUFFER)
+    assert runner(process) is None  # two seem to
+    process.put(HEAP + SIZE + CLEANUP, 0)
+    process.put(BUFFER + 24, BUFFER)  # a ring
+    assert runner(process) is None
+    process.put(BUFFER + 24, 0)
+    process.put(BUFFER + 8, BUFFER - 16)  # of something else
+    assert runner(process) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3).map(lambda at: BUFFER + 8 * at), ANY), max_size=4),
+    st.lists(ANY, min_size=THREADS, max_size=THREADS),
+)
+@settings(max_examples=300)
+def test_lists_of_cleanup_buffers(damage: List[Tuple[int, int]], heads: List[int]) -> None:
+    process = with_a_runner()
+    for number, head in enumerate(heads[1:], 1):
+        process.put(HEAP + SIZE * number + CLEANUP, head)
+    for address, value in damage:
+        process.put(address, value)
+    assert runner(process) in (None, *process.descriptors)
+    assert process.reads < THREADS * (1 << 10)
 
 
 WORDS = st.lists(
