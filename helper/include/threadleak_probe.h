@@ -26,7 +26,7 @@ extern "C" {
 #pragma GCC visibility push(default) /* the library hides all else */
 
 /* Changes when a struct or a function here does: the caller compares it with threadleak_probe_abi(). */
-#define THREADLEAK_PROBE_ABI 3u
+#define THREADLEAK_PROBE_ABI 4u
 
 struct threadleak_probe;
 
@@ -70,7 +70,7 @@ struct threadleak_probe_info {
     uint64_t stopped_ns; /* how long THREADLEAK_PROBE_STOP kept the process still, once it goes on again */
     uint32_t thread_count;
     uint32_t module_count;
-    const char *program; /* path of the program's file, NULL: not found */
+    const char *program; /* path of the program's file, also of a deleted one; NULL: not found */
     const char *command; /* command name: core: of NT_PRPSINFO; process: its comm; NULL: not known */
 };
 
@@ -216,6 +216,13 @@ struct threadleak_probe_frame {
  * named after that: "sem_wait [local]". */
 int threadleak_probe_symbolize(struct threadleak_probe *probe, uint64_t pc, unsigned flags,
                                const struct threadleak_probe_frame **frames);
+
+/* For the names in a file that the target of `probe` had mapped once, and may have no more: a library after
+ * dlclose. Of `module` these say how it was: start, end, bias, path (absolute, as the target names it) and
+ * build_id. The probe that is returned has this module alone, no threads and no memory, and is closed for
+ * itself. NULL: no file with that build-id is at the path or in a debug folder. */
+struct threadleak_probe *threadleak_probe_open_gone(struct threadleak_probe *probe,
+                                                    const struct threadleak_probe_module *module);
 
 /* ---- snapshot ------------------------------------------------------------------------------------ */
 

@@ -186,8 +186,11 @@ void module_load(struct module *module)
         if (module->is_program && module->probe->program)
             try_file(module, &mapped, module->probe->program);
         try_path(module, &mapped);
-        if (!module->file.bytes && !try_deleted_file(module, &mapped))
-            try_build_id(module, &mapped);
+        if (!module->file.bytes) {
+            module->is_deleted = try_deleted_file(module, &mapped);
+            if (!module->is_deleted)
+                try_build_id(module, &mapped);
+        }
     }
     if (!module->file.bytes)
         take_from_memory(module, &mapped);
@@ -200,6 +203,11 @@ void module_unload(struct module *module)
     elf_file_close(&module->file);
     free(module->file_path);
     module->file_path = NULL;
+}
+
+const char *module_program_path(const struct module *module)
+{
+    return module->is_deleted ? module->path : module->file_path;
 }
 
 /* libdwfl gets an Elf of its own on the same bytes, which it ends itself. */

@@ -23,7 +23,8 @@ struct module {
     bool is_program, is_system, is_vdso;
     /* Filled by module_load. */
     bool is_loaded;
-    bool is_other; /* a file is there, of another build */
+    bool is_other;   /* a file is there, of another build */
+    bool is_deleted; /* `file_path` is the kernel's, and says nothing to people */
     struct elf_file file;
     char *file_path; /* NULL: `file` is empty, or comes from memory */
     uint8_t build_id[BUILD_ID_MAX];
@@ -33,6 +34,9 @@ struct module {
 /* Does nothing the second time. */
 void module_load(struct module *module);
 void module_unload(struct module *module);
+
+/* What the program of the target is called, NULL: its file is not there. */
+const char *module_program_path(const struct module *module);
 
 /* Callbacks of libdwfl, whose user data is the module, which they load. */
 int module_find_elf(Dwfl_Module *dwfl, void **user_data, const char *name, Dwarf_Addr base, char **file_name,

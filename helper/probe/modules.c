@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "gone.h"
 #include "module_file.h"
 
 #define PAGE UINT64_C(4096)
@@ -224,20 +225,61 @@ static bool report_modules(struct modules *modules)
     return !dwfl_report_end(modules->dwfl, NULL, NULL);
 }
 
-struct modules *modules_of(struct threadleak_probe *probe)
+/* `only`: what there is; NULL: what the source has mapped. */
+static struct modules *make_modules(struct threadleak_probe *probe, const struct module *only)
 {
-    if (probe->modules)
-        return probe->modules;
     struct modules *modules = calloc(1, sizeof *modules);
     if (modules) {
         elf_version(EV_CURRENT);
         modules->probe = probe;
-        if (find_modules(modules) && report_modules(modules))
+        if ((only ? add(modules, only) : find_modules(modules)) && report_modules(modules))
             return probe->modules = modules;
         modules_free(modules);
     }
     probe_error("out of memory");
     return NULL;
+}
+
+struct modules *modules_of(struct threadleak_probe *probe)
+{
+    return probe->modules ? probe->modules : make_modules(probe, NULL);
+}
+
+static size_t parse_build_id(const char *text, uint8_t *build_id)
+{
+    size_t size = 0;
+    int length;
+    for (; size < BUILD_ID_MAX && sscanf(text, "%2hhx%n", &build_id[size], &length) == 1; text += length)
+        size++;
+    return *text ? 0 : size;
+}
+
+struct modules *modules_of_gone(struct threadleak_probe *probe, const struct threadleak_probe_module *module)
+{
+    struct module gone = {
+        .probe = probe,
+        .start = module->start,
+        .end = module->end,
+        .bias = module->bias,
+        .path = gone_path(probe->source),
+        .is_system = is_system_path(module->path),
+    };
+    gone.build_id_size = parse_build_id(module->build_id, gone.build_id);
+    if (!gone.build_id_size || gone.start >= gone.end) {
+        probe_error("%s cannot be told from another build", module->path);
+        return NULL;
+    }
+    struct modules *modules = make_modules(probe, &gone);
+    if (!modules)
+        return NULL;
+    const struct elf_file *file = &modules_get(modules, 0)->file;
+    struct extent extent;
+    if (!file->bytes || !read_extent(file->bytes, file->size < PAGE ? file->size : PAGE, &extent) ||
+        extent.first + gone.bias != gone.start) {
+        probe_error("the file that was %s is not there", module->path);
+        return NULL;
+    }
+    return modules;
 }
 
 void modules_free(struct modules *modules)
@@ -271,7 +313,7 @@ const char *modules_program(struct modules *modules)
 {
     for (uint32_t i = 0; i < modules->count; i++)
         if (modules->list[i].is_program)
-            return modules_get(modules, i)->file_path;
+            return module_program_path(modules_get(modules, i));
     return NULL;
 }
 

@@ -10,6 +10,8 @@
 
 /* Made when it is first asked for; NULL: out of memory. */
 struct modules *modules_of(struct threadleak_probe *probe);
+/* The one of a source of gone.h, as `module` says that it was; NULL: its file is not found. */
+struct modules *modules_of_gone(struct threadleak_probe *probe, const struct threadleak_probe_module *module);
 void modules_free(struct modules *modules); /* NULL is allowed */
 
 uint32_t modules_count(const struct modules *modules);

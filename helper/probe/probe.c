@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "gone.h"
 #include "live.h"
 #include "modules.h"
 #include "symbols.h"
@@ -50,6 +51,17 @@ struct threadleak_probe *threadleak_probe_open_core(const char *core, const char
 struct threadleak_probe *threadleak_probe_open_process(int pid, unsigned flags)
 {
     return make_probe(live_open(pid, flags), NULL);
+}
+
+struct threadleak_probe *threadleak_probe_open_gone(struct threadleak_probe *probe,
+                                                    const struct threadleak_probe_module *module)
+{
+    struct threadleak_probe *gone = make_probe(gone_open(probe->source, module->path), NULL);
+    if (gone && !modules_of_gone(gone, module)) {
+        threadleak_probe_close(gone);
+        return NULL;
+    }
+    return gone;
 }
 
 void threadleak_probe_resume(struct threadleak_probe *probe)

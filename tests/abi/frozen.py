@@ -14,7 +14,15 @@ from threadleak.read.history import history_of
 from threadleak.read.locate import read_registry
 from threadleak.read.look import look_at
 from threadleak.read.model import Copy, Registry, text_of
-from threadleak.target.base import CurrentStack, Frame, Region, TargetError, Thread, one_by_one
+from threadleak.target.base import (
+    CurrentStack,
+    Frame,
+    LoadedFile,
+    Region,
+    TargetError,
+    Thread,
+    one_by_one,
+)
 from threadleak.target.imports import Imports
 
 Piece = Tuple[int, bytes]
@@ -101,6 +109,9 @@ class FrozenTarget:
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         return [Frame(pc)]
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        return []
 
     def data_symbol(self, address: int) -> Optional[str]:
         return None

@@ -11,6 +11,7 @@ from threadleak.target.base import (
     RETURN,
     CurrentStack,
     Frame,
+    LoadedFile,
     Region,
     SystemCall,
     TargetError,
@@ -290,6 +291,9 @@ class FakeTarget:
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         function, file, line = self.functions.get(pc, (None, None, None))
         return [Frame(pc, function, None, None, file, line)]
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        return []
 
     def local_function(self, pc: int, what: int) -> Optional[str]:
         return None

@@ -26,9 +26,8 @@ from threadleak.judge.report import Report
 from threadleak.judge.rule_set import RuleSet
 from threadleak.judge.verdicts import Settings
 from threadleak.read.look import look_at
-from threadleak.read.model import Module
 from threadleak.read.notes import NAME, TYPE, rule_texts
-from threadleak.target.base import TargetError
+from threadleak.target.base import LoadedFile, TargetError
 
 LIBX = 0x7FFFE0000000
 BUILD_ID = b"\7\7\7\7"
@@ -60,7 +59,7 @@ def elf(*segments: bytes, kind: int = 4, align: int = 4, count: Optional[int] = 
 
 def declared(data: bytes, path: str = "/lib/libx.so.1", build_id: bytes = BUILD_ID) -> List[str]:
     target = FakeTarget([(LIBX, data)])
-    return rule_texts(target, Module(path, LIBX, LIBX + 0x100000, LIBX, build_id.hex()))
+    return rule_texts(target, LoadedFile(path, LIBX, LIBX + 0x100000, LIBX, build_id.hex()))
 
 
 def test_names_are_those_of_the_header() -> None:
@@ -119,7 +118,7 @@ def test_huge_sizes_cost_nothing() -> None:
         return read(address, size)
 
     target.read = counted  # type: ignore[method-assign]
-    rule_texts(target, Module("/x", LIBX, LIBX + 1, LIBX, ""))
+    rule_texts(target, LoadedFile("/x", LIBX, LIBX + 1, LIBX, ""))
     assert max(sizes) <= 64 << 10 and len(sizes) == 2
 
 
@@ -183,4 +182,4 @@ def test_a_target_that_cannot_be_read_declares_nothing() -> None:
     target = FakeTarget([])
     with pytest.raises(TargetError):
         target.read(LIBX, 64)
-    assert rule_texts(target, Module("/none", LIBX, LIBX + 1, LIBX, "00")) == []
+    assert rule_texts(target, LoadedFile("/none", LIBX, LIBX + 1, LIBX, "00")) == []

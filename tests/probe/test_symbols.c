@@ -245,10 +245,43 @@ static void test_deleted_file(void **state)
         assert_int_equal(names.end, THREADLEAK_PROBE_COMPLETE);
         assert_false(program_of(probe)->is_other);
         assert_non_null(program_of(probe)->file);
+        assert_string_equal(threadleak_probe_info(probe)->program, in_folder("deleted"));
         threadleak_probe_close(probe);
         build("cp", "/bin/true %s/deleted"); /* something else has its name now */
     }
     end_program(pid);
+}
+
+/* What was mapped once: by its path and build-id, and not where that may be another file. */
+static void test_gone_file(void **state)
+{
+    const struct threadleak_probe_frame *frames;
+    uint64_t address;
+    (void)state;
+    pid_t pid = start_program("chains", NULL);
+    struct threadleak_probe *probe = open_process(pid);
+    struct threadleak_probe_module module = *program_of(probe), wrong[5];
+    assert_int_equal(threadleak_probe_find_symbol(probe, "in_template", &address, 1), 1);
+    for (unsigned i = 0; i < 5; i++)
+        wrong[i] = module;
+    wrong[0].build_id = "0123456789abcdef0123456789abcdef01234567";
+    wrong[1].build_id = "";
+    wrong[2].build_id = "no build-id";
+    wrong[3].start += 4096;
+    wrong[4].end = wrong[4].start;
+    for (unsigned i = 0; i < 5; i++)
+        assert_null(threadleak_probe_open_gone(probe, &wrong[i]));
+    struct threadleak_probe *gone = threadleak_probe_open_gone(probe, &module);
+    assert_non_null(gone);
+    threadleak_probe_close(probe);
+    end_program(pid);
+    assert_int_equal(threadleak_probe_info(gone)->thread_count, 0);
+    assert_int_equal(threadleak_probe_symbolize(gone, address, THREADLEAK_PROBE_START, &frames), 1);
+    assert_string_equal(frames->function, "in_template");
+    assert_int_equal(frames->line, line_of(chains, "in_template") - 2);
+    assert_int_equal(threadleak_probe_symbolize(gone, 16, 0, &frames), 1);
+    assert_null(frames->function);
+    threadleak_probe_close(gone);
 }
 
 /* A core alone: the file of that name may be another build. */
@@ -314,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_separate_file),
         cmocka_unit_test(test_name_that_explodes),
         cmocka_unit_test(test_deleted_file),
+        cmocka_unit_test(test_gone_file),
         cmocka_unit_test(test_core_of_replaced_file),
         cmocka_unit_test(test_pages_of_files),
     };

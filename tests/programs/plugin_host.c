@@ -2,7 +2,7 @@
  *
  * Loads the plugin argv[1], lets it start a thread that stays and one that finishes, and unloads it while
  * the one lives and nobody joined the other. To be reported: plugin-unjoined, unjoined, and plugin-alive,
- * alive, both with start routine and place of creation in the plugin, by module and offset.
+ * alive, both with start routine and place of creation in the plugin, named from its file.
  */
 #include "scenario.h"
 

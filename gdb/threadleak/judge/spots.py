@@ -3,11 +3,11 @@
 
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from ..read.model import Copy, Module
+from ..read.model import Copy
 from ..read.records import Kind
 from ..read.stacks import Stacks
 from ..read.threads import ThreadInfo
-from ..target.base import RETURN, START, CurrentStack, Frame, Target
+from ..target.base import RETURN, START, CurrentStack, Frame, LoadedFile, Target
 from .blame import is_wrapper
 
 # A file whose size in memory is not known is said to have one: equal files stay equal.
@@ -101,11 +101,11 @@ class Places:
         extent = self._extent(module, frames[0]) if frames else None
         return Spot(max(0, pc - 1) if what == RETURN else pc, frames, extent)
 
-    def _module_at(self, pc: int) -> Optional[Module]:
+    def _module_at(self, pc: int) -> Optional[LoadedFile]:
         modules = (each for copy in self._stacks.copies for each in copy.modules if each)
         return next((each for each in modules if each.start <= pc < each.end), None)
 
-    def _extent(self, module: Optional[Module], frame: Frame) -> Optional[Extent]:
+    def _extent(self, module: Optional[LoadedFile], frame: Frame) -> Optional[Extent]:
         path = frame.module
         if not path or frame.offset is None:
             return None

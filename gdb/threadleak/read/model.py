@@ -5,20 +5,11 @@ from bisect import bisect_left
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..escapes import decoded
+from ..target.base import LoadedFile
 from . import abi
 from .records import Records
 
 CHAIN_MAX = 64  # creators of creators, scopes in scopes: more than anyone reads
-
-
-class Module(NamedTuple):
-    """An ELF file that was loaded at some time."""
-
-    name: str
-    start: int
-    end: int
-    bias: int
-    build_id: str  # hexadecimal, may be empty
 
 
 class Site(NamedTuple):
@@ -81,7 +72,7 @@ class Copy:
         self.records = Records()
         self.sites: List[Optional[Site]] = []
         self.scopes: List[Optional[Scope]] = []
-        self.modules: List[Optional[Module]] = []
+        self.modules: List[Optional[LoadedFile]] = []
         self.marks: List[Optional[Mark]] = []
         self.dropped: Dict[str, int] = {}  # by table: requests for which there was no room
 
@@ -107,7 +98,7 @@ class Copy:
     def site(self, index: int) -> Optional[Site]:
         return self.sites[index] if index < len(self.sites) else None
 
-    def module(self, index: int) -> Optional[Module]:
+    def module(self, index: int) -> Optional[LoadedFile]:
         return self.modules[index] if index < len(self.modules) else None
 
     def mark(self, index: int) -> Optional[Mark]:

@@ -11,8 +11,7 @@ import struct
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from ..escapes import decoded
-from ..target.base import Target, TargetError
-from .model import Module
+from ..target.base import LoadedFile, Target, TargetError
 
 NAME, TYPE = (
     b"threadleak\0",
@@ -33,7 +32,7 @@ Read = Callable[[int, int], bytes]  # address or offset, size
 Note = Tuple[bytes, int, bytes]  # name, type, content
 
 
-def rule_texts(target: Target, module: Module) -> List[str]:
+def rule_texts(target: Target, module: LoadedFile) -> List[str]:
     """Rules, those of one text separated by newlines."""
     try:
         notes = _notes(target.read, module.start, module.bias)

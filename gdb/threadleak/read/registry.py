@@ -6,10 +6,10 @@ Damage in the header is an error. Damage in an entry is an anomaly: named, count
 
 from typing import Any, Iterable, List, Optional, Tuple
 
-from ..target.base import Target, TargetError
+from ..target.base import LoadedFile, Target, TargetError
 from . import abi
 from .layout import Layout
-from .model import Anomalies, Copy, Mark, Module, Scope, Site, text_of
+from .model import Anomalies, Copy, Mark, Scope, Site, text_of
 from .records import Records
 from .table import Table
 from .unrecycled import unrecycled
@@ -97,13 +97,13 @@ def _refuse_overlap(spans: List[Tuple[int, int]]) -> None:
             raise TargetError(f"the registry is damaged: two of its chunks overlap at {start:#x}")
 
 
-def _modules(target: Target, table: Table) -> List[Optional[Module]]:
-    modules: List[Optional[Module]] = []
+def _modules(target: Target, table: Table) -> List[Optional[LoadedFile]]:
+    modules: List[Optional[LoadedFile]] = []
     for raw in table.entries(target, abi.MODULE):
         module = None
         if raw is not None and raw.start < raw.end:
             build_id = raw.build_id[: raw.build_id_size].hex()
-            module = Module(text_of(raw.name), raw.start, raw.end, raw.bias, build_id)
+            module = LoadedFile(text_of(raw.name), raw.start, raw.end, raw.bias, build_id)
         elif raw is not None and len(modules) > 0 and raw.start | raw.end:
             table.anomalies.add("modules without an extent", f"module {len(modules)}")
         modules.append(module)

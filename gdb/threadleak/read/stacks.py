@@ -2,8 +2,8 @@
 """Names for what the registry keeps as addresses: creation stacks and start routines.
 
 Lazy and cached, since names cost far more than records. An address is named by the target only if the file
-that lies there now is the one that lay there when the stack was taken; else by what the registry kept of
-that file.
+that lies there now is the one that lay there when the stack was taken; else by that file itself, if it can still
+be read, as after dlclose; else by what the registry kept of it.
 """
 
 import os
@@ -21,10 +21,19 @@ from typing import (
     Union,
 )
 
-from ..target.base import RETURN, START, CurrentStack, Frame, Target, Thread, base_name
+from ..target.base import (
+    RETURN,
+    START,
+    CurrentStack,
+    Frame,
+    LoadedFile,
+    Target,
+    Thread,
+    base_name,
+)
 from . import abi
 from .callables import std_thread_callable
-from .model import Copy, Module
+from .model import Copy
 from .records import Kind
 from .threads import ThreadInfo
 
@@ -139,16 +148,18 @@ class Stacks:
             self._places[key] = self._symbolize(copy.module(module_index), pc, what)
         return self._places[key]
 
-    def _symbolize(self, module: Optional[Module], pc: int, what: int) -> List[Frame]:
+    def _symbolize(self, module: Optional[LoadedFile], pc: int, what: int) -> List[Frame]:
         if module is None:
             return self.target.symbolize(pc, what)
         offset = (pc - module.bias) & 0xFFFFFFFFFFFFFFFF
         if not self._is_known(module, pc):
-            return [Frame(pc, None, module.name, offset)]
+            return self.target.symbolize_gone(module, pc, what) or [
+                Frame(pc, None, module.name, offset)
+            ]
         frames = self.target.symbolize(pc, what)
         return [frame._replace(module=module.name, offset=offset) for frame in frames]
 
-    def _is_known(self, module: Module, pc: int) -> bool:
+    def _is_known(self, module: LoadedFile, pc: int) -> bool:
         """Whether the file still lies there, and is one that the target takes names from."""
         now = self.target.module_at(pc)
         if now is None or not _is_same_file(now, module.name):

@@ -7,7 +7,7 @@ the registers of a thread that was stopped outside the kernel, the debugger tell
 
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .base import CurrentStack, SystemCall, TargetError, Thread
+from .base import CurrentStack, Frame, LoadedFile, SystemCall, TargetError, Thread
 from .imports import Imports
 from .native import NativeTarget
 
@@ -87,6 +87,9 @@ class Assistant:
     def name_of(self, pc: int, what: int) -> Optional[str]:
         """Of the function that is there."""
         return self._native.symbolize(pc, what)[-1].function
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        return self._native.symbolize_gone(module, pc, what)
 
     def _again(
         self, thread: Thread, stack: CurrentStack, limit: int, registers: Registers

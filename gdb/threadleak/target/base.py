@@ -52,6 +52,16 @@ class Frame(NamedTuple):
     line: Optional[int] = None
 
 
+class LoadedFile(NamedTuple):
+    """An ELF file that was loaded at some time."""
+
+    name: str
+    start: int
+    end: int
+    bias: int  # address in memory less address in the file
+    build_id: str  # hexadecimal, may be empty
+
+
 # What a pc is, for symbolize(): a return address, so that the call lies in front of it; an instruction that is
 # being executed; or where a function begins.
 RETURN, EXACT, START = range(3)
@@ -190,6 +200,10 @@ class Target(Protocol):
     def symbolize(self, pc: int, what: int) -> List[Frame]:
         """The function at `pc`, preceded by those that are inlined there; never empty. What `pc` is: RETURN,
         EXACT or START, which gives the function alone, where it is declared."""
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        """The same by the file of a module in which `pc` lay, and which may be mapped no more. Never by another
+        build; empty: no file is known to be that one."""
 
     def local_function(self, pc: int, what: int) -> Optional[str]:
         """Of a function that symbolize() has no name for: by the calls that lead there, whose part it is."""

@@ -15,6 +15,7 @@ from . import procfs
 from .base import (
     CurrentStack,
     Frame,
+    LoadedFile,
     SystemCall,
     TargetError,
     Thread,
@@ -227,6 +228,10 @@ class DebuggerTarget(Source):
         mapping = self._mapping(pc)
         module, offset = (mapping.path, pc - mapping.base) if mapping else (None, None)
         return [Frame(pc, named[0], module, offset, *named[1:]) for named in names_at(pc, what)]
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        assistant = self._assistant() if module.build_id else None
+        return assistant.symbolize_gone(module, pc, what) if assistant is not None else []
 
     def local_function(self, pc: int, what: int) -> Optional[str]:
         assistant = self._assistant() if self._mapping(pc) is not None else None

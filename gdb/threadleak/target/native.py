@@ -7,7 +7,19 @@ from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence
 
 from . import elf, procfs, sidecar
 from . import probe_abi as abi
-from .base import EXACT, RETURN, START, CurrentStack, Frame, Region, SystemCall, TargetError, Thread
+from .base import (
+    EXACT,
+    RETURN,
+    START,
+    CurrentStack,
+    Frame,
+    LoadedFile,
+    Region,
+    SystemCall,
+    TargetError,
+    Thread,
+)
+from .gone_files import GoneFiles
 from .imports import Imports, imports
 from .native_stacks import NativeStacks
 from .probe import Probe
@@ -46,6 +58,7 @@ class NativeTarget:
         self._threads: Optional[List[Thread]] = None
         self._indices: Dict[int, int] = {}
         self._stacks = NativeStacks(probe)
+        self._gone = GoneFiles(probe, self.local_pid)
         self._states: Sequence[int] = probe.thread_column("state")  # as they are now
         self._files: Optional[Dict[str, Optional[str]]] = None
         self._mappings: Optional[procfs.Mappings] = None
@@ -71,6 +84,7 @@ class NativeTarget:
     def close(self) -> None:
         self._states = ()
         self._stacks.close()
+        self._gone.close()
         self._probe.close()
         self.when_closed()
 
@@ -213,11 +227,16 @@ class NativeTarget:
         self._stacks.read(limit)
 
     def symbolize(self, pc: int, what: int) -> List[Frame]:
-        flags = _FLAGS[what] | (abi.LINES if self.system_lines else 0)
         mapping = self._mapping(pc)
         module, offset = (mapping.path, pc - mapping.base) if mapping else (None, None)
-        found = self._probe.symbolize(pc, flags) or [(None, None, None)]
+        found = self._probe.symbolize(pc, self._flags(what)) or [(None, None, None)]
         return [Frame(pc, function, module, offset, file, line) for function, file, line in found]
+
+    def symbolize_gone(self, module: LoadedFile, pc: int, what: int) -> List[Frame]:
+        return self._gone.symbolize(module, pc, self._flags(what))
+
+    def _flags(self, what: int) -> int:
+        return _FLAGS[what] | (abi.LINES if self.system_lines else 0)
 
     def _mapping(self, pc: int) -> Optional[procfs.Mapping]:
         if self._mappings is None:

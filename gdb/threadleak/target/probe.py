@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .. import libraries
 from ..escapes import decoded
-from .base import TargetError
+from .base import LoadedFile, TargetError
 from .probe_abi import (
     ABI,
     CALLS,
@@ -52,6 +52,7 @@ _FUNCTIONS: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "unwind": (c_int, (c_uint32, c_uint32)),
     "stacks": (c_void_p, (POINTER(c_uint32),)),
     "symbolize": (c_int, (c_uint64, c_uint, POINTER(c_void_p))),
+    "open_gone": (c_void_p, (c_char_p,)),
     "snapshot": (c_int, (c_char_p, c_void_p, c_uint32, c_void_p)),
 }
 
@@ -122,6 +123,15 @@ class Probe:
     @classmethod
     def of_process(cls, pid: int, flags: int = 0) -> "Probe":
         return cls(_library().threadleak_probe_open_process(pid, flags))
+
+    def of_gone(self, module: LoadedFile) -> "Probe":
+        """For names in a file that was mapped once; the path is absolute."""
+        path, build_id = map(ctypes.c_char_p, (_bytes(module.name), module.build_id.encode()))
+        addresses = [ctypes.cast(each, c_void_p).value for each in (path, build_id)]
+        was = LAYOUTS["module"].pack(
+            *(module.start, module.end, module.bias, addresses[0], 0, addresses[1], 0, 0)
+        )
+        return Probe(self._library.threadleak_probe_open_gone(self._handle, was))
 
     def _error(self) -> TargetError:
         return TargetError(_text(self._library.threadleak_probe_error()) or "the probe failed")

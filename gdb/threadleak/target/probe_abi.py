@@ -4,7 +4,7 @@
 import struct
 from typing import Dict, NamedTuple, Optional, Tuple
 
-ABI = 3
+ABI = 4
 STOP, STOPPED = 0x1, 0x2
 CORE, PROCESS = 1, 2
 ALIVE, RUNNING, BLOCKED = 0, 1, 2
