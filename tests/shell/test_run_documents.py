@@ -135,6 +135,17 @@ def test_json_has_each_report_of_a_program(workshop: Workshop, tmp_path: Any) ->
     assert titles == ["Suite.outlived", "checks"]
 
 
+def test_rules_that_match_nothing_are_in_documents_alone(workshop: Workshop, tmp_path: Any) -> None:
+    (tmp_path / "rules").write_text("name:nobody-* it is not here\n")
+    words = ("--settle-ms", "0", "--rules", "rules")
+    grows, said = workshop.program("grows").path, "1 rule matched no thread: name:nobody-*"
+    done = Done(tmp_path, *words, "--report", "leaks.json", "--", grows, "0", stdin="u\n")
+    assert done.status == LEAKS and said not in done.err
+    (program,) = json.loads((tmp_path / "leaks.json").read_text())["programs"]
+    (report,) = program["reports"]
+    assert [each["text"] for each in report["findings"] if each["kind"] == "unused_rules"] == [said]
+
+
 def test_github(script: str, tmp_path: Any) -> None:
     done = Done(tmp_path, "--settle-ms", "0", "--format", "github", "--", "bash", "-c", script)
     assert done.status == LEAKS

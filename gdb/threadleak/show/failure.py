@@ -44,7 +44,7 @@ QUIET_NOTICES = (
     "search",
     "deadlocks_not_sought",
     "unused_baseline",
-)  # nothing that this failure has to do with
+)  # nothing that this failure has to do with; a file of rules serves many programs (docs/rules.md)
 
 
 class Failure(NamedTuple):
