@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "descriptor.h"
 #include "expected.h"
 #include "registry.h"
 #include "settle.h"
@@ -120,14 +121,20 @@ static int64_t kernel_threads(void)
     return (int64_t)status.st_nlink - 2; /* "." and ".." (fs/proc/base.c: proc_task_getattr) */
 }
 
+static int64_t records_in_use(void)
+{
+    const struct threadleak_registry *registry = &threadleak_registry;
+    uint64_t released = __atomic_load_n(&registry->released, __ATOMIC_ACQUIRE);
+    return (int64_t)(__atomic_load_n(&registry->next_id, __ATOMIC_ACQUIRE) - 1 - released);
+}
+
 /* Threads of the registry that the kernel has too: all records in use but the finished ones, of which there
  * is none unless a rule expects unjoined threads. The leader stays, be it a zombie. */
 static int64_t known_threads(void)
 {
     const struct threadleak_registry *registry = &threadleak_registry;
     uint64_t rules = __atomic_load_n(&registry->rules.used, __ATOMIC_ACQUIRE);
-    uint64_t released = __atomic_load_n(&registry->released, __ATOMIC_ACQUIRE);
-    int64_t known = (int64_t)(__atomic_load_n(&registry->next_id, __ATOMIC_ACQUIRE) - 1 - released);
+    int64_t known = records_in_use();
     const uint32_t gone = THREADLEAK_STATE_FINISHED;
     bool some_finished = false;
     for (uint64_t i = 1; i < rules; i++) {
@@ -139,6 +146,13 @@ static int64_t known_threads(void)
         known -= record->id && (record->state & (gone | THREADLEAK_STATE_MAIN)) == gone;
     }
     return known;
+}
+
+/* How many glibc has of which there is no record. The caller is one of those that are known. */
+static int64_t unjoined_beyond(int64_t silent)
+{
+    int64_t beyond = descriptors_of_others() - (records_in_use() + silent - 1);
+    return beyond > 0 ? beyond : 0;
 }
 
 int64_t candidates_untracked(const struct threadleak_record *self)
@@ -154,7 +168,7 @@ int64_t candidates_untracked(const struct threadleak_record *self)
         int64_t beyond = kernel - known_threads() - silent;
         uint64_t now = beyond > 0 ? settle_now() : 0;
         if (beyond <= 0)
-            return 0;
+            return kernel == 1 ? unjoined_beyond(silent) : 0;
         if (!until)
             until = now + ENDING_NS;
         else if (now >= until)

@@ -35,8 +35,9 @@ struct candidates candidates_count(const struct selection *selection);
 bool candidates_has(const struct selection *selection, const struct threadleak_record *record);
 
 /* Threads of this process that the kernel has and the registry does not know, by two equal looks at least,
- * since the kernel keeps a thread for a moment after its end was seen. Where all that the registry has is
- * expected: for others it may be too few. -1: /proc cannot be read. */
+ * since the kernel keeps a thread for a moment after its end was seen; where it has the calling thread alone,
+ * those that glibc holds to be unjoined. Where all that the registry has is expected: for others it may be
+ * too few. -1: /proc cannot be read. */
 int64_t candidates_untracked(const struct threadleak_record *self);
 
 #endif

@@ -8,9 +8,36 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "real.h"
 #include "registry.h"
 #include "table.h"
 #include "thread.h"
+
+#define MOST_LISTED 65536 /* a list that was overwritten may have no end */
+
+/* Heads of the lists of stacks of glibc's own and of the program's, each {next, previous}. */
+static const uintptr_t *lists[2];
+static uintptr_t link_offset; /* of a descriptor's own {next, previous} */
+
+/* A field that is such a pair, of which glibc exports for libthread_db where in `whole` it lies: {bits,
+ * count, offset} (nptl_db/structs.def). NULL: it does not. */
+static const uintptr_t *link_told(const char *whole, const char *name)
+{
+    const uint32_t *field = real_symbol(RTLD_DEFAULT, name);
+    bool is_link = whole && field && field[0] == 2 * 8 * sizeof(uintptr_t) && field[2] < 65536;
+    return is_link ? (const uintptr_t *)(whole + field[2]) : NULL;
+}
+
+void descriptors_init(void)
+{
+    const char *rtld = real_symbol(RTLD_DEFAULT, "_rtld_global"), *self = (const char *)pthread_self();
+    const uintptr_t *own = link_told(self, "_thread_db_pthread_list");
+    if (!own)
+        return;
+    link_offset = (uintptr_t)own - (uintptr_t)self;
+    lists[0] = link_told(rtld, "_thread_db_rtld_global__dl_stack_used");
+    lists[1] = link_told(rtld, "_thread_db_rtld_global__dl_stack_user");
+}
 
 /* Neither a page fault nor a change: the kernel reads the new mask before it looks at what is to be done with
  * it (kernel/signal.c, rt_sigprocmask), EFAULT or EINVAL. */
@@ -66,4 +93,25 @@ enum descriptor descriptor_look(pthread_t pthread, uint64_t *id)
     if (record == (uintptr_t)THREAD_RELEASED)
         return DESCRIPTOR_DETACHED;
     return was_given_back(record, owner) ? DESCRIPTOR_UNUSED : DESCRIPTOR_VALID;
+}
+
+int64_t descriptors_of_others(void)
+{
+    int saved = errno;
+    const uintptr_t own = (uintptr_t)pthread_self() + link_offset;
+    int64_t count = 0;
+    if (!lists[0] || !lists[1])
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        uintptr_t node = lists[i][0];
+        while (node != (uintptr_t)lists[i] && count < MOST_LISTED) {
+            count += node != own;
+            /* no system call for what is there: a sandbox may forbid it */
+            if (node != own && (node % sizeof node || !is_readable(node)))
+                break; /* the stack was the program's, which has unmapped it */
+            node = *(const uintptr_t *)node;
+        }
+    }
+    errno = saved;
+    return count;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "dying.h"
 #include "engine.h"
 #include "exit_check.h"
@@ -137,6 +138,7 @@ static void start(void)
         enter_first_modules();
         engine_command_init();
         threads_init();
+        descriptors_init();
         thread_begin_main();
         pthread_atfork(NULL, NULL, library_forked);
     } else {

@@ -52,6 +52,9 @@ static void handler(void)
     say("handler\n");
 }
 
+typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+/* past: an unjoined one that a preloaded library does not see being created. */
 static void leave(const char *what)
 {
     pthread_t thread;
@@ -66,6 +69,10 @@ static void leave(const char *what)
         must(pthread_key_create(&key, block_in_third_round) == 0);
         must(pthread_create(&thread, &attr, end_late, NULL) == 0);
         await_arrivals(1);
+    } else if (strcmp(what, "past") == 0) {
+        create *past = (create *)dlsym(dlopen("libc.so.6", RTLD_LAZY), "pthread_create");
+        must(past != NULL && past(&thread, NULL, finish, NULL) == 0);
+        await_tasks(1);
     } else if (strcmp(what, "unjoined") == 0) {
         must(pthread_create(&thread, NULL, finish, NULL) == 0);
         await_tasks(1);

@@ -77,6 +77,18 @@ def test_whoever_says_0_ends_with_3(exits: str, left: str, summary: str, how: st
     assert ended.out == ("" if how == "quick_exit" else "main\n")
 
 
+def test_an_unjoined_thread_that_the_library_did_not_see_is_noted(exits: str) -> None:
+    """As one that is alive would be."""
+    ended = end(exits, "past", "return")
+    (note,) = ended.reports
+    assert ended.status == 0
+    assert note.startswith("threadleak: note: 1 thread of this process is not known to the library")
+    ended = end(exits, "past", "return", options=f"{CHECK}:strict=1")
+    (said,) = ended.reports
+    assert ended.status == 2
+    assert said.endswith(": 1 finished thread that nobody joined, not in the registry")
+
+
 @pytest.mark.parametrize("left", ["ending", "detached_ending"])
 def test_a_thread_that_blocks_in_a_destructor_of_its_data_is_alive(exits: str, left: str) -> None:
     """In the third of at most four rounds of them."""

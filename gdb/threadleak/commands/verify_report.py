@@ -8,8 +8,10 @@ from typing import List, NamedTuple, Optional
 from ..escapes import encoded
 from ..judge.classes import PROOF, UNTRACKED
 from ..judge.report import Report
+from ..judge.unseen import plural
 from ..judge.verdicts import Verdict
 from ..new_file import open_new
+from ..read.threads import FINISHED
 from ..show import cases, failure
 from ..show.sanitize import clean, shorten
 from .verify import TITLE_WIDTH
@@ -196,6 +198,12 @@ def _why_blind(request: Request, report: Report, leaked: List[Verdict]) -> Optio
         for notice in report.notices
         if notice.blind or (is_strict and notice.kind == UNTRACKED)
     ]
+    gone = sum(info.untracked and info.state == FINISHED for info in report.look.whole)
+    if is_strict and gone:
+        text = plural(
+            gone, "finished thread that nobody joined", "finished threads that nobody joined"
+        )
+        reasons.append(text + ", not in the registry")
     if len(leaked) < len(report.leaked):
         reasons += [notice.text for notice in report.notices if notice.kind == "lost_facts"]
     return "; ".join(reasons) if reasons else None
