@@ -124,7 +124,7 @@ class Search:
     # ---- edges -----------------------------------------------------------------------------------
 
     def _edges(self, waits: Dict[int, Optional[Wait]]) -> List[Edge]:
-        """Those that are proofs, unless `program` has something untold."""
+        """Those that are proofs, unless `program` has something untold, or its memory is shared."""
         edges = []
         for number, wait in waits.items():
             owner = self._owner(number, wait) if wait is not None else None
@@ -132,7 +132,7 @@ class Search:
                 edges.append(Edge(number, owner, wait))
         if not graph(edges).stuck:
             return []  # and nothing has to be known of the program
-        doubts = self.doubts(edges, self.program._replace(untold=""))
+        doubts = self.doubts(edges, self._own_program()._replace(untold=""))
         return [edge for edge in edges if not doubts[edge.waiter]]
 
     def doubts(self, edges: Sequence[Edge], program: Program) -> Dict[int, str]:
@@ -182,14 +182,18 @@ class Search:
                 self._is_fork_child = is_fork_child(self._target) is not False
         return self._is_fork_child
 
-    @property
-    def program(self) -> Program:
+    def _own_program(self) -> Program:
         if self._program is None:
             seen = self._target.imports((CANCEL, SET_TYPE))
             cancels = CANCEL in seen.names
             self._program = Program(cancels, cancels and SET_TYPE in seen.names, seen.untold)
+        return self._program
+
+    @property
+    def program(self) -> Program:
+        """Whether its memory is shared: now."""
         kernel = list(map(_kernel, self.owners.threads))
-        return self._program._replace(is_shared=is_shared(self._target, kernel))
+        return self._own_program()._replace(is_shared=is_shared(self._target, kernel))
 
     # ---- of a process that runs on ---------------------------------------------------------------
 

@@ -8,12 +8,14 @@ from ..read.glibc import glibc_of
 from ..read.look import Look
 from ..read.stacks import Stacks
 from ..read.threads import ThreadInfo
+from ..read.wait import JOIN
 from ..read.waits import Waits
 from ..target.base import TargetError
 from .classes import PROOF, STUCK
 from .deadlocks import Deadlocks, Search
+from .doubts import Program
 from .finding import Finding
-from .graph import GONE, graph
+from .graph import GONE, Graph, graph
 from .owners import Owners
 from .suspects import may_be_any, words_of
 from .stuck_words import SHOWN, Words, fix
@@ -66,10 +68,20 @@ def seek(look: Look, stacks: Stacks, when: str) -> Sought:
     if seen and not found.proven.stuck:
         why = "what looks like a deadlock is no proof in a core that was made while the process ran on"
         return Sought(NOTHING, why)
-    if found.proven.stuck and search.program.untold:
+    why = _why_blind(found.proven, search.program) if found.proven.stuck else ""
+    return Sought(NOTHING, why, blind=True) if why else Sought(found)
+
+
+def _why_blind(proven: Graph, program: Program) -> str:
+    if program.untold:
         why = "what looks like a deadlock is none if the program cancels its threads, which cannot be told"
-        return Sought(NOTHING, f"{why}: {search.program.untold}", blind=True)
-    return Sought(found)
+        return f"{why}: {program.untold}"
+    if program.is_shared and any(proven.edges[each].wait.kind != JOIN for each in proven.stuck):
+        return (
+            "what looks like a deadlock is none if another process that has the memory of this one (clone with"
+            " CLONE_VM) holds the lock, which cannot be told"
+        )
+    return ""
 
 
 def _of_steady(found: Deadlocks, steady: Collection[int]) -> Deadlocks:
