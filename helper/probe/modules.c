@@ -31,6 +31,7 @@ struct extent {
     uint64_t header;     /* of the file's first byte */
     uint64_t code, code_offset;
     bool has_code;
+    uint64_t written; /* the last part that is; 0: there is none */
 };
 
 static bool read_extent(const uint8_t *page, size_t size, struct extent *extent)
@@ -57,12 +58,15 @@ static bool read_extent(const uint8_t *page, size_t size, struct extent *extent)
             extent->code = segment.p_vaddr;
             extent->code_offset = segment.p_offset;
             extent->has_code = true;
+        } else if (segment.p_flags & PF_W) {
+            extent->written = segment.p_vaddr;
         }
     }
     return has_header && extent->end > extent->first;
 }
 
-/* A file may be read through a mapping too, as data: then its code is not where the loader would put it. */
+/* A file may be read through a mapping too, as data: then its code is not where the loader would put it, or
+ * what is written lies in one mapping with it. */
 static bool is_data(const struct source *source, size_t first, const struct extent *extent, uint64_t bias)
 {
     uint64_t code = extent->code + bias;
@@ -77,8 +81,10 @@ static bool is_data(const struct source *source, size_t first, const struct exte
     if (!extent->has_code || low == source->mapping_count || source->mappings[low].start > code)
         return false;
     const struct mapping *mapping = &source->mappings[low];
+    uint64_t written = extent->written + bias;
     return strcmp(mapping->path, source->mappings[first].path) ||
-           code - mapping->start + mapping->offset != extent->code_offset;
+           code - mapping->start + mapping->offset != extent->code_offset ||
+           (extent->written && mapping->start <= written && written < mapping->end);
 }
 
 static bool is_system_path(const char *path)

@@ -2,13 +2,12 @@
 """Which functions a program takes from elsewhere, as its memory tells, whatever that holds."""
 
 import struct
-from typing import List, Optional, Tuple
+from typing import List, Tuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 from threadleak.target.base import TargetError
-from threadleak.target.imports import Imports, imports
-from threadleak.target.probe_abi import Module
+from threadleak.target.imports import Imports, Source, imports
 
 BIAS = 0x7F0000000000
 TAKEN, OTHER = "__libc_start_main", "pthread_create"
@@ -31,15 +30,15 @@ def loaded(path: str) -> bytearray:
 MEMORY = loaded("/bin/true")
 
 
-def imports_of(memory: bytes, path: Optional[str] = None) -> Imports:
+def imports_of(memory: bytes) -> Imports:
     def read(address: int, size: int) -> bytes:
         data = bytes(memory[address - BIAS :][:size]) if address >= BIAS else b""
         if len(data) < size:
             raise TargetError("it cannot be read")
         return data
 
-    module = Module(BIAS, BIAS + len(memory), BIAS, "/srv/server", path, "", False, False)
-    return imports(read, [module], None, (TAKEN, OTHER))
+    rows = [(at, at + 4096, "/srv/server") for at in range(BIAS, BIAS + len(MEMORY), 4096)]
+    return imports(Source(read, rows, {}.get), (TAKEN, OTHER))
 
 
 def test_what_is_taken() -> None:
@@ -48,7 +47,7 @@ def test_what_is_taken() -> None:
 
 def test_what_cannot_be_read() -> None:
     assert imports_of(MEMORY[:64]).untold == "the symbols of /srv/server cannot be read"
-    assert imports(lambda address, size: b"", [], None, (TAKEN,)).untold
+    assert imports(Source(lambda address, size: b"", [], {}.get), (TAKEN,)).untold
 
 
 @given(

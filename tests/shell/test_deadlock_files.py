@@ -2,11 +2,13 @@
 """Whether a deadlock is proven by what the program was when it was loaded, wherever its file is now: `ab_ba` is stuck,
 and `healthy_cancel` is not, since it calls pthread_cancel."""
 
+import json
 import os
 import shutil
-from typing import Tuple
+from typing import Any, Dict, Tuple
 
 import pytest
+from run_gdb import run_gdb
 from run_shell import BLIND, run_shell
 from test_deadlocks import FOLDER, LINE, expected, in_gdb, names, shell
 from workshop import Program, Running, Workshop
@@ -55,9 +57,13 @@ def test_a_file_without_a_build_id(workshop: Workshop, name: str) -> None:
 @pytest.mark.parametrize("flags", [("-static",), ("-static-pie",), ("-static-pie", "-rdynamic")])
 @each_name
 def test_a_static_program(workshop: Workshop, name: str, flags: Tuple[str, ...]) -> None:
-    running = workshop.start(workshop.program(f"{FOLDER}/{name}", flags=flags), preload="")
+    program = copy_of(workshop, name, flags)
+    running = workshop.start(program, preload="")
     assert live_names(running) == (expected(name), expected(name))
     assert names(in_gdb("-p", str(running.pid))) == expected(name)
+    os.remove(program.path)
+    shutil.copy(workshop.program(f"{FOLDER}/{OTHER[name]}", flags=flags).path, program.path)
+    assert live_names(running) == (expected(name), expected(name))
 
 
 @each_name
@@ -79,3 +85,21 @@ def test_a_core_that_lacks_the_symbols_of_a_program_that_is_not_here(
         assert said["text"] in run_shell("check", core).err
         assert "no proof, it may be cancelled" in run_shell("graph", core).out
         shutil.copy(workshop.program(f"{FOLDER}/{OTHER[name]}").path, program.path)
+
+
+@each_name
+def test_gdb_without_the_probe(workshop: Workshop, name: str) -> None:
+    """It reads the memory of a process; what it reads of a core may come from another build of a file."""
+    commands = ("set threadleak probe off", f"threadleak {' '.join(LINE)}")
+    program = workshop.program(f"{FOLDER}/{name}")
+    running = workshop.start(program)
+
+    def seen(*target: str) -> Dict[str, Any]:
+        found = json.JSONDecoder().raw_decode(run_gdb(*target, commands=commands).outputs[1])
+        return found[0]  # type: ignore[no-any-return]  # GDB says more
+
+    assert names(seen("-p", str(running.pid))) == expected(name)
+    shown = seen(program.path, running.dump_core())
+    told = [each["text"] for each in shown["findings"] if each["blind"]]
+    assert shown["threads"] == [] and len(told) == 1
+    assert told[0].endswith(": GDB alone cannot read its symbols (`set threadleak probe off`)")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 
 import gdb
 
-from . import procfs
+from . import imports, procfs
 from .base import (
     CurrentStack,
     Frame,
@@ -31,7 +31,6 @@ from .debugger_frames import (
 from .debugger_registers import machine_of, system_call_of
 from .debugger_source import Source
 from .debugger_variables import Variables
-from .imports import Imports
 
 if TYPE_CHECKING:
     from .assistant import Assistant
@@ -258,9 +257,14 @@ class DebuggerTarget(Source):
             self._files = {name: build_id for name, build_id in named if name}
         return self._files
 
-    def imports(self, names: Sequence[str]) -> Imports:
-        """GDB may read what a core lacks from a file of another build."""
+    def imports(self, names: Sequence[str]) -> imports.Imports:
+        """What a core lacks GDB may read from a file of another build."""
         assistant = self._assistant()
-        if assistant is None:
-            return Imports(frozenset(), f"GDB alone cannot read its symbols ({self._why_alone})")
-        return assistant.imports(names)
+        if assistant is not None:
+            return assistant.imports(names)
+        if not self.local:
+            why = f"GDB alone cannot read its symbols ({self._why_alone})"
+            return imports.Imports(frozenset(), why)
+        program = f"/proc/{self.pid}/exe"  # no other file is asked for
+        source = imports.Source(self.read, list(self._mapped_files()), lambda start: program)
+        return imports.imports(source, names)

@@ -8,23 +8,36 @@ A relocation names what is taken: no header in memory tells how many symbols the
 import os
 import struct
 from contextlib import suppress
-from typing import Callable, Dict, FrozenSet, Iterable, NamedTuple, Optional, Sequence, Set
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from .base import TargetError
 from .elf import Core
 from .file_bytes import holds, part
-from .probe_abi import Module
 
 _SECTION = struct.Struct("<IIQQQQIIQQ")  # Elf64_Shdr
 _SEGMENT = struct.Struct("<IIQQQQQQ")  # Elf64_Phdr
 _SECTIONS_MAX = 1 << 16
 _SIZE_MAX = 256 << 20  # of one table: browsers have some ten megabytes
-_SHT_SYMTAB, _PT_DYNAMIC, _PT_INTERP = 2, 2, 3
+_SHT_SYMTAB, _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 2, 1, 2, 3
 _NEEDED, _PLT_SIZE, _STRINGS, _SYMBOLS, _RELA, _RELA_SIZE = 1, 2, 5, 6, 7, 8  # DT_...
 _STRINGS_SIZE, _SONAME, _PLT = 10, 14, 23
 _WORDS = 6  # of four bytes: in Elf64_Sym, whose first is st_name; in Elf64_Rela, whose fourth is the symbol's number
+_MAGIC, _HEADER_SIZE, _PAGE = b"\x7fELF\x02\x01", 64, 4096  # 64 bits, little-endian
 
 Read = Callable[[int, int], bytes]  # Target.read()
+Row = Tuple[int, int, str]  # start, end and path of what is mapped from a file
 
 
 class Imports(NamedTuple):
@@ -32,49 +45,85 @@ class Imports(NamedTuple):
     untold: str = ""  # why there may be more, as a clause; "": there are no more
 
 
-def imports(
-    read: Read, modules: Iterable[Module], core: Optional[Core], names: Sequence[str]
-) -> Imports:
+class Source(NamedTuple):
+    """Rows by address. `file`: by where it begins, path of the same build of what is mapped; None: it is not here."""
+
+    read: Read
+    rows: Sequence[Row]
+    file: Callable[[int], Optional[str]]
+    core: Optional[Core] = None
+
+
+class _File(NamedTuple):
+    start: int
+    path: str
+    rows: List[int]  # where they start
+
+
+def imports(source: Source, names: Sequence[str]) -> Imports:
     """Which of `names` are among them."""
-    files = [each for each in modules if each.path != "[vdso]"]
-    unknown = _unknown_code(core, files) if core is not None else ""
+    files = list(_files(source))
+    unknown = _unknown_code(source, files)
     found: Set[str] = set()
     for file in files:
         try:
-            found.update(_of_file(read, file, names))
-        except (TargetError, OSError, ValueError, struct.error):
+            found.update(_of_file(source, file, names))
+        except (TargetError, OSError, ValueError, StopIteration, struct.error):
             unknown = unknown or file.path
     if not files:
         return Imports(frozenset(found), "which files it has mapped is not known")
     return Imports(frozenset(found), f"the symbols of {unknown} cannot be read" if unknown else "")
 
 
-def _unknown_code(core: Core, files: Sequence[Module]) -> str:
+def _files(source: Source) -> Iterator[_File]:
+    """Those that are ELF files: the rest of one follows its first page."""
+    file = _File(0, "", [])
+    for start, _, path in source.rows:
+        with suppress(TargetError):
+            if _is_header(source.read(start, _HEADER_SIZE)):
+                if file.rows:
+                    yield file
+                file = _File(start, path, [])
+        if path == file.path:
+            file.rows.append(start)
+    if file.rows:
+        yield file
+
+
+def _is_header(data: bytes) -> bool:
+    """The dynamic linker has the first bytes of one among its constants."""
+    return data.startswith(_MAGIC) and data[54:56] == _SEGMENT.size.to_bytes(2, "little")
+
+
+def _unknown_code(source: Source, files: Sequence[_File]) -> str:
     """Path of a file that may be an ELF file and that nothing shows: if a core has the first page of one of them, it has
     those of all (coredump_filter, core(5))."""
-    if any(core.has(file.start) for file in files):
+    core = source.core
+    if core is None or any(core.has(file.start) for file in files):
         return ""
-    rows = core.files_of_code()
-    others = (
-        path for start, path in rows if not any(each.start <= start < each.end for each in files)
-    )
-    return next(others, "")
+    known = {start for file in files for start in file.rows}
+    return next((path for start, path in core.files_of_code() if start not in known), "")
 
 
-def _of_file(read: Read, file: Module, names: Sequence[str]) -> Iterable[str]:
-    offset, size, count = struct.unpack("<Q14xHH", read(file.start, 58)[32:])
-    if size != _SEGMENT.size:
-        raise ValueError("no program headers")
-    segments = list(_SEGMENT.iter_unpack(read(file.start + offset, count * size)))
+def _of_file(source: Source, file: _File, names: Sequence[str]) -> Iterable[str]:
+    read = source.read
+    header = read(file.start, _HEADER_SIZE)
+    (offset,), (count,) = struct.unpack_from("<Q", header, 32), struct.unpack_from("<H", header, 56)
+    segments = list(_SEGMENT.iter_unpack(read(file.start + offset, count * _SEGMENT.size)))
+    loaded = [(at, address) for kind, _, at, address, *_ in segments if kind == _PT_LOAD]
+    if len(file.rows) == 1 < len(loaded):
+        return ()  # mapped as data
+    bias = file.start - next(address - at for at, address in loaded if at < _PAGE)
     dynamic: Dict[int, int] = {}
     for kind, _, _, address, _, _, length, _ in segments:
         if kind == _PT_DYNAMIC:
-            words = memoryview(_table(read, file.bias + address, length, 16)).cast("Q")
+            words = memoryview(_table(read, bias + address, length, 16)).cast("Q")
             dynamic.update(zip(words[0::2], words[1::2]))
+    found = set(_taken(read, bias, dynamic, names))
     is_static = not {_NEEDED, _SONAME} & set(dynamic)
     if is_static and not any(segment[0] == _PT_INTERP for segment in segments):
-        return _of_static(file.file, names)
-    return _taken(read, file.bias, dynamic, names)
+        found.update(_of_static(source.file(file.start), names))
+    return found
 
 
 def _table(read: Read, address: int, size: int, entry: int) -> bytes:

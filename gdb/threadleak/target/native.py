@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
-from . import elf, procfs, sidecar
+from . import elf, imports, procfs, sidecar
 from . import probe_abi as abi
 from .base import (
     EXACT,
@@ -20,7 +20,6 @@ from .base import (
     Thread,
 )
 from .gone_files import GoneFiles
-from .imports import Imports, imports
 from .native_stacks import NativeStacks
 from .probe import Probe
 from .system_calls import system_call
@@ -240,10 +239,12 @@ class NativeTarget:
 
     def _mapping(self, pc: int) -> Optional[procfs.Mapping]:
         if self._mappings is None:
-            core = self._core
-            files = core.files() if core is not None else procfs.files(self._read_maps())
-            self._mappings = procfs.Mappings(files)
+            self._mappings = procfs.Mappings(self._mapped_files())
         return self._mappings.at(pc)
+
+    def _mapped_files(self) -> List[Tuple[int, int, str]]:
+        core = self._core
+        return core.files() if core is not None else procfs.files(self._read_maps())
 
     def local_function(self, pc: int, what: int) -> Optional[str]:
         return None  # symbolize() has it
@@ -268,8 +269,10 @@ class NativeTarget:
             }
         return self._files
 
-    def imports(self, names: Sequence[str]) -> Imports:
-        return imports(self.read, self._probe.modules(), self._core, names)
+    def imports(self, names: Sequence[str]) -> imports.Imports:
+        files = {module.start: module.file for module in self._probe.modules()}
+        source = imports.Source(self.read, self._mapped_files(), files.get, self._core)
+        return imports.imports(source, names)
 
 
 def _nothing() -> None:
