@@ -44,9 +44,11 @@ def test_the_file_is_gone_or_another_one(workshop: Workshop, name: str) -> None:
     assert names(shell(whole, core)) == names(in_gdb(whole, core)) == expected(name)
 
 
+@pytest.mark.parametrize("flags", [("-Wl,--build-id=none",), ("-Wl,-z,noseparate-code", "-Os")])
 @each_name
-def test_a_file_without_a_build_id(workshop: Workshop, name: str) -> None:
-    program = workshop.program(f"{FOLDER}/{name}", flags=("-Wl,--build-id=none",))
+def test_other_linker_options(workshop: Workshop, name: str, flags: Tuple[str, ...]) -> None:
+    """No build-id; and all of a small file in its first page, which is mapped once more for its data."""
+    program = workshop.program(f"{FOLDER}/{name}", flags=flags)
     running = workshop.start(program)
     assert live_names(running) == (expected(name), expected(name))
     assert names(in_gdb("-p", str(running.pid))) == expected(name)

@@ -76,18 +76,34 @@ def imports(source: Source, names: Sequence[str]) -> Imports:
 
 
 def _files(source: Source) -> Iterator[_File]:
-    """Those that are ELF files: the rest of one follows its first page."""
+    """Those that are ELF files: the rest of one follows its first page, which may lie there once more."""
     file = _File(0, "", [])
-    for start, _, path in source.rows:
+    parts: List[int] = []
+    for start, end, path in source.rows:
+        is_part = path == file.path and any(start <= each < end for each in parts)
         with suppress(TargetError):
-            if _is_header(source.read(start, _HEADER_SIZE)):
+            if not is_part and _is_header(source.read(start, _HEADER_SIZE)):
                 if file.rows:
                     yield file
-                file = _File(start, path, [])
+                file, parts = _File(start, path, []), []
+                parts = _parts(_segments(source.read, start), start)
         if path == file.path:
             file.rows.append(start)
     if file.rows:
         yield file
+
+
+def _segments(read: Read, start: int) -> List[Tuple[int, ...]]:
+    header = read(start, _HEADER_SIZE)
+    (offset,), (count,) = struct.unpack_from("<Q", header, 32), struct.unpack_from("<H", header, 56)
+    return list(_SEGMENT.iter_unpack(read(start + offset, count * _SEGMENT.size)))
+
+
+def _parts(segments: Iterable[Tuple[int, ...]], start: int) -> List[int]:
+    """Where they are loaded, if the file begins at `start`."""
+    loaded = [(each[2], each[3]) for each in segments if each[0] == _PT_LOAD]
+    bias = next((start - address + at for at, address in loaded if at < _PAGE), start)
+    return [bias + address for _, address in loaded]
 
 
 def _is_header(data: bytes) -> bool:
@@ -107,9 +123,7 @@ def _unknown_code(source: Source, files: Sequence[_File]) -> str:
 
 def _of_file(source: Source, file: _File, names: Sequence[str]) -> Iterable[str]:
     read = source.read
-    header = read(file.start, _HEADER_SIZE)
-    (offset,), (count,) = struct.unpack_from("<Q", header, 32), struct.unpack_from("<H", header, 56)
-    segments = list(_SEGMENT.iter_unpack(read(file.start + offset, count * _SEGMENT.size)))
+    segments = _segments(read, file.start)
     loaded = [(at, address) for kind, _, at, address, *_ in segments if kind == _PT_LOAD]
     if len(file.rows) == 1 < len(loaded):
         return ()  # mapped as data
