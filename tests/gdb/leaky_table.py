@@ -83,6 +83,11 @@ class Form(NamedTuple):
     def has_names(self) -> bool:
         return self.look.with_program and not self.strip
 
+    @property
+    def names_creation(self) -> bool:
+        """If GDB has no program, by the file that the registry names, which must have the build-id that it had."""
+        return not self.strip and (self.look.with_program or self.link != STATIC)
+
 
 PRELOAD_TOO = Look(core=True, preload=LIBRARY)
 FORMS = {

@@ -63,7 +63,7 @@ def test_what_is_said_of_each_thread(
     offsets = symbol_offsets(program.whole)
     said = {name: said_of(thread) for name, thread in threads.items()}
     assert said == {
-        name: expected.said(number, offsets, form.has_names)
+        name: expected.said(number, offsets, form.names_creation)
         for number, (name, expected) in enumerate(THREADS.items(), ORPHAN)
     }
     threads["leaky"] = main
