@@ -100,7 +100,7 @@ def test_processes_that_have_the_library(workshop: Workshop) -> None:
 def test_ids_behind_a_target(workshop: Workshop) -> None:
     pid = str(workshop.live(workshop.program("plain")).pid)
     ids = candidates("explain", pid, "")
-    shown = run_shell("list", "--format", "json", pid).document()["threads"]
+    shown = run_shell("list", "--all", "--format", "json", pid).document()["threads"]
     assert shown and {str(each["id"]) for each in shown} <= set(ids)
     assert candidates("suggest", pid, str(shown[0]["id"]))[0] == str(shown[0]["id"])
     assert pid in candidates("explain", "/nonexistent", "")  # targets, as where there is none yet
