@@ -135,12 +135,12 @@ def test_a_process_that_dies_meanwhile(leaky: Running) -> None:
     leaky.end()
     said = engine.end("report")
     assert said.report == said.errors == ""
-    assert [line.split(" ", 1)[0] for line in said.lines] == ["classified", "blind"]
+    assert [line.split(" ", 1)[0] for line in said.lines] == ["classified", "unread"]
 
 
 def test_where_no_registry_is(leaky: Running) -> None:
     said = Engine(leaky, registry=0x1000).end()
-    assert len(said.lines) == 1 and said.lines[0].startswith("blind ")
+    assert len(said.lines) == 1 and said.lines[0].startswith("unread ")
     assert said.report == said.errors == ""
 
 
