@@ -3,6 +3,7 @@
 program runs only if its pattern is a plain name.
 """
 
+import signal
 import tempfile
 from typing import Iterator
 
@@ -10,6 +11,9 @@ import pytest
 from workshop import Workshop
 
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
+
+# Where a shell in the background runs the tests, SIGINT is ignored, and would be by all programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
