@@ -3,13 +3,13 @@
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, List
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from full_pipe import full_pipe
 from image import PID, mark, record, scope
 from schema import errors
 from threadleak.commands.verify import Check, main
@@ -108,12 +108,7 @@ def test_a_process_that_cannot_be_read_is_told_apart() -> None:
 
 def test_a_report_that_nobody_takes_is_given_up(check: Checks, capfd: Any) -> None:
     """The answer comes all the same."""
-    read, full = os.pipe()
-    os.set_blocking(full, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(full, bytes(4096))
-    os.set_blocking(full, True)
+    read, full = full_pipe()
     before = os.dup(1)
     os.dup2(full, 1)
     try:

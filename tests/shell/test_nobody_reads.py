@@ -3,11 +3,11 @@
 
 import os
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from full_pipe import full_pipe
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = str(ROOT / "build/libthreadleak.so")
@@ -71,12 +71,7 @@ def test_a_pipe_without_a_reader_holds_nobody_up(program: Path, tmp_path: Path, 
 
 def test_a_report_that_nobody_takes_is_given_up_and_counts(program: Path) -> None:
     """The pipe has a reader, and is full."""
-    read, write = os.pipe()
-    os.set_blocking(write, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(write, bytes(4096))
-    os.set_blocking(write, True)
+    read, write = full_pipe()
     done = run(program, "leak", options="at_exit=check:settle_ms=0", stderr=write)
     os.close(write)
     os.close(read)

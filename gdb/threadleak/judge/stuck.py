@@ -112,9 +112,8 @@ class Stuck:
         self._places = {  # thread -> the cycle that it is of, and where it stands there
             each: (cycle, at) for cycle in found.proven.cycles for at, each in enumerate(cycle)
         }
-        self._fixes: Dict[
-            int, str
-        ] = {}  # by the first of the cycle, or who waits for one that is gone
+        # by the first of the cycle, or who waits for one that is gone
+        self._fixes: Dict[int, str] = {}
         self.findings = self._findings()
 
     def _findings(self) -> List[Finding]:
